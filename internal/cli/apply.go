@@ -69,8 +69,8 @@ apply too.`,
 				return err
 			}
 			if len(args) == 1 && len(a.planFlags.Only) > 0 {
-				return errors.New("--only cannot be used with a PLANFILE: give it to 'orgsync plan --out', which saves the " +
-					"selected changes alone")
+				return errors.New("--only cannot be used with a PLANFILE: give it to 'orgsync plan --out', which then saves " +
+					"only the selected changes")
 			}
 			return nil
 		},
@@ -216,7 +216,7 @@ func possiblyApplied(c apply.ChangeResult) bool {
 func (a *app) resultError(r apply.Result) error {
 	undone, failed := 0, 0
 	for _, c := range r.Changes {
-		if c.Outcome == apply.Done || c.LacksAccess() { // access that the organization lacks is counted below
+		if c.Outcome == apply.Done || c.LacksAccess() { // access that the organization does not have is counted below
 			continue
 		}
 		undone++

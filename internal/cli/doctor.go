@@ -119,7 +119,7 @@ func (a *app) doctor(ctx context.Context, record string, verbose, rosterRequired
 }
 
 // sandboxDialect returns the --dialect argument that makes the simulated API behave like the API that
-// doctor checked; "" if the key was not accepted, or if no such argument exists.
+// doctor checked; "" if the key was not accepted, or if no argument does this.
 func sandboxDialect(found doctor.Checkup) string {
 	if found.Key != org.VerdictAllowed {
 		return ""

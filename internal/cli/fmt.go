@@ -28,11 +28,12 @@ func (a *app) fmtCommand() *cobra.Command {
 		Long: `Sorts the people of each list by address, and removes unnecessary white space.
 fmt prints the names of the files that it changed. Blank lines, and comments on
 their own line, divide a list into blocks. fmt sorts people only within their
-block, and does not move these comments. A comment directly above an entry that
-begins with the address of the entry moves with it, and so does a comment below
-an entry that is indented like its keys. fmt does not change lists that are
-written on one line. Without arguments, fmt formats users.yaml, or the files
-that --roster names. fmt needs no API key.
+block, and does not move these comments. If a comment directly above an entry
+begins with the address of the entry, it moves with the entry. A comment below
+an entry moves with the entry if the comment is indented like the keys of the
+entry. fmt does not change lists that are written on one line. Without
+arguments, fmt formats users.yaml, or the files that --roster names. fmt needs
+no API key.
 
 With --check, fmt changes no file. It prints the names of unformatted files. If
 there is an unformatted file, fmt exits with 6.`,

@@ -82,14 +82,14 @@ func withStep(s step, err error) error {
 	return &stepError{s, err}
 }
 
-// stepHint returns the hint for an error of a step; "" if the error itself says enough, for
-// example that a file is named twice.
+// stepHint returns the hint for an error of a step; "" if the error itself says enough. An example is
+// the error that a file is named twice.
 func stepHint(atStep *stepError) string {
 	missing := errors.Is(atStep, fs.ErrNotExist)
 	denied := errors.Is(atStep, fs.ErrPermission)
 	switch atStep.step {
 	case stepReadKey:
-		return "--api-key-file (ORGSYNC_API_KEY_FILE) must name a file that you may read and that holds only the key"
+		return "--api-key-file (ORGSYNC_API_KEY_FILE) must name a file that you may read, with only the key in it"
 	case stepMakeClient:
 		return "--api-url (VULTR_API_URL) must be https://HOST, or http:// for a server on this machine"
 	case stepReadRoster:
@@ -102,8 +102,8 @@ func stepHint(atStep *stepError) string {
 				"a first roster, and 'orgsync import' makes one from the organization"
 		}
 	case stepReadGit:
-		return "run orgsync inside the repository, with the commit fetched (in GitHub Actions: fetch-depth: 0; in GitLab: " +
-			"GIT_DEPTH: 0); 'git show REF:PATH' must show the file"
+		return "run orgsync inside the repository, and fetch the commit first (in GitHub Actions: fetch-depth: 0; in " +
+			"GitLab: GIT_DEPTH: 0); 'git show REF:PATH' must show the file"
 	case stepFindPerson:
 		return "'orgsync status' without an address lists everybody in the roster"
 	case stepSavePlan:
@@ -112,7 +112,7 @@ func stepHint(atStep *stepError) string {
 		}
 		return "--out (ORGSYNC_OUT) must name a file in an existing folder that you may write to"
 	case stepMerge:
-		return "--merge must name a file of the roster; if the roster has more files, name all of it with --roster"
+		return "--merge must name a file of the roster; if the roster has more files, name all of them with --roster"
 	case stepRecord:
 		return "--record (ORGSYNC_RECORD) must name a new or empty folder that you may write to"
 	case stepSandboxAction:
@@ -136,8 +136,8 @@ func stepHint(atStep *stepError) string {
 		}
 	case stepReadCSV:
 		if is[*roster.ProblemsError](atStep) {
-			return "fix the file and run again; its first line names the columns, as in email,name,groups, or it is a plain " +
-				"list of addresses"
+			return "fix the file and run again; it must begin with the names of the columns, as in email,name,groups, or be a " +
+				"plain list of addresses"
 		}
 		if missing || denied || is[*fs.PathError](atStep) {
 			return "--csv must name a file that you may read"
@@ -212,7 +212,7 @@ func (a *app) hint(err error) string {
 			"settings.%s in the roster", limit.Flag, limit.Planned, limit.Setting)
 	case is[*plan.StaleError](err):
 		return "save a new plan with 'orgsync plan --out' and review it; give apply the same --roster and --invite-left as " +
-			"plan: the file has the other flags"
+			"plan: the saved plan has the other flags"
 	case errors.As(err, &planFile) && !isStopped(err):
 		return a.planFileHint(planFile)
 	case is[*apply.WrongOrganizationError](err):
@@ -240,13 +240,13 @@ func (a *app) hint(err error) string {
 	case is[*plan.NeedsError](err):
 		return "give the key's user the permission iam.user.*, or remove these settings from the roster"
 	case is[*plan.UnknownAccessError](err):
-		return "create in Vultr's console what the notices name, or correct the names in the roster; 'orgsync apply' makes " +
+		return "in Vultr's console, create what is missing, or correct the names in the roster; 'orgsync apply' makes " +
 			"all other changes"
 	case errors.Is(err, errUnformatted):
 		return "to format them, run the same command without --check"
 	case errors.As(err, &locked) && locked.ID != "":
-		return "wait until the other run has ended, or allow more time with --lock-timeout; a lock whose run has died can " +
-			"be taken after 45 seconds, or at once after 'orgsync state unlock " + locked.ID + "'"
+		return "wait until the other run has ended, or allow more time with --lock-timeout; if that run has died, its lock " +
+			"can be taken after 45 seconds, or at once after 'orgsync state unlock " + locked.ID + "'"
 	case locked != nil:
 		return "wait until the other run has ended, or let this one wait with --lock-timeout 10m; the lock ends with its " +
 			"process, so there is nothing to unlock by hand"
@@ -279,7 +279,7 @@ func (a *app) hint(err error) string {
 	case errors.Is(err, errNotAccepted):
 		return "answer y to apply the plan, or pass --yes"
 	case is[*roster.LinkedStateError](err):
-		return "write the whole path of the folder, or name the file that the link points to with --roster"
+		return "write the whole path of the folder, or use --roster to name the file that the link points to"
 	case errors.Is(err, reconcile.ErrNoOrganizationID):
 		return "name the organization in the roster by its id, as in organization: ID; if this is not enough, save the " +
 			"answers of the API with 'orgsync doctor --record DIR' and report them"
@@ -287,15 +287,15 @@ func (a *app) hint(err error) string {
 		return "run again and review the new plan"
 	case errors.Is(err, vultr.ErrInvalidKey):
 		if a.apiKeyFile != "" {
-			return "--api-key-file (ORGSYNC_API_KEY_FILE) must name a file that holds only the key, on one line"
+			return "--api-key-file (ORGSYNC_API_KEY_FILE) must name a file with only the key in it, on one line"
 		}
-		return "VULTR_API_KEY must hold only the key, without quotes, spaces and line breaks"
+		return "VULTR_API_KEY must be only the key, without quotes, spaces and line breaks"
 	case is[*reconcile.StateError](err):
 		return stateHint(err)
 	case is[*sandbox.StateError](err):
 		return sandboxHint(err)
 	case errors.As(err, &unfinished) && unfinished.undone == 0 && unfinished.unsettled == 0 && unfinished.err == nil:
-		// All changes were made: only people or access that notices are about are missing.
+		// All changes were made. Only people or access in the notices are missing.
 		return "the notices say what to do for each of them"
 	case errors.As(err, &lost) && lost.allDone:
 		hint := "the changes are made, and the ledger has them: 'orgsync status' shows the result"
@@ -308,7 +308,8 @@ func (a *app) hint(err error) string {
 	case unfinished != nil && unfinished.failed > 0:
 		return "fix the cause of what failed, then run again: finished changes are not repeated"
 	case unfinished != nil:
-		return "run again in 20 minutes: finished changes are not repeated, and unclear ones are usually settled by then"
+		return "run again in 20 minutes: finished changes are not repeated, and the outcome of the others is usually " +
+			"known by then"
 	case errors.Is(err, syscall.ENOSPC):
 		return "free space on the disk that the output goes to, and run again"
 	case atStep != nil:
@@ -317,7 +318,7 @@ func (a *app) hint(err error) string {
 	return ""
 }
 
-// isStopped reports whether err says that a signal or --timeout ended the run. Such an error says
+// isStopped reports whether err says that a signal or --timeout ended the run. This error says
 // nothing about the file that was being read.
 func isStopped(err error) bool { return is[*signalError](err) || is[*timeoutError](err) }
 
@@ -325,7 +326,7 @@ func isStopped(err error) bool { return is[*signalError](err) || is[*timeoutErro
 func (a *app) isApply() bool { return a.command != nil && a.command.Name() == "apply" }
 
 // has reports whether the running command has a flag. A hint must not name a flag that the command
-// lacks.
+// does not have.
 func (a *app) has(flag string) bool { return a.command != nil && a.command.Flags().Lookup(flag) != nil }
 
 // planFileHint returns the hint for an argument of apply that is not a plan.
@@ -348,7 +349,7 @@ func (a *app) planFileHint(e *planFileError) string {
 	return "save a plan with 'orgsync plan --out FILE', and name that file"
 }
 
-// sandboxHint returns the hint for an error of the file that holds the simulation.
+// sandboxHint returns the hint for an error of the file with the simulation.
 func sandboxHint(err error) string {
 	switch {
 	case errors.Is(err, sandbox.ErrNoSimulation):

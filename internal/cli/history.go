@@ -162,18 +162,18 @@ func readHistory(ctx context.Context, b *backend.Backend, organization string) (
 	return ledger.Requests(ctx, store, organization)
 }
 
-// errNoLedgerOf returns the error for an organization of which the state has no ledger. have holds
-// the ids of the organizations of which it has one.
+// errNoLedgerOf returns the error for the organization named, of which the state has no ledger. have has
+// the ids of the organizations whose ledgers are in the state.
 func errNoLedgerOf(named string, have []string) error {
-	text := fmt.Sprintf("the state holds no ledger of the organization %.40q", named)
+	text := fmt.Sprintf("the state has no ledger of the organization %.40q", named)
 	if len(have) > 0 {
-		text += ", but of " + printable.JoinAnd(slices.Sorted(slices.Values(have)))
+		text += "; it has ledgers of " + printable.JoinAnd(slices.Sorted(slices.Values(have)))
 	}
 	return &usageError{"orgsync history", errors.New(text)}
 }
 
-// pickOrganization returns the id of the organization to show. This is named, in which upper and lower case make no
-// difference, or, if named is "", the only organization in the state. The id is "" if the state has no organization.
+// pickOrganization returns the id of the organization to show: named, in any mixture of upper and lower case. If named
+// is "", it is the only organization in the state; "" if the state has none.
 func (a *app) pickOrganization(ctx context.Context, b *backend.Backend, named string) (string, error) {
 	ids, err := b.Organizations(ctx)
 	at := slices.IndexFunc(ids, func(id string) bool { return strings.EqualFold(id, named) })
@@ -186,7 +186,7 @@ func (a *app) pickOrganization(ctx context.Context, b *backend.Backend, named st
 		return ids[at], nil
 	case len(ids) > 1:
 		return "", &usageError{"orgsync history", fmt.Errorf(
-			"the state holds the ledgers of %d organizations; name one with --organization: %s", len(ids),
+			"the state has the ledgers of %d organizations; name one with --organization: %s", len(ids),
 			printable.JoinAnd(slices.Sorted(slices.Values(ids))))}
 	case len(ids) == 1:
 		return ids[0], nil

@@ -76,12 +76,12 @@ reads it.`,
 			// ORGSYNC_ROSTER without --merge is no mistake: it may be set for other commands.
 			byEnvironment := a.getenv(environmentName(cmd.Flags().Lookup("roster"))) != ""
 			if len(o.roster) > 0 && o.merge == "" && !byEnvironment {
-				return &usageError{cmd.CommandPath(), errors.New("--roster names the roster that the file of --merge is part " +
-					"of, but there is no --merge")}
+				return &usageError{cmd.CommandPath(), errors.New("--roster needs --merge: it names the whole roster that " +
+					"the file of --merge is part of")}
 			}
 			if o.byTeam && o.merge != "" {
-				return &usageError{cmd.CommandPath(), errors.New("--by-team makes a new roster, and --merge adds people to one: " +
-					"use one of them")}
+				return &usageError{cmd.CommandPath(), errors.New("--by-team makes a new roster, and --merge adds people to an " +
+					"existing one: use only one of these flags")}
 			}
 			if o.access && (o.merge == "" || o.csv != "") {
 				return &usageError{cmd.CommandPath(), errors.New("--access updates the file of --merge from the organization: " +
@@ -188,7 +188,8 @@ func (a *app) updateAccess(file string, text []byte, drift reconcile.Drift) ([]b
 		return nil, nil, err
 	}
 	if n := len(drift.Updates) - len(updates); n > 0 {
-		failed = append(failed, fmt.Sprintf("%d more differ who are in other files: name these with --merge", n))
+		failed = append(failed, fmt.Sprintf("%d more people differ, but they are in other files: name these files "+
+			"with --merge", n))
 	}
 	fmt.Fprintf(a.stderr, "People whose access differs: %d. People who left: %d. Changes to make by hand: %d.\n",
 		len(updates)-left, left, len(failed))

@@ -25,7 +25,7 @@ var starterRoster []byte
 const defaultRoster = "users.yaml"
 
 // neverReplaces is the beginning of a hint for an existing file.
-const neverReplaces = "orgsync init never replaces a file: it was left as it is, and nothing was written"
+const neverReplaces = "orgsync init never replaces a file, and wrote nothing"
 
 // newFile is a file that init writes.
 type newFile struct {
@@ -109,7 +109,7 @@ func (a *app) init(file, service string) error {
 			continue
 		}
 		if i > 0 { // only for the CI file: if the folder of the roster is missing, its name may be misspelled
-			err := os.MkdirAll(filepath.Dir(f.name), 0o755) //nolint:gosec // as git makes them: they hold no secret
+			err := os.MkdirAll(filepath.Dir(f.name), 0o755) //nolint:gosec // as git makes them: they have no secret
 			if err != nil {
 				return withStep(stepInit, err)
 			}

@@ -89,7 +89,7 @@ func (a *app) checkNamed(r *roster.Roster, flag string, people []org.Address) er
 		}
 		selected := func(only org.Address) bool { return slices.ContainsFunc(p.Addresses(), only.Equal) }
 		if len(a.planFlags.Only) > 0 && !slices.ContainsFunc(a.planFlags.Only, selected) {
-			return fmt.Errorf("%s names %s, and --only leaves them out: name them with --only too", flag, who)
+			return fmt.Errorf("%s names %s, but --only leaves them out: name them with --only too", flag, who)
 		}
 	}
 	return nil

@@ -224,7 +224,7 @@ func (a *app) showCommand() *cobra.Command {
 	}
 }
 
-// simulationName returns the name of the organization of s, and the file that holds it.
+// simulationName returns the name of the organization of s, and its file.
 func (a *app) simulationName(s *sandbox.Server) string {
 	file, _ := a.sandboxFile() // the error is nil, because s is already open
 	return fmt.Sprintf("%s, %s", printable.Clean(s.World().Organization.Name, nameWidth), clean(file))

@@ -153,7 +153,7 @@ func (a *app) addConnectionFlags(cmd *cobra.Command) {
 	f.StringVar(&a.apiURL, "api-url", a.apiURL, "`URL` of the API ($VULTR_API_URL); plain http is accepted only "+
 		"for a loopback address")
 	_ = f.SetAnnotation("api-url", variableAnnotation, []string{"VULTR_API_URL"})
-	f.Var(flagvalue.Path(&a.apiKeyFile), "api-key-file", "`file` that holds the API key (default: orgsync reads the "+
+	f.Var(flagvalue.Path(&a.apiKeyFile), "api-key-file", "`file` with the API key (default: orgsync reads the "+
 		"key from $VULTR_API_KEY)")
 	f.VarPF(flagvalue.Sandbox(&a.sandbox, "bool"), "sandbox", "",
 		"use a simulated organization instead of the API; --sandbox=FILE keeps this organization in FILE (default "+

@@ -170,7 +170,7 @@ func TestSettingsRefused(t *testing.T) {
 		{"plan --sandbox=no", "must be true, false or a file; a file of that name is ./no"},
 		{"plan --sandbox=Yes", "a file of that name is ./Yes"},
 		{"sandbox reset --file=", "must be true, false or a file"},
-		{"validate --roster a.yaml b.yaml", "name the roster either by arguments or by --roster, not both"},
+		{"validate --roster a.yaml b.yaml", "name the roster by arguments or by --roster, not by both"},
 		{"plan --lock-timeout 1s", "unknown flag: --lock-timeout"},
 		{"validate --rate 1", "unknown flag: --rate"},
 		{"plan more", `plan has no arguments, but got "more"`},

@@ -34,7 +34,7 @@ func (a *app) openSandbox(o sandbox.Options) (*sandbox.Server, error) {
 	return sandbox.New(o)
 }
 
-// sandboxFile returns the file that holds the simulation: --sandbox=FILE, or sandbox.json in the state
+// sandboxFile returns the file of the simulation: --sandbox=FILE, or sandbox.json in the state
 // folder.
 func (a *app) sandboxFile() (string, error) {
 	if a.sandbox.File != "" {

@@ -69,7 +69,7 @@ func (a *app) withState(ctx context.Context, do func(context.Context, *backend.B
 func (a *app) stateShowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:         "show",
-		Short:       "Show where the ledger of each organization is, and which run holds its lock",
+		Short:       "Show where the ledger of each organization is, and which run has its lock",
 		Annotations: exitStatus(exitInvalid, exitInterrupted),
 		Example: `  orgsync state show
   orgsync state show --state s3://bucket/orgsync --output json`,
@@ -179,7 +179,7 @@ func (a *app) copyState(ctx context.Context, from, to state.Location, retire boo
 	}
 	if len(ids) == 0 {
 		return &reconcile.StateError{Err: &state.Problem{
-			Err: fmt.Errorf("%s holds no ledger", from), Advice: "check the place; 'orgsync state show --state PLACE' shows " +
+			Err: fmt.Errorf("%s has no ledger", from), Advice: "check the place; 'orgsync state show --state PLACE' shows " +
 				"what is there",
 		}}
 	}
@@ -192,7 +192,7 @@ func (a *app) copyState(ctx context.Context, from, to state.Location, retire boo
 	if !retire {
 		return out.Flush()
 	}
-	// No ledger is retired before all are copied. This copies the lines that runs have added since.
+	// No ledger is retired before all are copied. The second copy adds the lines that runs have added since the first.
 	o.RetireTo = to.Argument()
 	if err := a.copyLedgers(ctx, out, ids, source, target, to, o); err != nil {
 		return err
@@ -269,7 +269,7 @@ func (a *app) unlockState(ctx context.Context, b *backend.Backend, l state.Locat
 	if !l.Shared() {
 		return &reconcile.StateError{Err: &state.Problem{
 			Err:    fmt.Errorf("the state %s is a folder", l),
-			Advice: "its lock ends with the process that holds it: stop that process, or name a shared state with --state",
+			Advice: "its lock ends with the process of its run: stop that process, or name a shared state with --state",
 		}}
 	}
 	ids, err := b.Organizations(ctx)
@@ -296,16 +296,16 @@ func (a *app) unlockState(ctx context.Context, b *backend.Backend, l state.Locat
 		if err := unlocker.Unlock(ctx, id, thisProcess()); err != nil {
 			return stateFailed(ctx, err)
 		}
-		_, err = fmt.Fprintf(a.stdout, "The lock of the organization %s is free. Mails that the run announced are settled "+
-			"by the next runs.\n", clean(organization))
+		_, err = fmt.Fprintf(a.stdout, "The lock of the organization %s is free. If the run had mails without an answer, "+
+			"the next runs find out whether they were sent.\n", clean(organization))
 		return err
 	}
 	if failed != nil {
 		return stateFailed(ctx, failed)
 	}
 	return &reconcile.StateError{Err: &state.Problem{
-		Err: fmt.Errorf("no run holds a lock with the id %.40q in %s", id, l), Advice: "'orgsync state show' prints who " +
-			"holds which lock",
+		Err: fmt.Errorf("no run has a lock with the id %.40q in %s", id, l), Advice: "'orgsync state show' prints which " +
+			"run has which lock",
 	}}
 }
 

@@ -250,8 +250,8 @@ func TestStale(t *testing.T) {
 		t.Fatal(err)
 	}
 	undated.want(undated.run(t.Context(), "status", "--stale", "1h"), exitDone, 0)
-	if got := undated.stdout.String(); !strings.HasSuffix(got, "\n0 people waiting for more than 1 hour; for 1 more it "+
-		"is not known how long they have waited.\n") {
+	if got := undated.stdout.String(); !strings.HasSuffix(got, "\n0 people waiting for more than 1 hour; it is not "+
+		"known how long 1 more person has waited.\n") {
 		t.Errorf("got %q", got)
 	}
 }
@@ -322,7 +322,7 @@ func TestStatusNotices(t *testing.T) {
 	w.want(w.run(t.Context(), "status"), exitDone, 0)
 	got := w.stdout.String()
 	for _, part := range []string{
-		"\n  orgsync cannot tell which user this key belongs to: ",
+		"\n  orgsync does not know which user this key belongs to: ",
 		"\n  this key cannot list suspended users: ", "\nNot in the roster (2):\n",
 		"\n  sue@example.com    suspended user  only reported\n",
 		" Not in the roster: 2 users.\n",

@@ -184,8 +184,8 @@ func adviseFormat(cmd *cobra.Command, format string) string {
 
 // adviseArgument returns advice about arg, one of the arguments args, which cmd does not accept; "" if
 // there is none. The advice names only the words to write instead of the argument. A whole command
-// would lack the other flags of this run. A person who copies it would act on another roster, with
-// another ledger or on the real organization.
+// would not have the other flags of this run. A person who copies it could then act on another roster,
+// with another ledger or on the real organization.
 func (a *app) adviseArgument(cmd *cobra.Command, arg string, args []string) string {
 	has := func(flag string) bool { return cmd.Flags().Lookup(flag) != nil }
 	word := shellword.Quote(arg)

@@ -47,7 +47,7 @@ nothing.`,
 // environment variable of --roster is no error: it is read later, and arguments override it.
 func argumentsOrRosterFlag(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 && cmd.Flags().Changed("roster") {
-		return errors.New("name the roster either by arguments or by --roster, not both")
+		return errors.New("name the roster by arguments or by --roster, not by both")
 	}
 	return nil
 }

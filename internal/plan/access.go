@@ -109,8 +109,8 @@ func (ix *index) placesOf(kind org.Kind, name string) []roster.Position {
 	return slices.Compact(places)
 }
 
-// addName looks up one name of the roster and adds the result to cat. If the organization lacks the name, addName
-// looks up the id that the name had in an earlier run. The group, role or policy may have been renamed.
+// addName looks up one name of the roster and adds the result to cat. If nothing in the organization has the name,
+// addName looks up the id that the name had in an earlier run: the group, role or policy may have been renamed.
 func (ix *index) addName(cat *catalog, kind org.Kind, name string) {
 	earlierID := ix.in.Memory.Access[org.AccessName{Kind: kind, Name: name}]
 	a, problem := lookUp(ix.in.Snapshot.Access, kind, name)
@@ -210,7 +210,7 @@ func lookUp(all []org.Access, kind org.Kind, name string) (*org.Access, string) 
 	case deleted:
 		return nil, fmt.Sprintf("the %s %q was deleted", kind, name)
 	case len(others) == 0:
-		return nil, fmt.Sprintf("the organization has no %s named %q, nor any other", kind, name)
+		return nil, fmt.Sprintf("the organization has no %s named %q, and no other %s", kind, name, kind)
 	}
 	// If only upper and lower case are wrong, the right name comes first.
 	slices.SortFunc(others, func(a, b string) int {
@@ -286,7 +286,7 @@ func (ix *index) mayTakeFrom(u *org.User) bool {
 
 // decideExtraAccess decides about access of one kind that p has and the roster does not give them. It revokes only
 // access that the roster names for somebody, because all other access is managed without the roster. It revokes
-// nothing of a kind if the organization lacks one of the names: p may have that access under a new name.
+// nothing of a kind if one of the names cannot be used: p may have that access under a new name.
 func (ix *index) decideExtraAccess(p *person, has []*org.Access, kind org.Kind, want map[string]bool, cat catalog,
 	d *decision) {
 	revoke := ix.in.Roster.Settings.ExtraAccess == roster.ExtraAccessRevoke && !cat.unknown[kind] && ix.mayTakeFrom(p.user)

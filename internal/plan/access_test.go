@@ -227,7 +227,7 @@ func TestAccess(t *testing.T) {
 			in.Roster.People[0].Policies = refs("x")
 			in.Snapshot.Access = in.Snapshot.Access[:len(in.Snapshot.Access)-1]
 		}, []string{
-			`unknown_access  the organization has no policy named "x", nor any other`,
+			`unknown_access  the organization has no policy named "x", and no other policy`,
 			"ungrantable ada@example.com missing_access policy x",
 		}},
 		{"no such policy, and many others", func(in *plan.Input) {

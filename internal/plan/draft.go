@@ -24,8 +24,8 @@ import (
 // that orgsync itself suspended, if the roster says so. It gives people the access that in.Roster's defaults give
 // everybody.
 //
-// in.Snapshot must have all holders of all groups, roles and policies. It lacks the kinds in hidden, which the key
-// may not read.
+// in.Snapshot must have all holders of all groups, roles and policies, except those of the kinds in hidden, which
+// the key may not read.
 func DraftRoster(in Input, hidden []org.Kind) roster.Draft {
 	ix := newIndex(in)
 	dr := drafter{in: in, hidden: hidden, access: ix.access, names: map[*org.Access]string{}}
@@ -83,8 +83,8 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 		case u.Email.IsZero():
 			unreadable = append(unreadable, cmp.Or(u.Name, u.ID))
 		case aliases[u.ID] != nil:
-			dr.remark("%s may be %s, who is listed and whose invitation vanished: make it an alias, or list it by hand",
-				u.Email, aliases[u.ID].Email)
+			dr.remark("%s may be another address of %s, who is listed but has no invitation any more: make it an alias, "+
+				"or list it by hand", u.Email, aliases[u.ID].Email)
 			known[u.Email.Key()] = true
 		case isUnaccepted(u):
 			isForUser := func(inv org.Invitation) bool { return inv.Invited.Equal(u.Email) }
@@ -119,9 +119,9 @@ func (dr *drafter) indexWith(people []roster.Person) *index {
 	return newIndex(in)
 }
 
-// draftUnchanged drafts entries for the people who can be listed without causing a mail or another change. It leaves
-// out all others, and sorts the entries by address. After it has left somebody out, their invitations may belong to
-// another person. So it decides again about all who are left, until it leaves out nobody.
+// draftUnchanged drafts entries for the people who can be listed without causing a mail or another change, sorted by
+// address. It leaves out all others. Then their invitations may belong to other people, so it decides again about the
+// rest, until it leaves out nobody.
 func (dr *drafter) draftUnchanged(people []roster.Person) []roster.Entry {
 	for {
 		asked := make(map[org.Address]bool, len(people))
@@ -141,7 +141,8 @@ func (dr *drafter) draftUnchanged(people []roster.Person) []roster.Entry {
 			ix.decideMembership(p, &d)
 			switch state := d.state(p); {
 			case p.user != nil && p.user.Suspended && p.record.Suspended:
-				dr.remark("%s is not listed: orgsync suspended them, and listing them would end that", strings.Join(p.keys, ", "))
+				dr.remark("%s is not listed: orgsync suspended them, and would end the suspension of a listed person",
+					strings.Join(p.keys, ", "))
 			case state == StateMember, state == StateSuspended, d.openInvitationID() != "":
 				kept = append(kept, *p.Person)
 				entries = append(entries, dr.draftEntry(ix, p, d))
@@ -306,7 +307,7 @@ func (dr *drafter) draftEntry(ix *index, p *person, d decision) roster.Entry {
 	if len(p.Aliases) > 0 {
 		for _, u := range dr.in.Snapshot.Users {
 			if u.ID != p.user.ID && ix.byKey[u.Email.Key()] == p {
-				e.Comments = append(e.Comments, fmt.Sprintf("the user %s is the same person, and what that user may do is not "+
+				e.Comments = append(e.Comments, fmt.Sprintf("the user %s is the same person; the access of that user is not "+
 					"listed here", u.Email))
 			}
 		}
@@ -417,8 +418,8 @@ func (dr *drafter) remarkAccess() {
 		}
 	}
 	for _, kind := range org.Kinds {
-		dr.remarkList(kind.Plural()+" are listed by their id if a roster cannot have their name, or if it is not unique",
-			byID[kind])
+		dr.remarkList(kind.Plural()+" are listed by their id if a roster cannot have their name, or if the name is not "+
+			"unique", byID[kind])
 	}
 	dr.remarkList("deleted groups have no members", deleted)
 	dr.remarkList("not listed, because the API does not say who has them", unreadable)

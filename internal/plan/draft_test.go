@@ -118,7 +118,7 @@ func TestDraftRoster(t *testing.T) {
 			in.Memory = org.Memory{People: map[string]org.PersonRecord{"bob@example.com": {Suspended: true}}}
 		}, nil, []string{
 			adaLine + " # suspended: orgsync leaves that as it is", aboutRobot, "# bob@example.com is not listed: orgsync " +
-				"suspended them, and listing them would end that",
+				"suspended them, and would end the suspension of a listed person",
 			aboutOwner, aboutGone, aboutRole,
 		}, "bob@example.com"},
 		{"suspended by orgsync once, and active again", func(in *plan.Input) {
@@ -139,16 +139,17 @@ func TestDraftRoster(t *testing.T) {
 		{"two users of one person", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{accepted("i1", "bob@example.com", ada)}
 		}, nil,
-			withOthers(adaLine + " alias bob@example.com # the user bob@example.com is the same person, and what that user " +
-				"may do is not listed here"), ""},
+			withOthers(adaLine + " alias bob@example.com # the user bob@example.com is the same person; the access of that " +
+				"user is not listed here"), ""},
 		{"names that several groups or policies have", func(in *plan.Input) {
 			in.Snapshot.Access[3].Holders, in.Snapshot.Access[7].Holders = map[string]string{"u-ada": ""},
 				map[string]string{"u-ada": ""}
 			in.Snapshot.Access[7].Name = "read\nonly"
 		}, nil, []string{
 			adaLine + " group g4 policy p1", bobLine, aboutRobot, aboutOwner,
-			`# groups are listed by their id if a roster cannot have their name, or if it is not unique: g4 is "twins"`,
-			`# policies are listed by their id if a roster cannot have their name, or if it is not unique: p1 is "read\nonly"`,
+			`# groups are listed by their id if a roster cannot have their name, or if the name is not unique: g4 is "twins"`,
+			`# policies are listed by their id if a roster cannot have their name, or if the name is not unique: p1 is ` +
+				`"read\nonly"`,
 			aboutGone, aboutRole,
 		}, ""},
 		{"names that a roster cannot have", func(in *plan.Input) {
@@ -401,8 +402,8 @@ func TestDraftPlansNoChange(t *testing.T) {
 		merged.Roster.People = append(merged.Roster.People, draftPeople(draft)...)
 		var suspended []string
 		for _, r := range draft.Comments {
-			if who, found := strings.CutSuffix(r, " is not listed: orgsync suspended them, and listing them would end "+
-				"that"); found {
+			if who, found := strings.CutSuffix(r, " is not listed: orgsync suspended them, and would end the "+
+				"suspension of a listed person"); found {
 				suspended = append(suspended, strings.Split(who, ", ")...)
 			}
 		}

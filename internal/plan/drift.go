@@ -10,7 +10,7 @@ import (
 // Drift returns how the entries of in.Roster must change so that they agree with the access that people have in the
 // organization. The remarks are sentences about differences that an entry cannot express. Drift ignores kinds of
 // access that the roster does not manage for a person. in.Snapshot must have all holders of all groups, roles and
-// policies. It lacks the kinds in hidden, which the key may not read.
+// policies, except those of the kinds in hidden, which the key may not read.
 func Drift(in Input, hidden []org.Kind) (updates []roster.AccessUpdate, remarks []string) {
 	ix := newIndex(in)
 	dr := drafter{in: in, hidden: hidden, access: ix.access, names: map[*org.Access]string{}}

@@ -11,7 +11,7 @@ import (
 
 const (
 	// If maxRefusals runs in a row failed to mail a person, orgsync tries only once in retryRefusedAfter. A mail that
-	// counts as not sent is such a failure: if this was wrong each time, the person would get a mail in every run.
+	// counts as not sent is a failure too: it may have been sent after all, and then each run would mail the person.
 	maxRefusals       = org.KeptRefusals
 	retryRefusedAfter = 24 * time.Hour
 	// flappingWithin is the longest time between two removals of one person that shows that two rosters disagree about
@@ -26,8 +26,8 @@ const (
 )
 
 // holdMail removes the mail to p from d if it must wait, and adds a notice that says why. It does nothing if there is
-// no mail, or if --reinvite names p, because then somebody asked for this mail. --only overrides EndsTooSoon and
-// RefusedMail, which wait for a certain time, but not if a lost mail is the reason: it may have been sent.
+// no mail, or if --reinvite names p, because then somebody asked for this mail. With --only, a mail to p does not wait
+// because of EndsTooSoon. It waits because of RefusedMail only if the last mail was lost: it may have been sent.
 func (ix *index) holdMail(p *person, d *decision) {
 	if len(d.changes) == 0 || p.reinvite {
 		return
@@ -49,8 +49,8 @@ func (ix *index) holdMail(p *person, d *decision) {
 	d.changes = d.changes[:0]
 }
 
-// waitForFirstDay removes the mail to p from d if the first day of p has not begun. It then adds a notice. The mail
-// may have been decided or held. The result is true if there was such a mail. No flag overrides this.
+// waitForFirstDay removes the mail to p from d, decided or held, if the first day of p has not begun. It then adds a
+// notice, and returns true. It returns false if there is no mail. No flag overrides this.
 func (ix *index) waitForFirstDay(p *person, d *decision) bool {
 	if !p.NotYet(ix.in.Snapshot.Now) || len(d.changes) == 0 && !slices.ContainsFunc(d.notices, Notice.Holds) {
 		return false

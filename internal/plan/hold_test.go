@@ -502,8 +502,8 @@ func TestUnknownAccess(t *testing.T) {
 	if diff := cmp.Diff([]roster.Position{at(11), at(12)}, p.Notices[0].Unknown.Places); diff != "" {
 		t.Errorf("places (-want +got):\n%s", diff)
 	}
-	if err := p.CheckAccess(); err == nil || err.Error() != "the organization lacks 1 group, role or policy that the "+
-		"roster names" {
+	if err := p.CheckAccess(); err == nil || err.Error() != "the roster names 1 group, role or policy that the "+
+		"organization does not have" {
 		t.Errorf("CheckAccess: %v", err)
 	}
 	// The ledger has the id of the group, so the group is found under its new name.

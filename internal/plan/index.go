@@ -46,9 +46,10 @@ type index struct {
 	unlistedBySameKey map[string][]unlistedAddress
 	// mayBeRenamed has the ids of the unlisted users that a SameName notice is about.
 	mayBeRenamed map[string]bool
-	// maybeUnlisted is the first person who may be a member under an unknown address: they were mailed and the list
-	// shows nothing of the mail, or they were a member and match no user. possiblyAccepted is the first person who may
-	// be one if the list does not show accepted invitations. They are nil if there is nobody.
+	// maybeUnlisted is the first person who may be a member under an unknown address: the list does not show the
+	// invitation of a mail to them, or they were a member and match no user. possiblyAccepted is the first person who
+	// may also be such a member, but only if the list does not show accepted invitations. Both are nil if there is
+	// nobody.
 	maybeUnlisted, possiblyAccepted *person
 }
 
@@ -61,7 +62,7 @@ type person struct {
 	ended bool
 	// reinvite, resend and only are true if the flags with these names select the person.
 	reinvite, resend, only bool
-	// service is the service user who has an address of the person; nil if there is none, as it should be.
+	// service is the service user who has an address of the person; nil if there is none.
 	service *org.User
 	// user is the user of the person; nil if the person is not in the organization, or the key cannot list users.
 	user *org.User
@@ -284,7 +285,7 @@ func (ix *index) peopleByAcceptedAddress() map[string][]*person {
 }
 
 // acceptedBy returns the key of the address that accepted inv; "" if inv was not accepted. A declined invitation may
-// have such an address too, but it does not say which user the invited person is.
+// have an address that declined it, but this does not say which user the invited person is.
 func acceptedBy(inv *org.Invitation) string {
 	if inv.Status != org.StatusAccepted {
 		return ""
@@ -295,11 +296,11 @@ func acceptedBy(inv *org.Invitation) string {
 // isUnaccepted reports whether u was invited and has not accepted yet. Then u is not a member.
 func isUnaccepted(u *org.User) bool { return u.Accepted != nil && !*u.Accepted }
 
-// ownerOf returns the person who is the user with the address key: the person whose entry has the address or, if there
-// is none, the first of claimants, if possible one without a user of their own. claimants are the people whose
-// invitations this address accepted. If there are several such people without a user of their own, they are several
-// entries for one person. Then ownerOf adds problems of the roster, each of them once, although several users may have
-// the address.
+// ownerOf returns the person who is the user with the address key. claimants are the people whose invitations this
+// address accepted. The owner is the person whose entry has the address. If there is none, it is the first of the
+// claimants without a user of their own, or else the first claimant. If other claimants have no user of their own
+// either, they are more entries for the same person. ownerOf then adds a problem of the roster for each of them, but
+// only once, although several users may have the address.
 func (ix *index) ownerOf(key string, claimants []*person) *person {
 	owner := ix.byKey[key]
 	if owner == nil && len(claimants) > 0 {
@@ -309,10 +310,10 @@ func (ix *index) ownerOf(key string, claimants []*person) *person {
 		if other == owner || other.hasOwnUser {
 			continue
 		}
-		text := fmt.Sprintf("%q accepted as %q, who is listed at %s", other.Email, key, owner.At.Source())
+		text := fmt.Sprintf("%q accepted the invitation to %q, and is listed at %s", key, other.Email, owner.At.Source())
 		if ix.byKey[key] == nil {
-			text = fmt.Sprintf("%q accepted as %q, as did %q, who is listed at %s", other.Email, key, owner.Email,
-				owner.At.Source())
+			text = fmt.Sprintf("%q accepted the invitation to %q, and also the one to %q, who is listed at %s", key,
+				other.Email, owner.Email, owner.At.Source())
 		}
 		problem := roster.Problem{At: other.At, Text: fmt.Sprintf("%s: one person needs one entry, with the other address "+
 			"as an alias; for two people, invite %s in Vultr's console", text, other.Email)}

@@ -116,8 +116,8 @@ func (ix *index) unlistedPolicy(result *Plan) roster.UnlistedPolicy {
 }
 
 // waitsForRemoval reports whether u may not be suspended or removed yet, because u has not been unlisted for long
-// enough. It sets RemovalAfter of n then. Users who were in a roster, by the ledger, do not wait, unless they may be in
-// the roster under a new address.
+// enough. If so, it sets RemovalAfter of n. Users who were in a roster, by the ledger, do not wait, unless they may be
+// in the roster under a new address.
 func (ix *index) waitsForRemoval(u *org.User, n *Notice) bool {
 	if ix.wasListed(u) && !ix.mayBeRenamed[u.ID] {
 		return false
@@ -201,17 +201,17 @@ func (ix *index) mayBeListed(u *org.User) bool {
 }
 
 // possibleAddresses returns the known addresses of u, and the addresses of invitations that name u and may have been
-// accepted. An invitation whose status is not understood does not prove who u is, but may not be ignored before
-// something is taken from u.
+// accepted. An invitation whose status is not understood does not prove who u is, but counts if something would
+// be taken from u.
 func (ix *index) possibleAddresses(u *org.User) []string {
 	keys := ix.knownAddresses(u) // computes perhapsInvitedAs
 	return append(keys, ix.perhapsInvitedAs[u.Email.Key()]...)
 }
 
-// isKnownToLedger reports whether the ledger has u as a member, or as invited by a mail that has not expired. Only the
-// address of u itself counts. Then u is not another person of the roster under a new address. The result is false if
-// orgsync removed u, because u may be back by an invitation to another person. That orgsync suspended u does not show
-// who u is.
+// isKnownToLedger reports whether the ledger has the address of u as a member, or as invited by a mail that has not
+// expired. Then u is not another person of the roster under a new address. The result is false if orgsync removed u,
+// because u may be back by an invitation to another person. A suspension does not count, because it does not show who
+// u is.
 func (ix *index) isKnownToLedger(u *org.User) bool {
 	r := ix.in.Memory.People[u.Email.Key()]
 	invited := slices.ContainsFunc(r.Mails, func(m org.Mail) bool { return !ix.isPast(m.ExpiresAt()) })

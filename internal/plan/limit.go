@@ -78,8 +78,8 @@ func (p Plan) CheckProblems() error {
 	return nil
 }
 
-// UnknownAccessError says that the roster names groups, roles or policies that the organization lacks or that cannot
-// be used.
+// UnknownAccessError says that the roster names groups, roles or policies that do not exist in the organization or
+// cannot be used.
 type UnknownAccessError struct {
 	// Names is the number of these names.
 	Names int
@@ -88,9 +88,9 @@ type UnknownAccessError struct {
 // Error returns a message with the number of names. The notices of the plan have the names.
 func (e *UnknownAccessError) Error() string {
 	if e.Names == 1 {
-		return "the organization lacks 1 group, role or policy that the roster names"
+		return "the roster names 1 group, role or policy that the organization does not have"
 	}
-	return fmt.Sprintf("the organization lacks %d groups, roles and policies that the roster names", e.Names)
+	return fmt.Sprintf("the roster names %d groups, roles and policies that the organization does not have", e.Names)
 }
 
 // CheckAccess returns an [*UnknownAccessError] if the roster names a group, role or policy that cannot be used. The
@@ -108,7 +108,7 @@ func (p Plan) CheckAccess() error {
 	return &UnknownAccessError{names}
 }
 
-// LacksAccess reports whether c grants a group, role or policy that the organization lacks.
+// LacksAccess reports whether c grants a group, role or policy that the organization does not have.
 func (c Change) LacksAccess() bool { return c.Action == Grant && c.Detail.ID == "" }
 
 // TakesAccess reports whether c takes access from a member who stays a member.

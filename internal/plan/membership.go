@@ -197,8 +197,8 @@ func (ix *index) justAccepted(p *person) bool {
 }
 
 // noteGaveUp reports whether p got as many mails without an answer as the roster allows. If so, it adds a notice: about
-// a user who may be p under another address, or otherwise that orgsync gave up. id
-// is the id of the last invitation; "" if it is not known.
+// a user who may be p under another address or, if there is none, that orgsync gave up. id is the id of the last
+// invitation; "" if it is not known.
 func (ix *index) noteGaveUp(p *person, d *decision, id string) bool {
 	mails, since := p.rounds()
 	switch {
@@ -310,7 +310,7 @@ func (p *person) hasInvitation(id string) bool {
 
 // decidingInvitation returns the newest invitation of p in the list; nil if there is none. It prefers an older
 // invitation that p accepted after the newest one was sent, or at an unknown time. If the newest one has no dates, it
-// prefers any accepted invitation. So orgsync does not mail a person again who accepted.
+// prefers any accepted invitation. This prevents a second mail to a person who accepted.
 //
 // The unknown time does not count if orgsync mailed p after the accepted invitation could no longer be accepted, and if
 // the key can see all users: orgsync mailed p because p had left.

@@ -116,9 +116,9 @@ func acceptAsOneAddress(in *plan.Input, users ...org.User) {
 // oneEntryTwice is the plan after acceptAsOneAddress.
 var oneEntryTwice = []string{
 	"other_address u1", "left bob@example.com i2",
-	`users.yaml:9:5: "bob@example.com" accepted as "countess@home.example", as did "ada@example.com", who is listed ` +
-		`at users.yaml:3: one person needs one entry, with the other address as an alias; for two people, invite ` +
-		`bob@example.com in Vultr's console`,
+	`users.yaml:9:5: "countess@home.example" accepted the invitation to "bob@example.com", and also the one to ` +
+		`"ada@example.com", who is listed at users.yaml:3: one person needs one entry, with the other address as an ` +
+		`alias; for two people, invite bob@example.com in Vultr's console`,
 }
 
 // TestMembership has a case for each row of the tables in docs/decisions.md that are about the state of a person.
@@ -477,9 +477,9 @@ func TestMembership(t *testing.T) {
 					UserID: "u1"}}}
 		}, []string{
 			"left i1",
-			`users.yaml:3:5: "ada@example.com" accepted as "countess@home.example", who is listed at users.yaml:9: one ` +
-				`person needs one entry, with the other address as an alias; for two people, invite ada@example.com in ` +
-				`Vultr's console`,
+			`users.yaml:3:5: "countess@home.example" accepted the invitation to "ada@example.com", and is listed at ` +
+				`users.yaml:9: one person needs one entry, with the other address as an alias; for two people, invite ` +
+				`ada@example.com in Vultr's console`,
 		}},
 		{"an invitation was accepted by a user of another entry, and the person has a user too", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("countess@home.example", 9))
@@ -519,9 +519,9 @@ func TestMembership(t *testing.T) {
 			in.Memory = org.Memory{People: map[string]org.PersonRecord{ada: {Joined: true}}}
 		}, []string{
 			"invite countess@home.example not_invited ", "members_unseen ",
-			`users.yaml:3:5: "ada@example.com" accepted as "countess@home.example", who is listed at users.yaml:9: one ` +
-				`person needs one entry, with the other address as an alias; for two people, invite ada@example.com in ` +
-				`Vultr's console`,
+			`users.yaml:3:5: "countess@home.example" accepted the invitation to "ada@example.com", and is listed at ` +
+				`users.yaml:9: one person needs one entry, with the other address as an alias; for two people, invite ` +
+				`ada@example.com in Vultr's console`,
 		}},
 		{"a member with an invitation still pending", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}

@@ -47,7 +47,7 @@ const (
 	ListedAgain Reason = "listed_again"
 	// APIAccessDiffers means that the roster manages the API access of the person and has the other value.
 	APIAccessDiffers Reason = "api_access_differs"
-	// MissingAccess means that the person lacks a group, role or policy that the roster gives them.
+	// MissingAccess means that the person does not have a group, role or policy that the roster gives them.
 	MissingAccess Reason = "missing_access"
 	// MoreAccess means that the person has a group, role or policy that the roster does not give them.
 	MoreAccess Reason = "extra_access"
@@ -263,8 +263,8 @@ type Plan struct {
 	Facts []org.Fact
 	// Unchanged is the number of people of the roster without a change.
 	Unchanged int
-	// Ungrantable has the grants to members whose group, role or policy the organization lacks. They are never sent, and
-	// Changes does not have them.
+	// Ungrantable has the grants to members of groups, roles and policies that the organization does not have. They are
+	// never sent, and Changes does not have them.
 	Ungrantable []Change
 	// Problems has mistakes of the roster that only the organization shows: two entries that are one person. A plan with
 	// problems must not be carried out.

@@ -15,8 +15,8 @@ type unlistedAddress struct {
 }
 
 // noteSameName adds a notice if p may be an unlisted user, or may have an unlisted invitation: the names are equal, or
-// the addresses are spelled alike. It does so only for people who have an invitation, get one or left. Such users are
-// not suspended or removed at once, because somebody may have changed their address in the roster.
+// the addresses are spelled alike. It does so only for people who have an invitation, get one or left. Users in
+// these notices are not suspended or removed at once, because somebody may have changed their address in the roster.
 func (ix *index) noteSameName(p *person, d *decision) {
 	invited := d.mails() || d.held != nil || d.hasNotice(Waiting) || d.hasNotice(Left)
 	if !invited && !d.hasNotice(PossibleAlias) {

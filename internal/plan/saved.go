@@ -14,8 +14,8 @@ import (
 // savedVersion changes when a field of a saved plan is renamed, removed or given another meaning.
 const savedVersion = "1"
 
-// Saved is a plan that was saved for a later apply. If the fingerprint of the plan of the later apply differs, the
-// changes serve to show the difference.
+// Saved is a plan that was saved for a later apply. If the later apply makes a plan with another fingerprint, it
+// uses the changes to show the difference.
 type Saved struct {
 	Organization org.Organization
 	// Made is the server's time for which the plan was made.
@@ -110,9 +110,9 @@ func ReadSaved(data []byte) (Saved, error) {
 	}
 	switch {
 	case strings.TrimSpace(string(data[dec.InputOffset():])) != "":
-		return Saved{}, errors.New("it is not a plan that was saved with --out: something follows after it")
+		return Saved{}, errors.New("it is not a plan that was saved with --out: there is more text after the plan")
 	case doc.FormatVersion != savedVersion:
-		return Saved{}, fmt.Errorf("it has the format version %q, and this orgsync reads %q", doc.FormatVersion, savedVersion)
+		return Saved{}, fmt.Errorf("it has the format version %q, but this orgsync reads %q", doc.FormatVersion, savedVersion)
 	}
 	s := Saved{Organization: org.Organization{ID: doc.Organization.ID, Name: doc.Organization.Name}, Made: doc.Made}
 	for _, list := range []struct {
@@ -140,7 +140,7 @@ func ReadSaved(data []byte) (Saved, error) {
 		}
 	}
 	if s.Fingerprint() != doc.Fingerprint {
-		return Saved{}, errors.New("its changes do not give its fingerprint: it was edited, or is damaged")
+		return Saved{}, errors.New("its fingerprint does not fit its changes: it was edited, or is damaged")
 	}
 	return s, nil
 }
@@ -186,14 +186,14 @@ type StaleError struct {
 func (e *StaleError) Error() string {
 	if e.Saved.ID != e.Fresh.ID {
 		if name := e.Saved.Name; name != "" && name == e.Fresh.Name {
-			return fmt.Sprintf("the plan was saved for the organization %q (%s), and this key acts on another one with this "+
-				"name (%s)", name, e.Saved.ID, e.Fresh.ID)
+			return fmt.Sprintf("the plan was saved for the organization %q (%s), but this key acts on another one with the "+
+				"same name (%s)", name, e.Saved.ID, e.Fresh.ID)
 		}
-		return fmt.Sprintf("the plan was saved for the organization %q, and this key acts on %q", label(e.Saved),
+		return fmt.Sprintf("the plan was saved for the organization %q, but this key acts on %q", label(e.Saved),
 			label(e.Fresh))
 	}
 	if len(e.OnlySaved)+len(e.OnlyFresh) == 0 {
-		return "the saved plan is out of date: a fresh one holds back other people"
+		return "the saved plan is out of date: in a new plan, mails to other people wait"
 	}
 	return fmt.Sprintf("the saved plan is out of date: changes no longer needed: %d, new ones: %d", len(e.OnlySaved),
 		len(e.OnlyFresh))

@@ -98,9 +98,9 @@ func TestCheckStale(t *testing.T) {
 			p.Changes = nil
 		}, []string{"invite ada@example.com", "remove bob@example.com"},
 			nil, "no longer needed: 2"},
-		{"a held mail more", func(p *plan.Plan) { p.Held = []plan.Change{eve} }, nil, nil, "holds back other people"},
+		{"a held mail more", func(p *plan.Plan) { p.Held = []plan.Change{eve} }, nil, nil, "mails to other people wait"},
 		{"another organization", func(p *plan.Plan) { p.Organization = org.Organization{ID: "org-2"} }, nil, nil,
-			`saved for the organization "Example Org", and this key acts on "org-2"`},
+			`saved for the organization "Example Org", but this key acts on "org-2"`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -153,16 +153,16 @@ func TestReadSavedRefuses(t *testing.T) {
 		{"a list", "[]", "not a plan that was saved"},
 		{"the document of plan -o json", `{"format_version": "1", "command": "plan", "changes": []}`,
 			`unknown field "command"`},
-		{"something after it", good + "{}", "something follows"},
-		{"twice", good + good, "something follows"},
+		{"something after it", good + "{}", "more text after the plan"},
+		{"twice", good + good, "more text after the plan"},
 		{"empty", "{}", `format version ""`},
 		{"a later version", change(`"format_version": "1"`, `"format_version": "2"`), `format version "2"`},
-		{"a person exchanged", change("ada@example.com", "eve@example.com"), "do not give its fingerprint"},
+		{"a person exchanged", change("ada@example.com", "eve@example.com"), "does not fit its changes"},
 		{"a change more", change(`"held": []`,
 			`"held": [{"action": "invite", "reason": "not_invited", "email": "eve@example.com"}]`),
-			"do not give its fingerprint"},
-		{"another organization", change(`"id": "org-1"`, `"id": "org-2"`), "do not give its fingerprint"},
-		{"no fingerprint", change(`"fingerprint": "sha256:`, `"fingerprint": "`), "do not give its fingerprint"},
+			"does not fit its changes"},
+		{"another organization", change(`"id": "org-1"`, `"id": "org-2"`), "does not fit its changes"},
+		{"no fingerprint", change(`"fingerprint": "sha256:`, `"fingerprint": "`), "does not fit its changes"},
 		{"an unknown action", change(`"remove"`, `"destroy\u001b[2J"`), `unknown action "destroy\x1b[2J"`},
 		{"an unknown reason", change(`"unlisted"`, `"because"`), `unknown reason "because"`},
 		{"an unknown kind", change(`"user_id"`, `"kind": "planet", "user_id"`), `unknown kind of access "planet"`},
@@ -222,13 +222,13 @@ func TestStaleOrganizations(t *testing.T) {
 		want         string
 	}{
 		{org.Organization{ID: "o1", Name: "A"}, org.Organization{ID: "o2", Name: "B"},
-			`the plan was saved for the organization "A", and this key acts on "B"`},
+			`the plan was saved for the organization "A", but this key acts on "B"`},
 		{org.Organization{ID: "o1", Name: "A"}, org.Organization{ID: "o2", Name: "A"},
-			`the plan was saved for the organization "A" (o1), and this key acts on another one with this name (o2)`},
+			`the plan was saved for the organization "A" (o1), but this key acts on another one with the same name (o2)`},
 		{org.Organization{ID: "o1"}, org.Organization{ID: "o2", Name: "B"},
-			`the plan was saved for the organization "o1", and this key acts on "B"`},
+			`the plan was saved for the organization "o1", but this key acts on "B"`},
 		{org.Organization{ID: "o1"}, org.Organization{ID: "o2"},
-			`the plan was saved for the organization "o1", and this key acts on "o2"`},
+			`the plan was saved for the organization "o1", but this key acts on "o2"`},
 	}
 	for _, tt := range tests {
 		if got := (&plan.StaleError{Saved: tt.saved, Fresh: tt.fresh}).Error(); got != tt.want {

@@ -75,7 +75,7 @@ type PersonStatus struct {
 	// last day; zero if there is none.
 	Teams []roster.Membership
 	// Wanted names the access that the roster gives the person, for example "API access" or "group platform". Missing
-	// names the part of it that the person lacks.
+	// names the part of it that the person does not have.
 	Wanted, Missing []string
 }
 
@@ -220,7 +220,7 @@ func (ix *index) describeAccess(p *person, cat catalog, s *PersonStatus) {
 		}
 	}
 	for _, kind := range org.Kinds {
-		named := map[string]bool{} // by id, or by the name of what the organization lacks
+		named := map[string]bool{} // by id; by name if the organization does not have it
 		for _, ref := range p.Refs(kind) {
 			name := string(kind) + " " + ref.Name
 			a := cat.byName[kind][ref.Name]

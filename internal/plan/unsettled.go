@@ -157,9 +157,9 @@ func withoutDotsAndTag(key string) string {
 	return strings.ReplaceAll(local, ".", "") + "@" + domain
 }
 
-// invitationFor returns the invitation that proves that the lost mail m was sent; nil if there is none. Such an
-// invitation is new since m, or expires later than it did before m. If the server gives no dates, it is pending and
-// belongs to no other mail.
+// invitationFor returns the invitation that proves that the lost mail m was sent; nil if there is none. This invitation
+// is newer than m, or expires later than it did before m. If the server gives no dates, it is pending and belongs to no
+// other mail.
 func (p *person) invitationFor(m org.Mail) *org.Invitation {
 	for _, inv := range p.invitations {
 		own := p.mailOf(inv.ID)

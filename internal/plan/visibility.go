@@ -122,7 +122,8 @@ func (ix *index) decidePossiblyHidden(p *person, d *decision) bool {
 	return true
 }
 
-// mayBeUnidentified reports whether a row may be about p although it does not say who it is about.
+// mayBeUnidentified reports whether a user or an invitation without a readable address may belong to p, or p has access
+// without being in the list of users.
 func (ix *index) mayBeUnidentified(p *person) bool {
 	return p.unidentified || p.holdsAccess || ix.visible.unidentified
 }

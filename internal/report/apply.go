@@ -145,8 +145,8 @@ func nextSteps(r apply.Result) []string {
 	}
 	var next []string
 	if r.Count(apply.Unknown) > 0 {
-		next = append(next, "Run again to settle the unknown changes: "+
-			"orgsync checks before it sends, so nobody is mailed twice.")
+		next = append(next, "Run again: orgsync then finds out whether the unknown changes were made, "+
+			"and mails nobody twice.")
 	}
 	retryable := func(c apply.ChangeResult) bool { return c.Outcome == apply.Failed && !c.LacksAccess() }
 	switch {
@@ -159,7 +159,7 @@ func nextSteps(r apply.Result) []string {
 }
 
 // countUnchanged returns the number of people of the roster who have no change in r. The plan counts
-// people with an unsettled mail as unchanged, but r may have changes to such people.
+// people with an unsettled mail as unchanged, but r may have changes to them.
 func countUnchanged(p plan.Plan, r apply.Result) int {
 	changed := map[string]bool{}
 	for _, c := range p.Changes {

@@ -318,8 +318,8 @@ func listText(f diff.Field, kind diff.Kind) string {
 	return strings.Join(words, "; ")
 }
 
-// keptText returns a remark about access that a run would not take away, to be added to the text about
-// f; "" if there is no such access.
+// keptText returns a remark, for the end of the text about f, about access that a run would not take
+// away; "" if a run would take all of it away.
 func keptText(f diff.Field, mayBePart bool) string {
 	if f.KeptBecause == "" {
 		return ""
@@ -366,7 +366,7 @@ func apiAccessText(f diff.Field, kind diff.Kind) string {
 	return "loses API access"
 }
 
-// textForChange returns added if from is "", removed if to is "", and otherwise replaced.
+// textForChange returns added if from is "", removed if to is "", and replaced otherwise.
 func textForChange(from, to, added, removed, replaced string) string {
 	switch {
 	case from == "":
@@ -395,9 +395,8 @@ func settingText(f diff.Field) string {
 
 // loosenings has, for each setting that became looser, a text about what the new value allows.
 var loosenings = map[diff.FieldName]string{
-	diff.Organization: "orgsync would act on another organization",
-	diff.State: "a run knows only what is in the ledger there: people whom earlier runs mailed may be mailed " +
-		"again",
+	diff.Organization:   "orgsync would act on another organization",
+	diff.State:          "a run knows only what is in the ledger there, so it may mail people a second time",
 	diff.Unlisted:       "people who are not in the roster would be suspended",
 	diff.ExtraAccess:    "access that the roster does not give would be revoked",
 	diff.MaxInvites:     "one run may send more invitation mails",
@@ -414,7 +413,7 @@ var loosenings = map[diff.FieldName]string{
 func looseningText(f diff.Field) string {
 	switch {
 	case f.Name == diff.Organization && f.To == "":
-		return "nothing keeps orgsync from acting on another organization"
+		return "nothing prevents orgsync from acting on another organization"
 	case f.Name == diff.Unlisted && f.To == string(roster.UnlistedRemove):
 		return "people who are not in the roster would be removed from the organization"
 	}

@@ -59,7 +59,7 @@ func DoctorDocument(d DoctorRun, c doctor.Checkup) document.Document {
 		add("What the key may read", endpointTable(c.Endpoints))
 	}
 	if slices.ContainsFunc(c.Traits, func(t doctor.Trait) bool { return len(t.Seen) > 0 }) {
-		add("How the API behaves where its documentation leaves it open", traitTable(c.Traits))
+		add("How the API behaves on points that its documentation leaves open", traitTable(c.Traits))
 	}
 	if unseen > 0 {
 		doc.Blocks = append(doc.Blocks, document.Paragraph{
@@ -229,7 +229,7 @@ func limitText(l doctor.Limit) string {
 		return fmt.Sprintf("%s cannot be read, and not because of a missing permission: "+
 			"nothing can be planned until this works", detail)
 	case doctor.LimitUsersUnseen:
-		return "users cannot be listed: orgsync goes by invitations alone, cannot manage access, " +
+		return "users cannot be listed: orgsync decides by invitations alone, cannot manage access, " +
 			"and cannot suspend or remove anybody"
 	case doctor.LimitAcceptanceUnseen:
 		return "accepted invitations are not listed either: people who accepted may look like people who never answered"

@@ -27,7 +27,7 @@ func HistoryDocument(h History) document.Document {
 	if len(h.Entries) == 0 {
 		text := "The ledger has no entries."
 		if h.Filtered {
-			text = "No entry of the ledger fits."
+			text = "No entry of the ledger matches."
 		}
 		return document.Document{Summary: text}
 	}

@@ -159,7 +159,7 @@ func (m *Metrics) labels() string {
 		m.Command)
 }
 
-// KeepPrevious copies values that m lacks from previous, the metrics of the previous run. These values
+// KeepPrevious copies values that m does not have from previous, the metrics of the previous run. These values
 // are the organization, and the time of the last success of the same command in the same organization.
 // It returns false if previous is neither empty nor written by [MetricsText], so that the file must
 // not be replaced.
@@ -236,8 +236,8 @@ func (w *metricWriter) gauge(name, help, value string) {
 	w.sample(name, value)
 }
 
-// writeCounts writes a metric with a value for each of keys, which is the value of the label. A key
-// that counts lacks has the value 0: Prometheus cannot distinguish a missing value from a missing run.
+// writeCounts writes a metric with a value for each of keys. The key is the value of the label. A key
+// that is not in counts has the value 0: Prometheus cannot distinguish a missing value from a missing run.
 func writeCounts[K ~string](w *metricWriter, name, help, label string, keys []K, counts map[K]int) {
 	w.head(name, help)
 	for _, k := range keys {

@@ -143,8 +143,8 @@ func TestNamedNotices(t *testing.T) {
 			"ada@example.com gets no mail: their last mail was sent at 2026-06-10 12:00 UTC; the next one can be sent 15 " +
 				"minutes after that"},
 		{plan.Notice{Kind: plan.NotMailed, Text: plan.NotMailedUnsettled, Since: now},
-			"ada@example.com gets no mail: a mail may have been sent at 2026-06-10 12:00 UTC, but the answer was lost; try " +
-				"again 15 minutes after that mail"},
+			"ada@example.com gets no mail: a mail may have been sent at 2026-06-10 12:00 UTC, but the API's answer was lost; " +
+				"try again 15 minutes after that mail"},
 		{plan.Notice{Kind: plan.NotMailed, Text: plan.NotMailedNotListed},
 			"ada@example.com gets no mail: their invitation is not listed, so it cannot be sent again; if they did not accept " +
 				"it, a new one is sent when it has expired"},

@@ -43,13 +43,13 @@ const (
 	calm noticeLevel = iota
 	// ordinary means that somebody should look at the notice.
 	ordinary
-	// pressing means that the notice stays until somebody acts, or that orgsync holds a change back.
+	// pressing means that the notice stays until somebody acts, or that orgsync waits with a change.
 	pressing
 )
 
 // noticeStyles are the styles of all kinds. The most urgent kinds are the first.
 var noticeStyles = []noticeStyle{
-	{plan.Limit, pressing, always(noticeWords{one: "apply would refuse this: {said}"})},
+	{plan.Limit, pressing, always(noticeWords{one: "apply would refuse this plan: {said}"})},
 	{plan.UnknownAccess, pressing, func(n plan.Notice) noticeWords {
 		if n.Unknown != nil && n.Unknown.AccessID != "" {
 			return noticeWords{one: "{said}: change the name in the roster{(places)}"}
@@ -60,8 +60,8 @@ var noticeStyles = []noticeStyle{
 		one: "orgsync cannot confirm that this key belongs to the organization {said}",
 	})},
 	{plan.NewLedger, pressing, always(noticeWords{
-		one: "the ledger is empty although the organization has invitations: if orgsync ran before, restore its " +
-			"ledger, which was lost",
+		one: "the ledger is empty, but the organization has invitations: if orgsync ran before, the ledger was lost: " +
+			"restore it",
 	})},
 	{plan.MembersUnseen, calm, always(noticeWords{
 		one: "this key may not list users: everyone who accepted an invitation counts as a member",
@@ -70,7 +70,7 @@ var noticeStyles = []noticeStyle{
 		one: "this key cannot list suspended users: a suspended user may look like someone who left",
 	})},
 	{plan.SelfUnseen, pressing, always(noticeWords{
-		one: "orgsync cannot tell which user this key belongs to: nobody is suspended or removed, " +
+		one: "orgsync does not know which user this key belongs to: nobody is suspended or removed, " +
 			"and no access is taken away",
 	})},
 	{plan.ProtectedUnseen, pressing, always(noticeWords{
@@ -81,21 +81,21 @@ var noticeStyles = []noticeStyle{
 	})},
 	{plan.UnlistedKept, ordinary, always(noticeWords{
 		one: "{who} may have joined under an address that is not in the roster: " +
-			"until this is settled, people who are not in the roster and whom the ledger does not know are only reported",
+			"until this is clear, orgsync only reports people who are not in the roster, unless the ledger knows them",
 		many: "people may have joined under addresses that are not in the roster: " +
-			"until this is settled, people who are not in the roster and whom the ledger does not know are only reported",
+			"until this is clear, orgsync only reports people who are not in the roster, unless the ledger knows them",
 	})},
 	{plan.SameName, pressing, always(noticeWords{
 		one: "{who} " + sameNameSentence("{said}", "{alias}"),
-		many: "people may be the same as others who are not in the roster: " +
+		many: "people may each be the same person as somebody who is not in the roster: " +
 			"if so, add the line aliases: [ADDRESS] to their entry in users",
 		item: "{who} as {said}",
 	})},
 	{plan.Unsettled, pressing, always(noticeWords{
-		one: "{who} may have been sent an invitation mail{at}, but the answer was lost: " +
-			"they get no other mail until orgsync knows",
-		many: "people may have been sent an invitation mail, but the answer was lost: " +
-			"they get no other mail until orgsync knows",
+		one: "{who} may have been sent an invitation mail{at}, but the API's answer was lost: " +
+			"they get no other mail until orgsync knows whether it was sent",
+		many: "people may have been sent an invitation mail, but the API's answer was lost: " +
+			"they get no other mail until orgsync knows whether it was sent",
 		item: "{who}{at}",
 	})},
 	{plan.UnknownMembership, pressing, func(n plan.Notice) noticeWords {
@@ -184,7 +184,7 @@ var noticeStyles = []noticeStyle{
 	{plan.EndsTooSoon, ordinary, always(noticeWords{
 		one: "{who} is not invited, because an invitation is valid for three days and their last day is {said}; " +
 			"to invite them: --reinvite {word}",
-		many: "people are not invited, because an invitation is valid for three days and would outlive their last day; " +
+		many: "people are not invited, because an invitation is valid for three days and their last day is earlier; " +
 			"to invite someone: --reinvite EMAIL",
 		item: "{who}, last day {said}",
 	})},
@@ -202,9 +202,9 @@ var noticeStyles = []noticeStyle{
 		item: "{who} as {said}",
 	})},
 	{plan.SecondUser, pressing, always(noticeWords{
-		one: "{who} is a second time in the organization, as {said}: orgsync does not manage the access of that user; " +
+		one: "{who} is in the organization a second time, as {said}: orgsync does not manage the access of that user; " +
 			"suspend or remove it in Vultr's console",
-		many: "people are a second time in the organization: orgsync does not manage the access of these users; suspend " +
+		many: "people are in the organization a second time: orgsync does not manage the access of these users; suspend " +
 			"or remove them in Vultr's console",
 		item: "{who} as {said}",
 	})},
@@ -370,7 +370,7 @@ func notMailedText(n plan.Notice) string {
 	case plan.NotMailedRecently:
 		return "their last mail was sent{at}; the next one can be sent 15 minutes after that"
 	case plan.NotMailedUnsettled:
-		return "a mail may have been sent{at}, but the answer was lost; try again 15 minutes after that mail"
+		return "a mail may have been sent{at}, but the API's answer was lost; try again 15 minutes after that mail"
 	case plan.NotMailedNotListed:
 		return "their invitation is not listed, so it cannot be sent again; if they did not accept it, a new one is sent " +
 			"when it has expired"
@@ -400,9 +400,9 @@ func unlistedWords(n plan.Notice) noticeWords {
 		}
 	case !n.RemovalAfter.IsZero():
 		return noticeWords{
-			one:  in + ": apply suspends or removes them in a run at about {removal} or later",
+			one:  in + ": from about {removal} on, apply suspends or removes them",
 			many: "people are in the organization but not in the roster: apply suspends or removes them later",
-			item: "{who}{(said)}, at about {removal} or later",
+			item: "{who}{(said)}, from about {removal} on",
 		}
 	}
 	return noticeWords{
@@ -492,8 +492,8 @@ func withoutNotices(notices []plan.Notice, drop func(plan.Notice) bool) []plan.N
 	return slices.DeleteFunc(slices.Clone(notices), drop)
 }
 
-// IsPressing reports whether notices of this kind stay until somebody acts, or say that orgsync holds
-// a change back.
+// IsPressing reports whether notices of this kind stay until somebody acts, or say that orgsync waits
+// with a change.
 func IsPressing(kind plan.NoticeKind) bool {
 	style, _ := styleOfNotice(kind)
 	return style.level == pressing

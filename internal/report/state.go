@@ -29,7 +29,7 @@ type OrganizationState struct {
 func StateDocument(s State) document.Document {
 	place := fmt.Sprintf("State: %s (%s)", document.MarkMessage(s.Location.String()), s.Location.Kind)
 	if len(s.Organizations) == 0 {
-		return document.Document{Blocks: []document.Block{document.Paragraph{place, "It holds no ledger yet."}}}
+		return document.Document{Blocks: []document.Block{document.Paragraph{place, "It has no ledger yet."}}}
 	}
 	d := document.Document{Blocks: []document.Block{document.Paragraph{place}}}
 	for _, o := range s.Organizations {
@@ -51,7 +51,7 @@ func StateDocument(s State) document.Document {
 	return d
 }
 
-// lockText returns a text about the run that holds the lock.
+// lockText returns a text about the run that has the lock.
 func lockText(i state.Inspection) string {
 	if !i.Held {
 		return "free"
@@ -76,7 +76,7 @@ type organizationState struct {
 	Notes          []string   `json:"notes"`
 }
 
-// stateLock is the JSON form of a lock that a run holds.
+// stateLock is the JSON form of a lock that a run has.
 type stateLock struct {
 	ID            string    `json:"id,omitempty"`
 	PID           int       `json:"pid"`

@@ -41,7 +41,7 @@ type Status struct {
 	// Unlisted are the notices about people who are in the organization, or invited to it, but not
 	// in the roster. It is set only if [Status.Everybody] is true.
 	Unlisted []plan.Notice
-	// Leaving are the changes that would suspend or remove such people. It is set only if
+	// Leaving are the changes that would suspend or remove these people. It is set only if
 	// [Status.Everybody] is true.
 	Leaving []plan.Change
 }
@@ -99,7 +99,7 @@ var stateStyles = map[plan.State]stateStyle{
 	stateEnded:        {"ended", "ended", document.Faint, false, "last day passed"},
 }
 
-// shownState returns the shownState in which p appears.
+// shownState returns the state in which p appears.
 func (p Person) shownState() plan.State {
 	switch {
 	case p.Ended && p.State == plan.StateMember:
@@ -186,7 +186,7 @@ func peopleTable(s Status, people []Person) document.Table {
 		Columns: []document.Column{
 			{Head: "person", Min: minPersonWidth}, {Head: "state"}, {Head: "since", Drop: 1},
 			{Head: "expires in", Drop: 4, NotOnPage: true}, {Head: "mails", Drop: 3}, {Head: "access", Drop: 2},
-			{Head: "lacks", Prose: true, NotOnPage: true},
+			{Head: "missing", Prose: true, NotOnPage: true},
 		},
 	}
 	if !s.Everybody() {
@@ -211,7 +211,7 @@ func peopleTable(s Status, people []Person) document.Table {
 // row returns the row of p in the table of people.
 func (p Person) row(now time.Time) document.Row {
 	state := p.stateCell()
-	var since, expires, mails, access, lacks document.Cell
+	var since, expires, mails, access, missing document.Cell
 	if p.shownState() == plan.StatePending && !p.Expires.IsZero() {
 		left := p.Expires.Sub(now)
 		expires.Text = formatShortDuration(left)
@@ -224,14 +224,14 @@ func (p Person) row(now time.Time) document.Row {
 		mails.Text = strconv.Itoa(p.Rounds)
 	}
 	if !p.Ended {
-		lacks = document.Cell{Text: joinNames(p.Missing), Color: document.Yellow}
+		missing = document.Cell{Text: joinNames(p.Missing), Color: document.Yellow}
 		access = p.accessCell()
 	}
 	person := p.cell()
 	if teams := joinNames(teamTexts(p.Teams)); teams != "" {
 		person.Page.Notes = []document.Cell{{Text: "in " + teams}}
 	}
-	return document.Row{Cells: []document.Cell{person, state, since, expires, mails, access, lacks}}
+	return document.Row{Cells: []document.Cell{person, state, since, expires, mails, access, missing}}
 }
 
 // cell returns a cell with the address and the name of p.
@@ -259,12 +259,12 @@ func (p Person) accessCell() document.Cell {
 	if len(has) > 0 {
 		c.Page.Notes = append(c.Page.Notes, document.Cell{Text: "has " + joinNames(has)})
 	}
-	switch lacks := joinNames(p.Missing); {
-	case lacks == "":
+	switch missing := joinNames(p.Missing); {
+	case missing == "":
 	case p.UserID == "":
-		c.Page.Notes = append(c.Page.Notes, document.Cell{Text: "gets " + lacks + " after joining"})
+		c.Page.Notes = append(c.Page.Notes, document.Cell{Text: "gets " + missing + " after joining"})
 	default:
-		c.Page.Notes = append(c.Page.Notes, document.Cell{Text: "lacks " + lacks, Color: document.Yellow})
+		c.Page.Notes = append(c.Page.Notes, document.Cell{Text: "does not have " + missing, Color: document.Yellow})
 	}
 	return c
 }
@@ -365,7 +365,7 @@ func (s Status) unlistedRows(unlisted []plan.Notice) []document.Row {
 		default:
 			next := "only reported"
 			if !n.RemovalAfter.IsZero() {
-				next = "apply suspends or removes them in a run at about " + document.FormatTime(n.RemovalAfter) + " or later"
+				next = "from about " + document.FormatTime(n.RemovalAfter) + " on, apply suspends or removes them"
 			}
 			add(person, n.Text, what, time.Time{}, next)
 		}
@@ -377,11 +377,13 @@ func (s Status) unlistedRows(unlisted []plan.Notice) []document.Row {
 // would refuse the plan.
 func leavingText(c plan.Change, refused bool) string {
 	text := "would " + actionStyles[c.Action].word + " them"
-	if refused {
-		text += ", but it refuses the whole plan"
-	}
-	if c.Source != "" {
+	switch ended := c.Source != ""; {
+	case ended && refused:
+		text += " (their last day has passed), but it refuses the whole plan"
+	case ended:
 		text += ": their last day has passed"
+	case refused:
+		text += ", but it refuses the whole plan"
 	}
 	return text
 }
@@ -418,7 +420,8 @@ func statusSummary(s Status) string {
 		line += ": " + strings.Join(parts, ", ")
 	}
 	if s.UnknownWait > 0 {
-		line += fmt.Sprintf("; for %d more it is not known how long they have waited", s.UnknownWait)
+		line += "; it is not known how long " + document.Pluralize(s.UnknownWait, "more person has", "more people have") +
+			" waited"
 	}
 	line += "."
 	if _, unlisted := s.splitNotices(); len(s.Leaving)+len(unlisted) > 0 {
@@ -505,7 +508,7 @@ func (s Status) facts(p Person) document.Facts {
 	add("roles", joinNames(p.Roles))
 	add("policies", joinNames(p.Policies))
 	add("wanted", joinNames(p.Wanted))
-	add("lacks", joinNames(p.Missing))
+	add("missing", joinNames(p.Missing))
 	return facts
 }
 

@@ -251,7 +251,7 @@ func TestStatusOfOneWhoLeaves(t *testing.T) {
 		{"removed next", Person{PersonStatus: ended, Leaving: leaving}, nil,
 			"  apply  would remove them: their last day has passed\n", `"action": "remove"`},
 		{"a limit forbids it", Person{PersonStatus: ended, Leaving: leaving}, limit,
-			"  apply  would remove them, but it refuses the whole plan: their last day has passed\n", `"user_id": "user-kay"`},
+			"  apply  would remove them (their last day has passed), but it refuses the whole plan\n", `"user_id": "user-kay"`},
 		{"suspended", Person{PersonStatus: suspended}, nil, "  user   user-kay (suspended)\n", `"state": "suspended"`},
 	} {
 		s := Status{Now: now, Detailed: true, People: []Person{tt.person}, Notices: tt.notices}

@@ -50,7 +50,7 @@ func reasonText(c plan.Change, done bool, reinvite []org.Address) string {
 		}
 	case plan.Expired:
 		if why = "the last invitation expired"; done {
-			why = "the invitation before had expired"
+			why = "the previous invitation had expired"
 		}
 	case plan.ListedAgain:
 		why = "in the roster again"
@@ -72,7 +72,7 @@ func reasonText(c plan.Change, done bool, reinvite []org.Address) string {
 		if done {
 			return "the " + access
 		}
-		return "lacks the " + access
+		return "does not have the " + access
 	case plan.MoreAccess:
 		if done {
 			return "the " + access + ", which the roster does not give"
