@@ -224,6 +224,37 @@ func TestHeldMails(t *testing.T) {
 	}
 }
 
+// TestHistoryOfAlias: it makes no difference under which address of a person the ledger has something.
+func TestHistoryOfAlias(t *testing.T) {
+	t.Parallel()
+	const lady = "lady@example.com"
+	suspended := user("u1", ada)
+	suspended.Suspended = true
+	for _, tt := range []struct {
+		name   string
+		users  []org.User
+		record org.PersonRecord
+		want   string
+	}{
+		{"joined", nil, org.PersonRecord{Joined: true}, "left"},
+		{"suspended", []org.User{suspended}, org.PersonRecord{Joined: true, Suspended: true}, "unsuspend"},
+		{"removed", nil, org.PersonRecord{Joined: true, Removed: true}, "invite"},
+		{"mailed", nil, org.PersonRecord{EverMailed: true, OnlyMailSequence: 1, Mails: []org.Mail{sent(1, "i1", -10)}},
+			"waiting"},
+	} {
+		for _, key := range []string{ada, lady} {
+			in := newInput()
+			in.Roster.People[0].Aliases = []org.Address{org.MustParseAddress(lady)}
+			in.Snapshot.Users = tt.users
+			in.Memory.People = map[string]org.PersonRecord{ada: {}, lady: {}}
+			in.Memory.People[key] = tt.record
+			if got := about(plan.Compute(in), ada); got != tt.want {
+				t.Errorf("%s, under %s: %s, want %s", tt.name, key, got, tt.want)
+			}
+		}
+	}
+}
+
 // TestPossibleAliasNamesBoth: the notice has the address of the person, and the addresses of all users who may be the
 // person.
 func TestPossibleAliasNamesBoth(t *testing.T) {

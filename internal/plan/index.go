@@ -356,17 +356,9 @@ func (ix *index) mergeRegistered() {
 
 // mergeHistories merges what the ledger has under all addresses of a person.
 func mergeHistories(memory org.Memory, keys []string, now time.Time) *org.PersonRecord {
-	bySequence := func(a, b org.Mail) int { return cmp.Compare(a.Sequence, b.Sequence) }
-	isInFuture := func(m org.Mail) bool { return m.At.After(now) }
 	isKnown := func(key string) bool { _, found := memory.People[key]; return found }
 	if !slices.ContainsFunc(keys, isKnown) {
 		return noRecord
-	}
-	// The fast way for nearly everybody: there is nothing to merge.
-	if r := memory.People[keys[0]]; len(keys) == 1 && slices.IsSortedFunc(r.Mails, bySequence) &&
-		!slices.ContainsFunc(r.Mails, isInFuture) {
-		r.Mails = slices.Clip(r.Mails)
-		return &r
 	}
 	merged := &org.PersonRecord{}
 	for _, key := range keys {
@@ -375,7 +367,7 @@ func mergeHistories(memory org.Memory, keys []string, now time.Time) *org.Person
 			continue
 		}
 		for _, m := range r.Mails {
-			if isInFuture(m) {
+			if m.At.After(now) {
 				// A clock was wrong when orgsync recorded this mail. It counts as sent now, so that nobody is mailed twice.
 				m.At = now
 				if m.Expires.After(now.Add(org.InvitationLife)) {
@@ -406,7 +398,7 @@ func mergeHistories(memory org.Memory, keys []string, now time.Time) *org.Person
 			merged.RoundsResetSequence, merged.RoundsResetAt = r.RoundsResetSequence, r.RoundsResetAt
 		}
 	}
-	slices.SortFunc(merged.Mails, bySequence)
+	slices.SortFunc(merged.Mails, func(a, b org.Mail) int { return cmp.Compare(a.Sequence, b.Sequence) })
 	return merged
 }
 
