@@ -449,6 +449,9 @@ func TestUnlistedUsers(t *testing.T) {
 		}, []string{"unlisted eve@example.com "}},
 		{"remove a user who is suspended", func(in *plan.Input) { in.Snapshot.Users[4].Suspended = true },
 			[]string{"remove eve@example.com unlisted"}},
+		{"remove a user whose status is not understood", func(in *plan.Input) {
+			in.Snapshot.Users[4].Suspended, in.Snapshot.Users[4].StatusText = true, "Locked"
+		}, []string{"remove eve@example.com unlisted"}},
 		{"the last day of the user is over", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eve@example.com", 9))
 			in.Roster.People[2].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
