@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -146,6 +147,42 @@ func findCommand(t *testing.T, a *app, path string) *cobra.Command {
 		t.Fatal(err)
 	}
 	return cmd
+}
+
+// TestHintForManyNames checks that the advice after a list of names is never cut off, and that a short list is whole.
+func TestHintForManyNames(t *testing.T) {
+	t.Parallel()
+	for name, namesOf := range map[string]func(i int) string{
+		"short": func(i int) string { return fmt.Sprint("group", i) },
+		"long":  func(i int) string { return strings.Repeat("long ", 40) + fmt.Sprint(i) },
+		"wide":  func(i int) string { return strings.Repeat("\u4e00", 100) + fmt.Sprint(i) },
+	} {
+		lacking := &plan.UnknownAccessError{Names: 24000}
+		for _, kind := range org.Kinds {
+			for i := range 8000 {
+				lacking.Missing = append(lacking.Missing, org.AccessName{Kind: kind, Name: namesOf(i)})
+			}
+		}
+		var stderr bytes.Buffer
+		a := &app{Environment: Environment{stderr: &stderr, isTerminal: func(any) bool { return false }}}
+		a.printErrorAndHint(lacking)
+		_, hint, _ := strings.Cut(stderr.String(), "hint: ")
+		if !strings.HasSuffix(hint, "; or correct the names in the roster; 'orgsync apply' makes all other changes\n") {
+			t.Errorf("%s: the end is missing: %s", name, hint)
+		}
+		for _, want := range []string{"create these 8000 groups: \"", " more; create these 8000 roles: "} {
+			if !strings.Contains(hint, want) {
+				t.Errorf("%s: not %q: %s", name, want, hint)
+			}
+		}
+	}
+	few := []org.AccessName{
+		{Kind: org.KindGroup, Name: "a"}, {Kind: org.KindGroup, Name: "b"}, {Kind: org.KindRole, Name: "c"},
+	}
+	want := []string{`create these 2 groups: "a", "b"`, `create the role "c"`}
+	if got := createTexts(few); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
 }
 
 // fullDisk is an output that cannot be written.

@@ -195,6 +195,7 @@ func (a *app) hint(err error) string {
 		planFile   *planFileError
 		pin        *org.PinError
 		atStep     *stepError
+		lacking    *plan.UnknownAccessError
 		locked     *state.LockedError
 		unfinished *unfinishedError
 		lost       *lostReportError
@@ -239,9 +240,12 @@ func (a *app) hint(err error) string {
 		return stepHint(&stepError{stepFindPerson, err})
 	case is[*plan.NeedsError](err):
 		return "give the key's user the permission iam.user.*, or remove these settings from the roster"
-	case is[*plan.UnknownAccessError](err):
-		return "in Vultr's console, create what is missing, or correct the names in the roster; 'orgsync apply' makes " +
-			"all other changes"
+	case errors.As(err, &lacking):
+		create := "in Vultr's console, create what is missing"
+		if lists := createTexts(lacking.Missing); len(lists) > 0 {
+			create = "in Vultr's console, " + strings.Join(lists, "; ")
+		}
+		return create + "; or correct the names in the roster; 'orgsync apply' makes all other changes"
 	case errors.Is(err, errUnformatted):
 		return "to format them, run the same command without --check"
 	case errors.As(err, &locked) && locked.ID != "":
@@ -347,6 +351,42 @@ func (a *app) planFileHint(e *planFileError) string {
 		return "PLANFILE must be a plan that you may read"
 	}
 	return "save a plan with 'orgsync plan --out FILE', and name that file"
+}
+
+// namesWidth is the maximum width of the names of one kind of access in a hint, in columns. The names of
+// all kinds must leave room for the advice after them.
+const namesWidth = 120
+
+// createTexts returns a text for each kind of access in missing, such as
+// `create these 2 groups: "everyone", "platform"`. If there are many names, the text only counts some.
+func createTexts(missing []org.AccessName) []string {
+	names := map[org.Kind][]string{}
+	for _, m := range missing {
+		names[m.Kind] = append(names[m.Kind], fmt.Sprintf("%q", printable.Clean(m.Name, namesWidth/2)))
+	}
+	var lists []string
+	for _, kind := range org.Kinds {
+		switch list := names[kind]; len(list) {
+		case 0:
+		case 1:
+			lists = append(lists, fmt.Sprintf("create the %s %s", kind, list[0]))
+		default:
+			lists = append(lists, fmt.Sprintf("create these %d %s: %s", len(list), kind.Plural(), joinNames(list)))
+		}
+	}
+	return lists
+}
+
+// joinNames joins names, and only counts those that do not fit into namesWidth.
+func joinNames(names []string) string {
+	text := names[0]
+	for i, name := range names[1:] {
+		if printable.Width(text)+printable.Width(name) > namesWidth {
+			return fmt.Sprintf("%s and %d more", text, len(names)-1-i)
+		}
+		text += ", " + name
+	}
+	return text
 }
 
 // sandboxHint returns the hint for an error of the file with the simulation.

@@ -132,7 +132,11 @@ func (ix *index) addName(cat *catalog, kind org.Kind, name string) {
 	}
 	if a == nil {
 		cat.unknown[kind] = true
-		cat.notices = append(cat.notices, unknownAccess(problem, UnknownAccessName{Places: ix.placesOf(kind, name)}))
+		unknown := UnknownAccessName{Places: ix.placesOf(kind, name)}
+		if !exists {
+			unknown.Missing = org.AccessName{Kind: kind, Name: name}
+		}
+		cat.notices = append(cat.notices, unknownAccess(problem, unknown))
 		return
 	}
 	cat.byName[kind][name] = a

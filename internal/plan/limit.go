@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 
+	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
@@ -83,6 +84,8 @@ func (p Plan) CheckProblems() error {
 type UnknownAccessError struct {
 	// Names is the number of these names.
 	Names int
+	// Missing has the names that do not exist in the organization, so that it helps to create them.
+	Missing []org.AccessName
 }
 
 // Error returns a message with the number of names. The notices of the plan have the names.
@@ -97,15 +100,20 @@ func (e *UnknownAccessError) Error() string {
 // other changes of such a plan can be made.
 func (p Plan) CheckAccess() error {
 	names := 0
+	var missing []org.AccessName
 	for _, n := range p.Notices {
-		if n.Kind == UnknownAccess && n.Holds() {
-			names++
+		if n.Kind != UnknownAccess || !n.Holds() {
+			continue
+		}
+		names++
+		if n.Unknown.Missing.Name != "" {
+			missing = append(missing, n.Unknown.Missing)
 		}
 	}
 	if names == 0 {
 		return nil
 	}
-	return &UnknownAccessError{names}
+	return &UnknownAccessError{names, missing}
 }
 
 // LacksAccess reports whether c grants a group, role or policy that the organization does not have.

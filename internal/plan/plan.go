@@ -214,6 +214,9 @@ type UnknownAccessName struct {
 	Places []roster.Position
 	// AccessID is the id of the group, role or policy if it was found under another name, otherwise "".
 	AccessID string
+	// Missing is the name, if nothing in the organization has it. It is zero if something has the name but cannot be
+	// used.
+	Missing org.AccessName
 }
 
 // Holds reports whether n says that something in the roster is not done until a person acts or more is known.

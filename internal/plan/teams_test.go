@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/roster"
 )
@@ -153,7 +154,8 @@ func TestMissingAccess(t *testing.T) {
 	if !ok {
 		t.Fatal(err)
 	}
-	if lacking.Names != 5 {
-		t.Errorf("%d names", lacking.Names)
+	want := []org.AccessName{{Kind: org.KindGroup, Name: "ops"}, {Kind: org.KindRole, Name: "writer"}}
+	if diff := cmp.Diff(want, lacking.Missing); diff != "" || lacking.Names != 5 {
+		t.Errorf("%d names (-want +got):\n%s", lacking.Names, diff)
 	}
 }
