@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -325,7 +326,22 @@ func TestAccess(t *testing.T) {
 			tt.in(&in)
 			want := append([]string{}, tt.want...)
 			got := []string{}
-			for _, line := range describe(plan.Compute(in)) {
+			p := plan.Compute(in)
+			isUnknown := func(line string) bool { return strings.HasPrefix(line, "unknown_access") }
+			if err := p.CheckAccess(); slices.ContainsFunc(tt.want, isUnknown) != (err != nil) {
+				t.Errorf("CheckAccess: %v", err)
+			}
+			for _, c := range p.Changes {
+				if c.LacksAccess() {
+					t.Errorf("%s %s is a change without its access", c.Action, c.Email)
+				}
+			}
+			for _, c := range p.Ungrantable {
+				if !c.LacksAccess() {
+					t.Errorf("%s %s has its access", c.Action, c.Email)
+				}
+			}
+			for _, line := range describe(p) {
 				if line != "unlisted owner@example.com " {
 					got = append(got, line)
 				}
@@ -439,6 +455,12 @@ func TestUnlistedUsers(t *testing.T) {
 			inv.Registered = org.MustParseAddress("eve@example.com")
 			in.Snapshot.Invitations = []org.Invitation{inv}
 		}, []string{"remove eve@example.com unlisted", "needs_attention eva@example.com declined"}},
+		{"an invitation that the user accepted before was cancelled", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
+			inv := invitation("i1", "eva@example.com", org.StatusCancelled, -10)
+			inv.Registered = org.MustParseAddress("eve@example.com")
+			in.Snapshot.Invitations = []org.Invitation{inv}
+		}, []string{"remove eve@example.com unlisted", "needs_attention eva@example.com cancelled"}},
 		{"suspend a user who is suspended", func(in *plan.Input) {
 			in.Roster.Settings.Unlisted = roster.UnlistedSuspend
 			in.Snapshot.Users[4].Suspended = true
@@ -471,12 +493,19 @@ func TestUnlistedUsers(t *testing.T) {
 		}, []string{
 			"self_unseen  ", "unlisted eve@example.com ", "unlisted owner@example.com ",
 		}},
+		{"remove nobody if the key's own user and an address are not known", func(in *plan.Input) {
+			in.Snapshot.Self, in.Snapshot.Users[4].Email = org.Address{}, org.Address{}
+		}, []string{"self_unseen  ", "unlisted  ", "unlisted owner@example.com "}},
 		{"never remove protected people", func(in *plan.Input) {
 			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("EVE@example.com")}
 		}, []string{"unlisted eve@example.com "}},
 		{"a protected address that no user has", func(in *plan.Input) {
 			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("eve@exmaple.com"), org.MustParseAddress(ada)}
 		}, []string{"remove eve@example.com unlisted", "protected_unseen eve@exmaple.com "}},
+		{"a protected address that the roster has too", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
+			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("eva@example.com")}
+		}, []string{"invite eva@example.com not_invited", "remove eve@example.com unlisted"}},
 		{"a protected address that was invited", func(in *plan.Input) {
 			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("eva@example.com")}
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusExpired, -100)}
@@ -484,6 +513,11 @@ func TestUnlistedUsers(t *testing.T) {
 		{"remove nobody while a person accepted and is no user that the ledger knows", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusAccepted, -100)}
+		}, []string{"left eva@example.com ", "unlisted_kept eva@example.com ", "unlisted eve@example.com "}},
+		{"remove nobody while a person accepted and may be a user that orgsync removed before", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusAccepted, -100)}
+			in.Memory.People["eve@example.com"] = org.PersonRecord{Joined: true, Removed: true, UserID: "u-eve"}
 		}, []string{"left eva@example.com ", "unlisted_kept eva@example.com ", "unlisted eve@example.com "}},
 		{"the person who accepted was removed by orgsync, so the user is another person", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))

@@ -412,6 +412,15 @@ func TestUnlistedAfter(t *testing.T) {
 			in.Memory.People[eve] = org.PersonRecord{Joined: true, UserID: "u-eve", Unlisted: true}
 			in.Memory.Unlisted = seen(-23)
 		}, "remove", time.Time{}},
+		{"seen in the roster", func(in *plan.Input) {
+			in.Memory.People[eve] = org.PersonRecord{Unlisted: true}
+		}, "remove", time.Time{}},
+		{"mailed once", func(in *plan.Input) {
+			in.Memory.People[eve] = org.PersonRecord{EverMailed: true}
+		}, "remove", time.Time{}},
+		{"mailed, by a ledger without older lines", func(in *plan.Input) {
+			in.Memory.People[eve] = org.PersonRecord{Mails: []org.Mail{sent(1, "i1", -100)}}
+		}, "remove", time.Time{}},
 		{"mailed when they were in the roster", func(in *plan.Input) {
 			in.Memory.People[eve] = org.PersonRecord{Unlisted: true, EverMailed: true}
 		}, "remove", time.Time{}},
@@ -454,12 +463,15 @@ func TestUnlistedAfter(t *testing.T) {
 	}
 }
 
-// TestUnlistedUserFacts: the plan has a fact for each user who is unlisted for the first time. It also has one for
-// each unlisted user of the ledger who is gone or listed.
+// TestUnlistedUserFacts: the plan has a fact for each user with an id who is a member and unlisted for the first time.
+// It also has one for each unlisted user of the ledger who is gone or listed.
 func TestUnlistedUserFacts(t *testing.T) {
 	t.Parallel()
 	in := staffInput()
 	in.Snapshot.Users = append(in.Snapshot.Users, user("u-eve", "eve@example.com"), user("u-zed", "zed@example.com"))
+	invited := user("u-new", "new@example.com")
+	invited.Accepted = new(bool)
+	in.Snapshot.Users = append(in.Snapshot.Users, invited, user("", "nobody@example.com"))
 	in.Memory.Unlisted = map[string]org.Sighting{"u-zed": {Sequence: 1}, "u-gone": {Sequence: 2}, "u-ada": {Sequence: 3}}
 	want := []org.Fact{
 		{Kind: org.FactUserGone, UserID: "u-ada"}, {Kind: org.FactUserGone, UserID: "u-gone"},

@@ -1097,6 +1097,7 @@ func TestLastAdministrators(t *testing.T) {
 		"not accepted":   func(u *org.User) { u.Accepted = &no },
 		"suspended":      func(u *org.User) { u.Suspended = true },
 		"in one reading": func(u *org.User) { u.SeenOnce = true },
+		"a service user": func(u *org.User) { u.Service = true },
 	} {
 		in := newInput()
 		in.Roster.Organization, in.Roster.Settings.Unlisted = "o1", roster.UnlistedRemove
