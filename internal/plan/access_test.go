@@ -206,6 +206,10 @@ func TestAccess(t *testing.T) {
 			in.Snapshot.Users[0].Suspended = true
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, Suspended: true}
 		}, []string{"unsuspend ada@example.com listed_again", "grant ada@example.com missing_access group everyone"}},
+		{"suspended by orgsync under an address that the roster does not name, and listed again", func(in *plan.Input) {
+			in.Snapshot.Users[0].Email, in.Snapshot.Users[0].Suspended = org.MustParseAddress("countess@home.example"), true
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u-ada", Suspended: true}
+		}, []string{"other_address ada@example.com countess@home.example", "suspended ada@example.com "}},
 		{"removed by orgsync, and listed again", func(in *plan.Input) {
 			in.Snapshot.Users = in.Snapshot.Users[1:]
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true}

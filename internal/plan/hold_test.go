@@ -502,6 +502,9 @@ func TestMaxRevokes(t *testing.T) {
 	in.Roster.People[1].Groups, in.Roster.People[1].Roles, in.Roster.People[1].APIEnabled = refs("platform"), refs(), &no
 	in.Roster.People[0].APIEnabled = &yes
 	in.Snapshot.Users[0].APIEnabled, in.Snapshot.Users[1].APIEnabled = &no, &yes
+	if (plan.Change{Action: plan.Invite, Detail: plan.Detail{APIEnabled: &no}}).TakesAccess() {
+		t.Error("an invitation without API access counts")
+	}
 	for limit, refused := range map[int]bool{0: true, 2: true, 3: false, 25: false} {
 		in.Roster.Settings.MaxRevokes = limit
 		err := plan.Compute(in).CheckLimits()
