@@ -1,7 +1,7 @@
 // Package apply carries out a plan, and sends each mail exactly once.
 //
-// The first change is sent alone. It is the canary. If it fails, the next change becomes the canary. The other changes
-// are sent only after a canary was done.
+// The first change is sent alone. It is the canary. If it fails, the next change becomes the canary. The other
+// changes are sent only after a canary has succeeded.
 //
 // If the answer to a change is lost, the server may still act on the request for [org.ActWithin]. Therefore the last
 // mail of the run waits until this time is over. Then it can be a witness for the lost mails (see [org.Mail]).
@@ -106,11 +106,12 @@ type run struct {
 	mu sync.Mutex
 	// upToDate is true if nothing was sent after the last reading.
 	upToDate bool
-	// lostAt is the latest local time from which the server may act for [org.ActWithin] on a lost mail; zero if no mail
-	// is lost. After a killed run, it may be in the future.
+	// lostAt is the local time of the last lost mail. From this time on, the server may act on the mail for
+	// [org.ActWithin]. It is zero if no mail is lost. After a killed run, it may be in the future.
 	lostAt time.Time
 	// begun counts the changes that were begun, and numbers them. lastAnswered is the highest number of a change that
-	// was answered. unanswered has the higher numbers of the changes whose answer was lost.
+	// was answered. unanswered has the numbers of the changes whose answer was lost, but only numbers above
+	// lastAnswered.
 	begun, lastAnswered int
 	unanswered          []int
 	// refusalsInRow counts the mails in a row that were refused with the same answer, apart from the address.
@@ -122,8 +123,9 @@ type run struct {
 	permissions   map[editKind]*permission
 }
 
-// permission is what a run knows of the key's permission for one kind of edits. Both maps have the ids of groups, roles
-// or policies, or "" for other edits: those that the API denied, with the answer, and those that it allowed.
+// permission is what a run knows about the key's permission for one kind of edits. denied has the answers of the API
+// that denied an edit. allowed is true if the API allowed an edit. The keys of both maps are ids of groups, roles or
+// policies, or "" for other edits.
 type permission struct {
 	denied  map[string]error
 	allowed map[string]bool
@@ -240,7 +242,7 @@ func (r *run) begin(p plan.Plan) error {
 // groupByPerson groups the changes by person, without the changes that confirmRemovals concluded, and puts the people
 // into the order of sending:
 //   - People whose last change failed come last, in the order of these failures. The server may fail for them again,
-//     and as canaries they would hold everybody else back, in run after run.
+//     and if they were canaries, they would hold back everybody else in every run.
 //   - Mails come before other changes. Only the answer to a mail says on which organization the key acts.
 //   - Mails are in the order of the roster, other changes in the order of the plan.
 func (r *run) groupByPerson(items []*item, memory org.Memory) [][]*item {
@@ -274,9 +276,9 @@ func (r *run) groupByPerson(items []*item, memory org.Memory) [][]*item {
 }
 
 // keepBack removes the last mail from people and sets r.keptBack. This mail is sent after all others, to be the
-// witness for lost mails. It is not the canary, and the last change of the person did not fail, if there is a choice.
-// A single mail is kept back only if it is the only change, and if the server may still act on a lost mail of an
-// earlier run.
+// witness for lost mails. If there is a choice, it is neither the canary nor a mail to a person whose last change
+// failed. A single mail is kept back only if it is the only change, and if the server may still act on a lost mail of
+// an earlier run.
 func (r *run) keepBack(people [][]*item) [][]*item {
 	mails, at := 0, -1
 	for i, person := range people {
@@ -344,9 +346,9 @@ func (r *run) sendCanaries(ctx context.Context, people [][]*item) [][]*item {
 	return nil
 }
 
-// sendRest sends the changes of all people, and those of people whose last change failed after the others. If no answer
-// was lost before them, it sends the mail that was kept back before theirs. Instead, it keeps back the last of their
-// mails.
+// sendRest sends the changes of all people. The people whose last change failed come after the others. If no mail is
+// lost before their turn, sendRest first sends the mail that was kept back, and keeps back the last of their mails
+// instead.
 func (r *run) sendRest(people [][]*item) {
 	people = slices.DeleteFunc(people, func(p []*item) bool { return len(p) == 0 })
 	firstFailed := slices.IndexFunc(people, func(p []*item) bool { return !p[0].failedAt.IsZero() })
@@ -387,7 +389,7 @@ func (r *run) fanOut(people [][]*item) {
 	_ = g.Wait() // no function of the group returns an error
 }
 
-// conclude sets the final outcome of it.
+// conclude sets the final outcome of an item.
 func (r *run) conclude(it *item, o Outcome, err error) {
 	it.state, it.Outcome, it.Err = concluded, o, err
 	if r.opts.Progress != nil && it.isReported() {
@@ -397,7 +399,7 @@ func (r *run) conclude(it *item, o Outcome, err error) {
 	}
 }
 
-// isReported reports whether it is part of the result. A held mail is not, unless it was sent.
+// isReported reports whether the item is part of the result. A held mail is part of it only if it was sent.
 func (it *item) isReported() bool { return !it.held || it.sends > 0 }
 
 // result concludes all items and returns the Result.
@@ -426,8 +428,9 @@ func (r *run) result(ctx context.Context, planned []plan.Notice) Result {
 	return res
 }
 
-// lastNotices returns the notices of the last reading. The results of this run's mails say more about the people who
-// were mailed than these notices. So for these people, it returns the notices of the first plan, without Unsettled.
+// lastNotices returns the notices of the last reading. For people who were mailed, it returns the notices of the
+// first plan instead, without Unsettled, because the results of the mails say more than the notices of the last
+// reading.
 func (r *run) lastNotices(planned []plan.Notice, changes []ChangeResult) []plan.Notice {
 	if r.freshPlan == nil {
 		return planned

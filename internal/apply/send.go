@@ -21,11 +21,11 @@ const (
 	unauthorized = 401
 	// forbidden is the HTTP status for something that the key may not do.
 	forbidden = 403
-	// tooManyRequests is the HTTP status for a request that must wait. After it, the ledger has a refusal, because the
+	// tooManyRequests is the HTTP status for a request that must wait. The ledger records it as a refusal, because the
 	// server may have a limit for each address.
 	tooManyRequests = 429
-	// maxUnanswered and Options.Concurrency together are the number of changes in a row without an answer after which
-	// the run stops.
+	// maxUnanswered plus Options.Concurrency is the number of changes in a row without an answer after which the run
+	// stops.
 	maxUnanswered = 10
 	// maxRefusals is the number of mails in a row, refused with the same answer, after which no more mails are sent.
 	maxRefusals = 5
@@ -99,9 +99,9 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 	return failure
 }
 
-// waitsFor returns a grant of the same person that must be done before it; nil if there is none. orgsync revokes
-// nothing from a person as long as a grant of the plan is not done. So a person who moves from one group to another
-// always has one of them.
+// waitsFor returns a grant of the same person that must be done before the item; nil if there is none. orgsync
+// revokes nothing from a person as long as a grant of the plan is not done. So a person who moves from one group to
+// another always has one of them.
 func (it *item) waitsFor() *item {
 	if it.Action != plan.Revoke {
 		return nil
@@ -189,7 +189,6 @@ func (r *run) gatedContext() context.Context {
 	})
 }
 
-// stopIfLeaseLost stops the run if its lease is lost.
 func (r *run) stopIfLeaseLost() {
 	if err := r.opts.Ledger.Check(); err != nil {
 		r.stop(err)
@@ -242,7 +241,7 @@ func outcomeOf(err error, requests int) ledger.Outcome {
 	}
 }
 
-// refusalText returns the text with which the API refused the mail it, if outcome is [ledger.Refused] and the reason is
+// refusalText returns the text with which the API refused a mail, if outcome is [ledger.Refused] and the reason is
 // the person; otherwise "".
 func (r *run) refusalText(it *item, outcome ledger.Outcome, err error) string {
 	call, ok := errors.AsType[*org.CallError](err)
@@ -263,7 +262,7 @@ func failureOf(err error) org.Failure {
 	return 0
 }
 
-// isUnconfirmed reports whether err is that of an edit whose answer does not confirm it.
+// isUnconfirmed reports whether err comes from an edit whose answer does not confirm the edit.
 func isUnconfirmed(err error) bool {
 	call, ok := errors.AsType[*org.CallError](err)
 	return ok && call.Unconfirmed
@@ -288,8 +287,8 @@ func (r *run) noteDenied(it *item, change plan.Change, err error) {
 	}
 }
 
-// isAboutPerson reports whether the denial of the mail it is about the person and not about the key: the last change to
-// them failed too, and the server accepted another mail of this run. The caller must hold r.mu.
+// isAboutPerson reports whether the denial of a mail is about the person and not about the key: the last change to
+// the person failed too, and the server accepted another mail of this run. The caller must hold r.mu.
 func (r *run) isAboutPerson(it *item) bool { return r.mailed && !it.failedAt.IsZero() }
 
 // noteAllowed records that the key may make changes like change. Later denials are then about a person or a group.
@@ -342,8 +341,9 @@ func withoutAddress(text string, a org.Address) string {
 	return regexp.MustCompile("(?i)"+regexp.QuoteMeta(a.String())).ReplaceAllLiteralString(text, "(address)")
 }
 
-// checkForbidden returns an error if no more mails may be sent, or if the key seems to have no permission for the edit.
-// An answer that denied one edit may be about its person if the API allowed another one: nobody can remove the owner.
+// checkForbidden returns an error if no more mails may be sent, or if the key seems to have no permission for the
+// edit. If the API allowed another edit of this kind, the denial may be about the person: for example, nobody can
+// remove the owner.
 func (r *run) checkForbidden(change plan.Change) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

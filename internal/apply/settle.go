@@ -21,8 +21,8 @@ const (
 	maxReadings = 12
 )
 
-// witnessDelay is how long after the last lost mail the witness is sent. The server's clock is known to a second, so
-// the two seconds more make sure that ActWithin is over by this clock too.
+// witnessDelay is how long after the last lost mail the witness is sent. The run knows the server's clock only to the
+// second. The two extra seconds make sure that ActWithin is over by this clock too.
 const witnessDelay = org.ActWithin + 2*time.Second
 
 // readAfter has the times after the last lost mail at which a waiting run reads the organization. After the last of
@@ -37,8 +37,8 @@ func (r *run) noteEarlierLosses(memory org.Memory, now time.Time) {
 	}
 	for _, record := range memory.People {
 		for _, m := range record.Mails {
-			// The earlier run may send the mail up to SendWithin after its announcement, even if it lost its lease. If left is
-			// longer than longest, which allows for clocks that differ by a minute, a clock was wrong.
+			// The earlier run may send the mail up to SendWithin after its announcement, even if it lost its lease. longest
+			// allows for clocks that differ by a minute. If left is longer, a clock was wrong.
 			longest := org.SendWithin + org.ActWithin + time.Minute
 			if left := m.ServerMayActUntil.Sub(now); m.Lost && left > 0 && left <= longest {
 				r.noteLoss(org.ActWithin - left)
@@ -123,8 +123,8 @@ func (r *run) nextReading() time.Time {
 	return now.Add(time.Minute)
 }
 
-// mustWait reports whether the mail it must wait, because the server may still act on a lost mail. The mail is sent
-// after all others, to be their witness. If there is no time for this, it need not wait.
+// mustWait reports whether a mail must wait, because the server may still act on a lost mail. The mail is sent after
+// all others, to be their witness. If there is no time for this, the mail need not wait.
 func (r *run) mustWait(it *item) bool {
 	over := r.lostAt.Add(witnessDelay)
 	return r.countAmbiguous(it) > 0 && time.Now().Before(over) && !over.After(r.deadline)
@@ -142,8 +142,8 @@ func (r *run) countAmbiguous(except *item) int {
 	return n
 }
 
-// canBeSettled reports whether a reading may settle it. A held mail can be settled only if this run sends a mail,
-// which can be the witness.
+// canBeSettled reports whether a reading may settle the item. A held mail can be settled only if this run sends a
+// mail, which can be the witness.
 func (r *run) canBeSettled(it *item) bool {
 	if it.held {
 		mailed := func(other *item) bool { return other.Action.Mails() && other.Outcome == Done && other.Requests > 0 }
@@ -156,9 +156,9 @@ func (r *run) canBeSettled(it *item) bool {
 	return it.state == ambiguous || it.state == rejected
 }
 
-// settleOnce reads the organization, makes a new plan, and settles by it what can be settled. It sends changes
-// again that count as not made. These mails go out one after another, so that each can be a witness for the
-// mails before it. progress is true if it sent something, because another reading may settle more then.
+// settleOnce reads the organization, makes a new plan, and settles what this plan can settle. It sends again the
+// changes that count as not made. Their mails go out one after another, so that each can be a witness for the mails
+// before it. progress is true if it sent something, because another reading may settle more then.
 func (r *run) settleOnce(ctx context.Context) (progress bool) {
 	if failureOf(context.Cause(r.sending)) == org.Denied {
 		return false
@@ -209,10 +209,10 @@ func (r *run) settleOnce(ctx context.Context) (progress bool) {
 			// longer exists.
 			r.conclude(it, Failed, it.Err)
 		case needed == nil && it.state == ambiguous && mails && isLastMailLost(memory.People[it.Email.Key()]):
-			continue // the mail counts as sent, because no later reading can settle it
+			continue // the plan counts the mail as sent, but no reading can settle it: it stays unknown
 		case needed == nil:
 			r.concludeUnneeded(it, fresh.Notices)
-		case it.state == rejected && it.unconfirmed != nil: // perhaps because the request before did it
+		case it.state == rejected && it.unconfirmed != nil: // perhaps an earlier request made the change
 			r.conclude(it, Unknown, it.unconfirmed)
 		case it.state == rejected || it.sends >= maxSends:
 			r.conclude(it, Failed, it.Err)
@@ -239,8 +239,8 @@ func (r *run) settleOnce(ctx context.Context) (progress bool) {
 	return progress
 }
 
-// shownMails returns, by the key of the address, the id of the invitation with which the list shows the last lost mail
-// to this address. If the list does not show this mail, there is no id.
+// shownMails returns the lost mails that the list shows: for the key of each address, the id of the invitation of the
+// last lost mail. If the list does not show this mail, the address has no entry.
 func shownMails(facts []org.Fact) map[string]string {
 	shown, judged := map[string]string{}, map[string]bool{}
 	for _, f := range facts { // those about one address begin with the last mail; see applicableFacts in package plan
@@ -255,7 +255,7 @@ func shownMails(facts []org.Fact) map[string]string {
 	return shown
 }
 
-// isLastMailLost reports whether it is unknown, by the ledger, what happened to the last mail to the person of r.
+// isLastMailLost reports whether the last mail to the person of r is lost.
 func isLastMailLost(r org.PersonRecord) bool {
 	return len(r.Mails) > 0 && r.Mails[len(r.Mails)-1].Lost
 }
@@ -270,7 +270,6 @@ func (r *run) readSameLists(ctx context.Context) (org.Snapshot, error) {
 	return snapshot, err
 }
 
-// readAndPlan reads the organization and makes a new plan.
 func (r *run) readAndPlan(ctx context.Context) (org.Snapshot, plan.Plan, error) {
 	return ReadAndPlan(ctx, r.readSameLists, func(s org.Snapshot) plan.Plan {
 		return r.opts.Replan(s, r.opts.Ledger.Memory())
@@ -308,9 +307,9 @@ func editTookEffect(access []org.Access, u *org.User, edit plan.Change) bool {
 }
 
 // confirmRemovals reads the organization again before people are suspended or removed, and skips the people that the
-// second plan keeps. Lists are read at the same time. So the list of users may be newer than the list of invitations.
-// If a person accepts under an unknown address meanwhile, they are an unlisted user in one list and pending in the
-// other.
+// second plan keeps. The lists are read in parallel, so the list of users may be newer than the list of invitations.
+// If a person accepts an invitation with an unknown address in between, one list has an unlisted user, and in the
+// other list the invitation is pending.
 func (r *run) confirmRemovals(ctx context.Context) {
 	leaving := slices.DeleteFunc(slices.Clone(r.items), func(it *item) bool { return !it.Action.SuspendsOrRemoves() })
 	if len(leaving) == 0 {
@@ -365,12 +364,12 @@ func (r *run) dropUnneeded(fresh plan.Plan) {
 	}
 }
 
-// isStillToResend reports whether it is a mail of --resend and the invitation in the notice was not renewed.
+// isStillToResend reports whether the item is a mail of --resend and the invitation in the notice was not renewed.
 func isStillToResend(it *item, waiting plan.Notice) bool {
 	return it.Reason == plan.Requested && !waiting.Expires.After(it.Detail.Expires)
 }
 
-// isUnsentMail reports whether it is a mail of the plan that was not sent yet.
+// isUnsentMail reports whether the item is a mail of the plan that was not sent yet.
 func isUnsentMail(it *item) bool {
 	return it.Action.Mails() && !it.held && it.state == waiting && it.sends == 0
 }

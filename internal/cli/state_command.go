@@ -349,7 +349,7 @@ func (a *app) checkStateFlags(cmd *cobra.Command) error {
 // because every user of the machine can read command lines.
 func parseArgumentLocation(text string) (state.Location, error) {
 	l, err := state.ParseLocation(text)
-	if err == nil && l.Password() {
+	if err == nil && l.HasPassword() {
 		err = errPasswordOnCommandLine
 	}
 	return l, err

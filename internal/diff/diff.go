@@ -634,7 +634,7 @@ func compareEnds(before, after []roster.Ref) []End {
 	return list
 }
 
-// managementChange returns the value of [Field.Managing]. before and after say whether the access is
+// managementChange returns the value of [Field.ManagedNow]. before and after say whether the access is
 // managed in the two rosters.
 func managementChange(before, after bool) *bool {
 	if before == after {

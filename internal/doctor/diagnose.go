@@ -35,7 +35,7 @@ func diagnose(c *vultr.Client, s *vultr.Survey) Checkup {
 	return d.Checkup
 }
 
-// addLimits sets Key, Limits and Unable.
+// addLimits sets Key, Limits and PlanError.
 func (d *diagnosis) addLimits() {
 	s := d.survey
 	if d.Key = d.keyVerdict(); d.Key == org.VerdictBadKey {
@@ -175,8 +175,8 @@ func (d *diagnosis) findNonAPIAnswer() *vultr.Exchange {
 	return nil
 }
 
-// addObservations sets the fields that come from headers: Throttled, RateHeaders and Ahead. It compares
-// the clocks by the fastest answer, which is the most accurate.
+// addObservations sets the fields that come from headers: Throttled, RateHeaders and ClockAhead. It compares the
+// clocks by the fastest answer, which is the most accurate.
 func (d *diagnosis) addObservations() {
 	d.RateHeaders = map[string]string{}
 	fastest := time.Duration(-1) // no answer yet

@@ -47,20 +47,20 @@ const (
 const readme = `Recorded answers of the Vultr API
 ==================================
 
-'orgsync doctor --record' wrote these files: what the API answered to the requests that orgsync makes when it reads an
-organization. There is one file for each answer: the request, the status, a few headers, and the body.
+'orgsync doctor --record' wrote these files. They show what the API answered to the requests with which orgsync reads an
+organization. There is one file for each answer. It has the request, the status, a few headers, and the body.
 
-Everything personal was replaced before it was written: addresses, names, ids, tokens and all other text that is not a
-date or one of a few words such as "Pending" or "active". Numbers are kept only where they count or say a state. The
-same text is replaced by the same one throughout. The API key was never here. What stays is the form of the answers,
-dates, yes and no, and how many people, groups, roles and policies there are.
+Personal data was replaced before the files were written: addresses, names, ids, tokens, and all other text that is not
+a date or a known word such as "Pending" or "active". Numbers were kept only if they are counts or states. The same text
+always has the same replacement. The files never had the API key. They still show the form of the answers, dates, yes
+and no, and how many people, groups, roles and policies there are.
 
-A status word that orgsync does not know was replaced, too. 'orgsync doctor' prints those; please add them by hand.
+Status words that orgsync does not know were replaced too. 'orgsync doctor' prints these words: please add them by hand.
 
-To attach it: read the files once, pack the folder (tar czf recording.tar.gz FOLDER) and add the archive to your report,
-together with the output of 'orgsync doctor', from which you may strike what you do not want to show.
+To attach the files to a report, read them once, and pack the folder (tar czf recording.tar.gz FOLDER). Add the archive
+and the output of 'orgsync doctor'. Remove from the output what you do not want to show.
 
-To make a test of it, put the folder into testdata/recorded.
+To make a test of the files, put the folder into testdata/recorded.
 `
 
 // NewRecorder returns a recorder that writes to the folder dir. It creates the folder with the mode

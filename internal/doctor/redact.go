@@ -26,8 +26,8 @@ type redactor struct {
 	counts   map[string]int      // how many replacements there are of each form
 }
 
-// original is a text that was replaced. The kind is address, domain, digits or text: the same characters
-// have another replacement as another kind.
+// original is a text that was replaced. The kind is address, domain, digits or text. If the same characters occur as
+// two kinds, they have two replacements.
 type original struct{ kind, text string }
 
 func newRedactor() *redactor {
@@ -149,8 +149,8 @@ func (r *redactor) key(name string) string {
 	return r.text(name, "")
 }
 
-// isDate reports whether s is a date since 1970 in a known form. A text longer than any date, with other
-// information in it, is not a date.
+// isDate reports whether s is a date since 1970 in a known form. A text longer than any date is not a date, because
+// it may have other information.
 func isDate(s string) bool {
 	t, understood := vultr.ParseDate(s)
 	if !understood {

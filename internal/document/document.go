@@ -15,8 +15,8 @@ import (
 // A Document is the result of a command in words. It does not depend on a format: [WriteText],
 // [WriteMarkdown], [WriteHTML] and [WriteGitHub] write it in a format.
 //
-// The texts of a document are the program's own words. Text from outside may only be in them as
-// [MarkWithin] returns it.
+// The texts of a document are the program's own words. Text from outside may be in them only in the form that
+// [MarkWithin] returns.
 type Document struct {
 	// Title names the command, as in "orgsync plan". It is "" if the document has only a summary.
 	Title        string
@@ -69,8 +69,8 @@ type (
 
 // A Fact is a name with a value.
 type Fact struct {
-	Name string // the name
-	Cell        // the value
+	Name string
+	Cell
 }
 
 // A Table is a table with a title.
@@ -96,8 +96,7 @@ type Column struct {
 	// Drop is the order in which columns are left out if the window is narrow: the column with 1 is
 	// the first. A column with 0 always stays.
 	Drop int
-	// Min is the width in columns of the window to which cells may be cut if the window is narrow. If
-	// it is 0, the cells must not be cut.
+	// Min is the width to which cells may be cut if the window is narrow. If it is 0, the cells must not be cut.
 	Min int
 	// Prose is true for the column of sentences, which is folded if the window is narrow. A table
 	// has at most one such column.

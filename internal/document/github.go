@@ -65,8 +65,7 @@ type Annotation struct {
 	Text string
 }
 
-// annotations are annotations of one kind: the first ones, as many as GitHub shows, and the number of
-// all.
+// annotations has the annotations of one kind: as many as GitHub shows, and the number of all.
 type annotations struct {
 	first []Annotation
 	count int

@@ -60,10 +60,9 @@ func WriteMarkdown(w io.Writer, d Document) error {
 // markdown returns text with each text from outside as code.
 func markdown(text string) string { return escapeOutside(text, same, code) }
 
-// code returns clean text from outside as code, in which Markdown recognizes no markup. It uses HTML,
-// with each punctuation mark as a number, if the text has a character that would end the code or a
-// table cell. It also does so if a CI runner would recognize a command in the text (see
-// [printable.RunnerCommand]).
+// code returns clean text from outside as code, in which Markdown recognizes no markup. If the text has a character
+// that would end the code or a table cell, the result is HTML with each punctuation mark as a number. The same
+// applies if a CI runner would recognize a command in the text (see [printable.RunnerCommand]).
 func code(s string) string {
 	if !strings.ContainsAny(s, "`|\\") && !printable.RunnerCommand.MatchString(s) {
 		return "`" + s + "`"

@@ -94,8 +94,8 @@ func (g *grid) fit(width int) {
 	if width < 1 {
 		return
 	}
-	// Columns are dropped in their order until all columns fit. If no column that may be dropped is to the right
-	// of the sentences, it is enough that the columns fit with the sentences folded.
+	// Columns are dropped in the order of Drop until all columns fit. If the next one is not to the right of the
+	// sentences, it is enough that the columns fit with folded sentences.
 	for order := range len(g.columns) {
 		i := slices.IndexFunc(g.columns, func(c Column) bool { return c.Drop == order+1 })
 		if g.fits(width) || i < g.prose && g.minWidth() <= width {
@@ -178,7 +178,7 @@ func (g *grid) drop(i int) {
 	}
 }
 
-// marginOf returns the number of columns of the window to the left of the column i.
+// marginOf returns the width of the space to the left of the column i.
 func (g *grid) marginOf(i int) int {
 	margin := 2
 	for _, w := range g.widths[:i] {
@@ -296,8 +296,8 @@ func Fold(text string, width int) []string {
 	return append(lines, line)
 }
 
-// breakBefore returns the offset in word before which a line may be broken. This is n, or the character
-// before it if the new line would otherwise look like a command to GitHub's runner.
+// breakBefore returns the offset in word before which a line may be broken. This is n. But if the new line would then
+// look like a command to GitHub's runner, it is one character earlier.
 func breakBefore(word string, n int) int {
 	if rest := word[n:]; len(rest) < 3 || !strings.HasPrefix(rest, "::") || rest[2] == ':' {
 		return n

@@ -112,8 +112,8 @@ func parseLine(line []byte, before Entry) (Entry, error) {
 	return e, nil
 }
 
-// currentKey returns the key of an address that an earlier version wrote, whose keys kept escapes and the form of
-// letters with accents.
+// currentKey returns the current form of a key. The keys of earlier versions kept escapes and the form of letters
+// with accents.
 func currentKey(key string) string {
 	if !strings.ContainsFunc(key, func(r rune) bool { return r == '%' || r >= utf8.RuneSelf }) {
 		return key

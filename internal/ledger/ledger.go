@@ -26,7 +26,7 @@ const compactAt = 1 << 20
 // maxIncomplete is the maximum length of a line whose write was interrupted, in bytes.
 const maxIncomplete = 16 << 10
 
-// maxLine is an estimate of the longest usual line in bytes, to reserve room.
+// maxLine is the estimated size of a long line in bytes. It is used to reserve room in the storage.
 const maxLine = 1 << 10
 
 // namesPerLine is the maximum number of runs that a line with wrongClock names, so that the line is not too long.
@@ -149,9 +149,9 @@ func (l *Ledger) load(holderMayOutliveLease bool) error {
 	return nil
 }
 
-// limitFuture adds a line with the current time if the ledger has times an hour or more in the future. A clock was
-// wrong then. The line names the runs that wrote times in the future. Its replay sets all later times of these runs to
-// the current time. So no mail waits until these times have passed.
+// limitFuture adds a line if the ledger has times an hour or more in the future, because a clock was wrong then. The
+// line has the current time, and names the runs that wrote times in the future. When the line is replayed, all later
+// times of these runs are set to its time. So no mail waits until these times have passed.
 func (l *Ledger) limitFuture() error {
 	if l.replayed.lines == 0 {
 		return nil
@@ -242,7 +242,7 @@ func (l *Ledger) RecordOutcome(action Action, email string, outcome Outcome, inv
 // RecordEditIntent records that an edit is about to be sent.
 func (l *Ledger) RecordEditIntent(e org.Edit) error { return l.append(l.editEntry(e, "")) }
 
-// RecordEditOutcome records the outcome of an edit, by its answer or by a later reading.
+// RecordEditOutcome records the outcome of an edit, which the answer or a later read showed.
 func (l *Ledger) RecordEditOutcome(e org.Edit, outcome Outcome) error {
 	return l.append(l.editEntry(e, outcome))
 }
@@ -322,8 +322,8 @@ func readContent(ctx context.Context, store state.Store, organization string, ta
 }
 
 // parseContent calls take with each line of raw that can be read. Of equal lines, it uses only the first one. It
-// returns an error for a line of another organization or of a later version. Without such a line, orgsync could mail
-// people again. It returns a [*RetiredError] if the ledger has moved.
+// returns an error for a line of another organization or of a later version: if orgsync ignored the line, it could
+// mail people again. It returns a [*RetiredError] if the ledger has moved.
 func parseContent(raw []byte, organization string, take func(Entry)) (*content, error) {
 	c := &content{raw: raw}
 	number := 0
@@ -373,8 +373,9 @@ func isLine(text []byte) bool {
 	return err == nil
 }
 
-// isIncomplete reports whether line may be the beginning of a line whose write was interrupted. Otherwise the end of
-// the ledger is damaged. A line has no other line in it, and no zeros, which some disks leave after a power cut.
+// isIncomplete reports whether line may be the beginning of a line whose write was interrupted. If it is not, the end
+// of the ledger is damaged. An incomplete line contains no other line, and no zero bytes, which some disks leave
+// after a power cut.
 func isIncomplete(line []byte) bool {
 	const begin = `{"v":`
 	return bytes.HasPrefix(line, []byte(begin)[:min(len(line), len(begin))]) && len(line) <= maxIncomplete &&

@@ -31,8 +31,8 @@ type CopyOptions struct {
 	// Holder describes this run to other runs. LockTimeout is how long to wait for each of the two locks.
 	Holder      state.Holder
 	LockTimeout time.Duration
-	// RetireTo is the place of the target, in the form of --state. It is for the line that ends the source. With "",
-	// Copy does not change the source.
+	// RetireTo is the place of the target, in the form of --state. Copy writes it into the last line of the source.
+	// With "", Copy does not change the source.
 	RetireTo string
 	// Now is the time of this line.
 	Now time.Time
@@ -88,7 +88,7 @@ func Copy(ctx context.Context, from, to state.Store, o CopyOptions) (lines int, 
 	case len(rest) == 0:
 	case len(present) > 0 && present[len(present)-1] == '\n':
 		err = target.Append(rest)
-	default: // a copy that breaks off must not leave a part that looks whole, as an earlier copy may have done
+	default: // present is empty or ends inside a line; if Replace is interrupted, it leaves no half copy
 		err = target.Replace(content)
 	}
 	if err != nil {

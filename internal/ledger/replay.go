@@ -185,7 +185,7 @@ func (r *replayer) add(e Entry) {
 		p.joined, p.userID = mark{r.lines, e.Time}, e.Object
 		p.mails, p.roundsFrom, p.roundsFromAt, p.assumedNotSentLine = nil, r.lines, e.Time, 0
 		p.refused, p.failed = refusals{}, failure{}
-		if e.Time.Sub(p.removed.at).Abs() >= org.SettleAfter { // before, the list may not show the removal yet
+		if e.Time.Sub(p.removed.at).Abs() >= org.SettleAfter { // earlier, the list may not show the removal yet
 			p.removed = mark{}
 		}
 	case Action(org.FactActive):
@@ -212,8 +212,8 @@ func (r *replayer) add(e Entry) {
 			if p.lastMail.intent == m.Sequence {
 				p.lastMail, p.previousMail = p.previousMail, p.olderMail
 			}
-			// The mail may have been sent in spite of this, for example if the list writes the address in another way. So the
-			// person must not get such a mail in every run.
+			// The mail may have been sent in spite of this, for example if the list writes the address in another way. It
+			// counts as a refusal, so that the person does not get such a mail in every run.
 			p.refused.add(refusal{m.run, m.lastAt(), ""}, m.Sequence, m.outcome, r.lines)
 			p.drop(m)
 		}
@@ -223,7 +223,7 @@ func (r *replayer) add(e Entry) {
 	}
 }
 
-// noteFailure replays whether the change of e failed. A change that was made ends the failure.
+// noteFailure records whether the change of e failed. A change that was made clears an earlier failure.
 func (p *person) noteFailure(e Entry, line int) {
 	switch e.Outcome {
 	case "": // an intent, or a fact, after which there is no outcome
@@ -235,7 +235,7 @@ func (p *person) noteFailure(e Entry, line int) {
 		p.failed = failure{e.Time, p.intent, line}
 		switch org.EditOp(e.Action) {
 		case org.EditSuspend, org.EditUnsuspend, org.EditRemove:
-			// Without the later lines, these lines could mean something else.
+			// If compaction kept these lines without the later ones, they could mean something else.
 			p.failed.intent, p.failed.line = 0, 0
 		default:
 		}
@@ -295,7 +295,7 @@ func (r *replayer) addMail(p *person, e Entry) {
 	}
 	m := p.open
 	if m == nil {
-		// The intent is missing. Found is true because the time of the mail is not known, so it must be no witness.
+		// The intent is missing, so the time of the mail is not known. Found is true, so that the mail is no witness.
 		m = &mail{run: e.Run, Mail: org.Mail{Email: e.Email, Renewal: e.Action == Resend, Sequence: r.lines, Lost: true,
 			Found: e.Outcome == Sent, At: e.Time}}
 		p.mails = append(p.mails, m)
@@ -333,7 +333,7 @@ func (r *replayer) addMail(p *person, e Entry) {
 	}
 }
 
-// lastLost returns the last lost mail; nil if there is none. Facts do not name a mail, and are about this one.
+// lastLost returns the last lost mail; nil if there is none. Facts do not name a mail: they are about this one.
 func (p *person) lastLost() *mail {
 	for _, m := range slices.Backward(p.mails) {
 		if m.Lost {
@@ -379,10 +379,11 @@ func (r *replayer) runOf(line int) string {
 	return r.begins[after-1].run.name
 }
 
-// limitTimes sets all later times of these runs to t. A run found out at t that the clock of these runs was wrong. The
-// other runs keep their times, also if they are later than t: somebody may have appended a ledger that was lost to a
-// newer ledger. The lines of earlier versions name no runs. They limit nothing, because a mail that seems old causes a
-// second mail, and because the next run limits the times that are still in the future.
+// limitTimes sets all later times of these runs to t. A run found out at t that the clock of these runs was wrong.
+// The other runs keep their times, even if they are later than t: if somebody has appended an old ledger to a newer
+// one, lines before this one may be newer. A line of an earlier version names no runs, and limits nothing. If it
+// limited all runs, a mail could seem too old, and a second mail would be sent. The next run limits the times that
+// are still in the future.
 func (r *replayer) limitTimes(names []string, t time.Time) {
 	wrong := map[string]bool{}
 	for _, name := range names {

@@ -38,8 +38,8 @@ type Access struct {
 	Unreadable bool
 	// Assumable is true for a role that is used for a session. Vultr documents no way to attach such a role to a person.
 	Assumable bool
-	// Holders has an entry for each user who has the access directly, not through a group. The key is the user id. A
-	// request to revoke the access must send the value, the id of the membership. It is mostly the user id again.
+	// Holders has an entry for each user who has the access directly, not through a group. The key is the user id. The
+	// value is the id of the membership, which a request to revoke the access must send. It is often the user id again.
 	Holders map[string]string
 }
 

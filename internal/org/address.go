@@ -96,8 +96,8 @@ func isForbidden(r rune) bool {
 	return !unicode.IsPrint(r) || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
-// becomesASCII reports whether the canonical form of a character that is not ASCII is ASCII, as that of the Kelvin
-// sign. Otherwise two different mailboxes would have the same key.
+// becomesASCII reports whether r is not ASCII but its canonical form is, such as the Kelvin sign. If such characters
+// were allowed, two different mailboxes would have the same key.
 func becomesASCII(r rune) bool {
 	return r > unicode.MaxASCII && strings.ContainsFunc(norm.NFC.String(string(r)), func(r rune) bool {
 		return r <= unicode.MaxASCII
@@ -125,7 +125,7 @@ func canonicalLocal(local string) string {
 // 2.1 and 2.2). The escapes of letters that are not ASCII have several bytes.
 var percentEscapes = lazyregexp.New("(?i)(?:%(?:2[13467abf]|3[df]|5e|60|7[bcde]|[89a-f][0-9a-f]))+")
 
-// decodePercent returns s without the escapes that percentEscapes matches.
+// decodePercent decodes the escapes in s that percentEscapes matches.
 func decodePercent(s string) string {
 	return percentEscapes().ReplaceAllStringFunc(s, func(escaped string) string {
 		decoded, err := url.PathUnescape(escaped)

@@ -2,9 +2,9 @@ package org
 
 import "time"
 
-// SettleAfter is the longest time that a list of the API may lag, as orgsync assumes. If the list does not show a
-// lost mail, orgsync waits this long before it mails the person again. It waits less long if a witness proves that
-// the mail was not sent. [Mail] explains these words.
+// SettleAfter is the longest delay with which a list of the API shows a change. This is an assumption. If the list
+// does not show a lost mail, orgsync waits this long before it mails the person again. The wait is shorter if a
+// witness proves that the mail was not sent. [Mail] explains these words.
 const SettleAfter = 15 * time.Minute
 
 // SendWithin is how long after its announcement in the ledger a mail may be sent. If the run that announced a mail
@@ -30,8 +30,8 @@ type Mail struct {
 	// invitation that was to be renewed.
 	InvitationID string
 	// RenewedFrom is when the invitation would have expired without this mail. It is zero for a new invitation, and if
-	// the invitation had expired already or its expiration is not known. Otherwise only a later date in the list proves
-	// that the mail was sent.
+	// the invitation had expired already or its expiration is not known. If it is not zero, only a later date in the
+	// list proves that the mail was sent.
 	RenewedFrom time.Time
 	// Sequence is the line of the ledger that announces the mail.
 	Sequence int
@@ -89,7 +89,7 @@ type PersonRecord struct {
 	// RoundsResetAt is the server's time of RoundsResetSequence. Invitations in the list that are not newer do not count
 	// as rounds. It is zero if all count.
 	RoundsResetAt time.Time
-	// JoinedAt is the server's time of Joined. An invitation that was sent before says nothing about the time after it.
+	// JoinedAt is the server's time of Joined. An earlier invitation says nothing about the time after JoinedAt.
 	JoinedAt time.Time
 	// UserID is the id of the person's user when orgsync last saw that the person joined; "" if it is not known.
 	UserID string
@@ -122,16 +122,16 @@ type PersonRecord struct {
 	RemovedSequence int
 	// Removals has the last removals of the person by orgsync, at most KeptRemovals, oldest first.
 	Removals []Removal
-	// Refusals counts the runs in a row that failed to mail the person: the server refused the mail, or the mail was lost
-	// and orgsync decided that it was not sent. A mail that was sent ends the row. RefusedAt is the server's time of the
-	// last of these mails. RefusedText is the answer to it: one line of limited length, which may contain anything. It is
-	// "" if the mail was lost.
+	// Refusals counts the runs in a row that failed to mail the person: the server refused the mail, or the mail was
+	// lost and orgsync decided that it was not sent. A mail that was sent resets the number. RefusedAt is the server's
+	// time of the last of these mails. RefusedText is the answer to it: one line of limited length, which may contain
+	// anything. It is "" if the mail was lost.
 	Refusals    int
 	RefusedAt   time.Time
 	RefusedText string
-	// FailedAt is the time of the last change to the person that failed: the server refused it, answered it with 429 until
-	// the run gave up, or did not answer, or the mail was lost and counts as not sent. It is zero after a change that was
-	// made, after a lost mail was found, and after the person joined.
+	// FailedAt is the time of the last failed change to the person. A change failed if the server refused it, answered
+	// it with 429 until the run gave up, or did not answer. A lost mail that counts as not sent failed too. It is zero
+	// after a change that was made, after a lost mail was found, and after the person joined.
 	FailedAt time.Time
 }
 
@@ -167,7 +167,7 @@ type AccessName struct {
 	Name string
 }
 
-// NamedAccess is the id that the group, role or policy with this name in a roster has.
+// NamedAccess is a name in a roster with the id of its group, role or policy.
 type NamedAccess struct {
 	AccessName
 	ID string
@@ -189,11 +189,11 @@ const (
 	FactFound FactKind = "found"
 	// FactAbsent says that a lost mail was not sent.
 	FactAbsent FactKind = "absent"
-	// FactUnlistedUser says that orgsync saw a user who is not in the roster for the first time.
+	// FactUnlistedUser says that orgsync saw, for the first time, that a user is not in the roster.
 	FactUnlistedUser FactKind = "unlisted_user"
 	// FactUserGone says that an unlisted user is no longer in the organization, or no longer unlisted.
 	FactUserGone FactKind = "user_gone"
-	// FactAccess says which id the group, role or policy has that the roster names.
+	// FactAccess says which id a group, role or policy of the roster has.
 	FactAccess FactKind = "access"
 )
 

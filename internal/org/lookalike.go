@@ -11,8 +11,8 @@ import (
 var eastAsian = map[string]bool{"Han": true, "Hiragana": true, "Katakana": true, "Bopomofo": true, "Hangul": true}
 
 // LookAlike returns why a may be confused with another address that looks the same; "" if there is no reason. The
-// text completes a sentence that begins with the address. Only letters within the part before the @, or within one
-// label of the domain, are compared with each other.
+// text completes a sentence that begins with the address. LookAlike compares letters only within the part before the
+// @, and within each label of the domain.
 func (a Address) LookAlike() string {
 	isNotASCII := func(r rune) bool { return r > unicode.MaxASCII }
 	if !strings.ContainsFunc(a.key, isNotASCII) && !strings.Contains(a.key, "xn--") {

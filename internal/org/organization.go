@@ -14,8 +14,8 @@ type Organization struct {
 	Name string
 }
 
-// Is reports whether pin, the `organization` line of a roster, is the id or the name of o. Upper and lower case make
-// no difference. HTML escapes in names make none either.
+// Is reports whether pin, the `organization` line of a roster, is the id or the name of o. It ignores upper and lower
+// case, and HTML escapes in names.
 func (o Organization) Is(pin string) bool {
 	name := func(s string) string { return strings.TrimSpace(UnescapeHTML(s)) }
 	return o.ID != "" && strings.EqualFold(pin, o.ID) || o.Name != "" && strings.EqualFold(name(pin), name(o.Name))
@@ -40,8 +40,8 @@ type User struct {
 	// StatusText is the server's status of the user if it is a word that orgsync does not understand; otherwise "". Then
 	// Suspended is true.
 	StatusText string
-	// Admin is true if the ACLs of the user allow them to manage users. Policies may allow it too, which Admin does not
-	// say.
+	// Admin is true if the ACLs of the user allow them to manage users. Policies may allow this too, but Admin ignores
+	// them.
 	Admin bool
 	// Accepted is the API's invite_accepted (vultr/vultr-mcp openapi.json, GET /v2/users/{id}); nil if the server did
 	// not say. If it is false, the user was invited and is not a member yet.
@@ -90,7 +90,8 @@ type Invitation struct {
 	Status       InvitationStatus
 	StatusText   string // the server's word for the status, which may be any text
 	// StatusIfSentAgain is set if Status is StatusUnknown because one field says that somebody answered the invitation
-	// and another that nobody did. It is the status if orgsync sent the invitation again after the answer.
+	// and another that nobody did. If orgsync sent the invitation again after the answer, StatusIfSentAgain is its real
+	// status.
 	StatusIfSentAgain InvitationStatus
 	APIEnabled        *bool // nil if the server did not say
 	Created           time.Time
@@ -142,8 +143,8 @@ type Snapshot struct {
 	Invitations []Invitation
 }
 
-// PinError says that the key acts on another organization than the roster names. Or the key can see several
-// organizations, and the roster must name one of them.
+// PinError says that the key acts on another organization than the roster names, or that the key can see several
+// organizations and the roster does not name exactly one of them.
 type PinError struct {
 	// Pin is the `organization` line of the roster. It is "" if the roster has no such line and the key can see several
 	// organizations.

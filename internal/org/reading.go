@@ -4,7 +4,7 @@ import "time"
 
 // Merge combines two readings of one organization. The result has every user and every invitation that is in s or in
 // later. If both readings have a user or an invitation, the result has the version of later. SeenOnce is true for a
-// user that only one reading has. Access and everything else that cannot be combined is that of later.
+// user that only one reading has. What cannot be combined, such as Access, comes from later.
 func (s Snapshot) Merge(later Snapshot) Snapshot {
 	merged := later
 	if merged.Organization.ID == "" {

@@ -76,7 +76,7 @@ func (s *Session) Apply(ctx context.Context, o ApplyOptions) (plan.Plan, apply.R
 	if err == nil {
 		err = p.CheckProblems()
 	}
-	if err == nil && o.Saved == nil { // as above
+	if err == nil && o.Saved == nil { // a saved plan may name people who are gone, as above
 		err = p.CheckNames()
 	}
 	switch {
@@ -102,7 +102,7 @@ func (s *Session) Apply(ctx context.Context, o ApplyOptions) (plan.Plan, apply.R
 		result.Stopped = openLedger.Check()
 	}
 	if errors.As(result.Stopped, new(*fs.PathError)) || errors.As(result.Stopped, new(*state.Problem)) {
-		result.Stopped = asStateError(result.Stopped) // a run uses no other files than those of the ledger
+		result.Stopped = asStateError(result.Stopped) // the only files that a run uses are those of the ledger
 	}
 	return p, result, nil
 }
@@ -131,7 +131,7 @@ func (s *Session) release(openLedger *ledger.Ledger) {
 	}
 }
 
-// addSaved adds to flags the people from the flags with which saved was made.
+// addSaved adds to flags the people in the flags of the saved plan.
 func addSaved(flags *plan.Flags, saved *plan.Saved) {
 	flags.Only = saved.Only
 	flags.Resend = slices.Concat(flags.Resend, saved.Resend)

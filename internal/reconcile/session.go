@@ -107,8 +107,8 @@ func Open(ctx context.Context, o Options) (*Session, error) {
 	return newSession(ctx, o, organization, o.Roster.RequiredAccess(), nil)
 }
 
-// OpenAhead is like [Open], but also starts to read the organization, for a [Session.Plan] that follows. The reading
-// ends with ctx.
+// OpenAhead is like [Open], but also starts to read the organization, for a [Session.Plan] that follows. If ctx ends,
+// the reading ends too.
 func OpenAhead(ctx context.Context, o Options) (*Session, error) {
 	required := o.Roster.RequiredAccess()
 	organization, snapshot, err := o.Provider.ReadAhead(ctx, o.Roster.Organization, required)
@@ -184,12 +184,10 @@ func (s *Session) warn(texts []string) {
 	}
 }
 
-// input returns the input for a plan.
 func (s *Session) input(snapshot org.Snapshot, memory org.Memory) plan.Input {
 	return plan.Input{Roster: s.opts.Roster, Snapshot: snapshot, Memory: memory, Flags: s.opts.Flags}
 }
 
-// compute makes a plan.
 func (s *Session) compute(snapshot org.Snapshot, memory org.Memory) plan.Plan {
 	return plan.Compute(s.input(snapshot, memory))
 }

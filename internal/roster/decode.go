@@ -29,8 +29,8 @@ type decoder struct {
 	teamIndex map[string]int
 	// members are the memberships of all teams read so far.
 	members []member
-	// hasUsers and hasOrganization are true if some file has the key, even with a wrong value. hasMembers
-	// is true if some team has members, or may have them: its members, the team or "teams" are invalid.
+	// hasUsers and hasOrganization are true if some file has the key, even with a wrong value. hasMembers is true if
+	// some team has members, or may have them because its members, the team or "teams" are invalid.
 	hasUsers, hasMembers, hasOrganization bool
 	// size is the size of all files read so far, in bytes.
 	size int

@@ -13,9 +13,8 @@ import (
 	"github.com/orgsync/orgsync/internal/lazyregexp"
 )
 
-// parseFile returns the root node of a file; nil if the file is empty. It has checked the encoding,
-// and that the aliases are safe to follow. If only the beginning of the file can be read, parseFile
-// returns both a node and a problem.
+// parseFile returns the root node of a file; nil if the file is empty. It checks the encoding, and that the aliases
+// are safe to follow. If only the beginning of the file can be read, parseFile returns both a node and a problem.
 func parseFile(file string, data []byte) (*yaml.Node, *Problem) {
 	data, problem := checkEncoding(file, data)
 	if problem != nil {
@@ -165,7 +164,7 @@ var (
 	tabRegexp         = lazyregexp.New(`^[ -]*\t`)
 )
 
-// syntaxProblem returns the problem for err, with which yaml.v3 stopped while it read from lines.
+// syntaxProblem returns the problem for err, the error with which yaml.v3 stopped reading lines.
 func syntaxProblem(file string, lines *lineReader, err error) *Problem {
 	last := lines.lastLine()
 	if errors.Is(err, errPanic) {

@@ -6,13 +6,12 @@ import (
 	"unicode/utf8"
 )
 
-// byteOrderMark is how some programs begin files in UTF-8.
+// byteOrderMark is the mark with which some programs begin files in UTF-8.
 var byteOrderMark = []byte("\ufeff")
 
-// checkEncoding returns the text of a file without its byte-order mark. It returns a problem for the
-// first place at which people and programs may see different text: an encoding other than UTF-8, a
-// control character, a line break that only some programs know, a mark that reverses the direction
-// of text.
+// checkEncoding returns the text of a file without its byte-order mark. It returns a problem for the first place at
+// which people and programs may see different text: an encoding other than UTF-8, a control character, a line break
+// that only some programs know, or a mark that reverses the direction of text.
 func checkEncoding(file string, data []byte) ([]byte, *Problem) {
 	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
 		return nil, &Problem{Position{file, 1, 1}, "the file is in UTF-16: save it as UTF-8"}

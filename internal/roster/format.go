@@ -12,13 +12,12 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// Format returns data, the text of a roster file, in its usual form. It sorts people by address
-// within each block of a list; blank lines and comments on a line of their own divide a list into
-// blocks. But a comment directly above an entry that begins with its address moves with the entry, as does
-// a comment directly below it that is indented more than its "-". Format removes white space at the
-// end of lines, additional blank lines and additional spaces after ":". If a step would change the
-// meaning of the file, Format skips the step. If data is not YAML, the error is a [*ProblemsError].
-// The only other error is about a file larger than [MaxFile].
+// Format returns data, the text of a roster file, in its usual form. It sorts people by address within each block of
+// a list; blank lines and comments on a line of their own divide a list into blocks. Two kinds of comments move with
+// an entry: a comment directly above it that begins with the address of the entry, and a comment directly below it
+// that is indented more than its "-". Format removes white space at the end of lines, additional blank lines and
+// additional spaces after ":". If a step would change the meaning of the file, Format skips the step. If data is not
+// YAML, the error is a [*ProblemsError]. The only other error is about a file larger than [MaxFile].
 func Format(file string, data []byte) ([]byte, error) {
 	if len(data) > MaxFile {
 		return nil, tooLargeError(file)
@@ -155,7 +154,7 @@ func sortList(lines [][]byte, list *yaml.Node) {
 	for i, n := range list.Content {
 		key := itemKey(n)
 		first := firstLineOfEntry(lines, n.Line-1, key, last+1)
-		if first > last+1 || key == "" { // other lines are between the two entries, or nobody knows where this one belongs
+		if first > last+1 || key == "" { // other lines are between the two entries, or this one cannot be sorted
 			sortBlock()
 		}
 		if block == nil {
@@ -175,9 +174,9 @@ func sortList(lines [][]byte, list *yaml.Node) {
 	sortBlock()
 }
 
-// firstLineOfEntry returns the index of the first line of the entry that has its "-" in the line dash. Comments
-// directly above it belong to it from the first one that begins with its address, which is key. least is the smallest
-// possible index.
+// firstLineOfEntry returns the index of the first line of the entry that has its "-" in the line dash. If a comment
+// directly above the entry begins with its address, which is key, this comment and those below it belong to the
+// entry. least is the smallest possible index.
 func firstLineOfEntry(lines [][]byte, dash int, key string, least int) int {
 	first := dash
 	for i := dash - 1; i >= least && bytes.HasPrefix(bytes.TrimSpace(lines[i]), []byte("#")); i-- {
@@ -189,8 +188,8 @@ func firstLineOfEntry(lines [][]byte, dash int, key string, least int) int {
 	return first
 }
 
-// lastLineOfEntry returns the index of the last line of the entry n. Comments directly below it belong to it if they
-// are indented more than its "-". end is the largest possible index.
+// lastLineOfEntry returns the index of the last line of the entry n. Comments directly below the entry belong to it
+// if they are indented more than the "-" of the entry. end is the largest possible index.
 func lastLineOfEntry(lines [][]byte, n *yaml.Node, end int) int {
 	first := n.Line - 1
 	last := end
@@ -239,8 +238,8 @@ func isBoundary(line []byte) bool {
 	return len(text) == 0 || text[0] == '#'
 }
 
-// normalizeSpacing returns data without white space that means nothing. It does not change the lines
-// of literal and folded texts. root is the node of data.
+// normalizeSpacing returns data without white space that has no meaning. It does not change the lines of literal and
+// folded texts. root is the node of data.
 func normalizeSpacing(data []byte, root *yaml.Node) []byte {
 	end := lineEnd(data)
 	lines := strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n")

@@ -159,8 +159,8 @@ type Person struct {
 	Note    string
 	// External is true if the address is intentionally outside the allowed domains.
 	External bool
-	// From is the person's first day in the organization, as midnight UTC at its beginning; zero
-	// means that it has already begun.
+	// From is the person's first day in the organization, as midnight UTC at its beginning; zero means that there is
+	// none.
 	From time.Time
 	// Until is the person's last day in the organization, as midnight UTC at its beginning; zero
 	// means no end. For people that only teams list, it is the last day of their last membership.
@@ -234,8 +234,8 @@ func (p Position) Compare(other Position) int {
 type Ref struct {
 	Name string
 	At   Position
-	// Until is the last day on which the person has this access, because only memberships with a
-	// last day give it; zero means no end.
+	// Until is the last day on which the person has this access. It is zero unless only memberships with a last day
+	// give the access.
 	Until time.Time
 }
 

@@ -165,8 +165,8 @@ func (d *decoder) mergeAccess() {
 	}
 }
 
-// mergeRefs returns the refs of the defaults, then own, the refs of an entry, and then the refs of the
-// memberships, without duplicates. It returns nil if none of these has a list of this kind.
+// mergeRefs returns the refs of the defaults, of an entry (own) and of the memberships, in this order and without
+// duplicates. It returns nil if none of these has a list of this kind.
 func (d *decoder) mergeRefs(kind org.Kind, own []Ref, memberships []Membership) []Ref {
 	var merged []Ref
 	var indices map[string]int // of the names in merged; nil while merged is one of the original lists

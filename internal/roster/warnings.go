@@ -89,7 +89,7 @@ func (r *Roster) teamWarnings(now time.Time) problemList {
 			if m.Until.IsZero() {
 				continue
 			}
-			// Then no access is left to revoke.
+			// If the person ends no later than the membership, no access is left to revoke.
 			endsWithPerson := r.Settings.Unlisted != UnlistedReport && !p.Until.IsZero() && !m.Until.Before(p.Until)
 			if !hasEnd && !endsWithPerson && r.Settings.ExtraAccess != ExtraAccessRevoke {
 				hasEnd = true

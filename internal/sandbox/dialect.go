@@ -289,9 +289,9 @@ type NamedDialect struct {
 
 const documented = "documented"
 
-// Dialects returns the named dialects: combinations that the real API may have, and some that are only difficult.
-// Each value that a document or a client suggests is in at least one of them. The first is the documented dialect.
-// The caller may change the slice.
+// Dialects returns the named dialects: combinations that the real API may have, and some that are unlikely but
+// difficult. Each value that a document or a client suggests is in at least one of them. The first is the documented
+// dialect. The caller may change the slice.
 func Dialects() []NamedDialect { return slices.Clone(dialects) }
 
 var dialects = []NamedDialect{

@@ -33,21 +33,22 @@ func (s *Server) Mails() map[string][]Mail {
 // returns an error if no invitation is pending.
 func (s *Server) Accept(email string) error { return s.AcceptAs(email, "") }
 
-// AcceptAs is [Server.Accept] for a person who registers with the address as; "" means the address that was invited.
-func (s *Server) AcceptAs(email, as string) error {
+// AcceptAs is [Server.Accept] for a person who registers with the address registered; "" means the address that was
+// invited.
+func (s *Server) AcceptAs(email, registered string) error {
 	return s.answerInvitation("accept", email, func(st *state, now time.Time, i Invitation) {
-		st.accept(now, i, cmp.Or(as, i.Email))
+		st.accept(now, i, cmp.Or(registered, i.Email))
 	})
 }
 
 // Decline declines the newest pending invitation of an address. It returns an error if no invitation is pending.
 func (s *Server) Decline(email string) error { return s.DeclineAs(email, "") }
 
-// DeclineAs is [Server.Decline] for a person who is registered with the address as. The invitation then has as in
-// email_registered; "" means that the person is not registered.
-func (s *Server) DeclineAs(email, as string) error {
+// DeclineAs is [Server.Decline] for a person who is registered with the address registered; "" means that the person
+// is not registered. The invitation then has this address in email_registered.
+func (s *Server) DeclineAs(email, registered string) error {
 	return s.answerInvitation("decline", email, func(st *state, now time.Time, i Invitation) {
-		i.Registered = as
+		i.Registered = registered
 		st.respond(now, i, stateDeclined)
 	})
 }
@@ -131,18 +132,18 @@ func (s *Server) Leave(email string) error {
 	return s.changeUser("leave", email, func(st *state, now time.Time, u User) { st.remove(s.options.Dialect, now, u) })
 }
 
-// Rename gives the user with the address email the address to, as users and administrators can. It returns an error
-// if there is no such user, or if another user has the address to.
-func (s *Server) Rename(email, to string) error {
+// Rename changes the address of a user, as users and administrators can. email is the old address, and newEmail is
+// the new one. It returns an error if there is no such user, or if another user has the new address.
+func (s *Server) Rename(email, newEmail string) error {
 	return s.changeState(func(st *state, now time.Time) error {
 		u, ok := st.userByEmail(email)
 		if !ok {
 			return fmt.Errorf("rename %s: no user has that address", email)
 		}
-		if other, taken := st.userByEmail(to); taken && other.ID != u.ID {
-			return fmt.Errorf("rename %s: another user has the address %s", email, to)
+		if other, taken := st.userByEmail(newEmail); taken && other.ID != u.ID {
+			return fmt.Errorf("rename %s: another user has the address %s", email, newEmail)
 		}
-		u.Email = to
+		u.Email = newEmail
 		st.Users.put(st.nextStamp(now), u.ID, u)
 		return nil
 	})

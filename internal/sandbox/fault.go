@@ -28,9 +28,8 @@ const (
 	FaultThrottle FaultKind = "throttle"
 	// FaultDrop drops the connection without an answer.
 	FaultDrop FaultKind = "drop"
-	// FaultTruncate sends half of the body and drops the connection, with the Content-Length of a longer body. If
-	// there is no connection, because the handler is called directly, the body is shorter than its Content-Length.
-	// If there is no body, this fault is FaultDrop.
+	// FaultTruncate sends half of the body, with the Content-Length of a longer body, and drops the connection. If the
+	// handler is called directly, there is no connection to drop. If there is no body, this fault is FaultDrop.
 	FaultTruncate FaultKind = "truncate"
 	// FaultHalf sends the first half of the JSON as a complete body.
 	FaultHalf FaultKind = "half"
@@ -38,11 +37,11 @@ const (
 	FaultHTML FaultKind = "html"
 	// FaultEmpty answers with the right status (or Fault.Status) and an empty body.
 	FaultEmpty FaultKind = "empty"
-	// FaultHang does not answer for Fault.Delay (0: until the context of the request ends, because the client gives
-	// up), and then drops the connection.
+	// FaultHang waits for Fault.Delay without an answer, and then drops the connection. With 0, it waits until the
+	// context of the request ends, because the client gives up.
 	FaultHang FaultKind = "hang"
-	// FaultSlow gives the right answer after Fault.Delay. Without ActFirst, the server acts after the delay, also if the
-	// client gives up before. With ActFirst, the server acts at once, and only the answer is late.
+	// FaultSlow gives the right answer after Fault.Delay. Without ActFirst, the server acts after the delay, even if
+	// the client has given up by then. With ActFirst, the server acts at once, and only the answer is late.
 	FaultSlow FaultKind = "slow"
 	// FaultRedirect answers Fault.Status (0: 302) with Fault.Location ("": /elsewhere).
 	FaultRedirect FaultKind = "redirect"
@@ -255,23 +254,23 @@ func (f *rule) corrupt(client context.Context, a *answer) {
 	}
 }
 
-// insertError adds the members of the JSON object says to the body of a successful answer. If beside is false, it
-// first empties lists and removes the other members.
-func (a *answer) insertError(says string, beside bool) {
+// insertError adds the members of a JSON object to the body of a successful answer; "" means the members of an error.
+// If keepRest is false, it first empties lists and removes the other members.
+func (a *answer) insertError(members string, keepRest bool) {
 	if a.status/100 != 2 {
 		return
 	}
 	inserted := object{"error": object{"message": "Internal error", "code": 500}}
-	if says != "" {
+	if members != "" {
 		inserted = object{}
-		_ = json.Unmarshal([]byte(says), &inserted) // AddFault has checked that it is valid
+		_ = json.Unmarshal([]byte(members), &inserted) // AddFault has checked that it is valid
 	}
 	top := object{}
 	_ = json.Unmarshal(a.body, &top) // top stays empty if there is no body
 	for name, value := range top {
 		_, isList := value.([]any)
 		switch {
-		case beside:
+		case keepRest:
 		case isList:
 			top[name] = []any{}
 		case name == "meta":

@@ -57,7 +57,7 @@ func (c *call) policyObject(p Policy) object {
 	}
 }
 
-// linkObject returns the object for a link. Its form is that of the schemas iam-…-relationship in the OpenAPI file.
+// linkObject returns the object for a link. It has the form of the schemas iam-…-relationship in the OpenAPI file.
 func (c *call) linkObject(l link) object {
 	o := object{"date_assigned": c.dialect.date(l.Assigned), "assigned_by": ownerEmail}
 	switch l.Kind {
@@ -239,7 +239,8 @@ func (c *call) policiesOf(links []link) []object {
 	})
 }
 
-// policiesOfRoles returns the links from the roles in the links roles to the policies of these roles.
+// policiesOfRoles returns the links from some roles to their policies. Each link in roles begins at one of these
+// roles.
 func (c *call) policiesOfRoles(m moment, roles []link) (found []link) {
 	for _, l := range roles {
 		found = append(found, c.links(m, rolePolicy, l.From, "")...)
@@ -247,8 +248,8 @@ func (c *call) policiesOfRoles(m moment, roles []link) (found []link) {
 	return found
 }
 
-// userLinkObject returns the object for a link as if it were directly to c.user, also if c.user has it through a
-// group or role.
+// userLinkObject returns the object for a link as if it attached something directly to c.user, even if c.user has it
+// through a group or role.
 func (c *call) userLinkObject(l link) object {
 	row := c.linkObject(l)
 	delete(row, "group_id")

@@ -14,7 +14,7 @@ const cappedMembers = 5
 func listGroups(c *call) *reply { return listTable(c, "groups", &c.Groups, c.groupObject) }
 
 func getGroup(c *call) *reply {
-	// This object is wrapped in all dialects, because it is in both the OpenAPI file and govultr.
+	// This object is wrapped in all dialects, because both the OpenAPI file and govultr wrap it.
 	return &reply{status: http.StatusOK, object: object{"group": c.groupObject(c.moment(false), c.group)}}
 }
 
@@ -53,7 +53,7 @@ func updateGroup(c *call) *reply {
 }
 
 // writtenGroup returns the reply to a change of g. [StatusAbsent] leaves out the status, because govultr since 3.33.2
-// treats a bare object with a text as status as an error.
+// treats a bare object whose status is a text as an error.
 func (c *call) writtenGroup(status int, g Group) *reply {
 	o := c.groupObject(c.moment(false), g)
 	if c.dialect.StatusField == StatusAbsent {

@@ -23,8 +23,7 @@ func listUsers(c *call) *reply {
 	return listOf(c, "users", m, rows, c.userObject)
 }
 
-// invitedUsers returns a user for each invited address that does not belong to one of users, and of which no
-// invitation was accepted.
+// invitedUsers returns a user for each invited address that belongs to none of users and has no accepted invitation.
 func (c *call) invitedUsers(m moment, users []User) []User {
 	known := map[string]bool{}
 	for _, u := range users {

@@ -75,8 +75,8 @@ func (s *state) addUsers(now time.Time, in []User) ([]User, error) {
 }
 
 // AddInvitation adds an invitation. Lists show the invitation at once, even if they lag. It does not add a mail. A
-// zero Created means now, a zero Expires means three days after Created, and an empty State means pending. An
-// invitation with the State expired and without dates expired an hour ago. AddInvitation returns an error if the
+// zero Created means now, a zero Expires means three days after Created, and an empty State means pending. If the
+// State is expired and there are no dates, the invitation expired an hour ago. AddInvitation returns an error if the
 // address is missing, or if the state is unknown or contradicts the dates.
 func (s *Server) AddInvitation(in Invitation) (Invitation, error) {
 	err := s.changeState(func(st *state, now time.Time) error {
@@ -197,7 +197,7 @@ func (s *state) seedStamp() stamp {
 	return stamp{Seq: s.Seq}
 }
 
-// attachAll adds a link to to for each id in from.
+// attachAll adds a link from each id in from to the id to.
 func (s *state) attachAll(now time.Time, kind linkKind, from []string, to string) {
 	for _, id := range from {
 		l := link{Kind: kind, From: id, To: to, Assigned: wholeSeconds(now)}

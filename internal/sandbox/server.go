@@ -77,7 +77,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if fault != nil {
 		s.log.update(func() { q.Fault = fault.Kind })
 		if actLate != nil {
-			defer time.AfterFunc(fault.ActAfter, actLate) // deferred, because Late begins when the client sees the fault
+			defer time.AfterFunc(fault.ActAfter, actLate) // deferred, because ActAfter begins when the client sees the fault
 		}
 		fault.corrupt(r.Context(), &a)
 	}

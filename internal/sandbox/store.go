@@ -81,8 +81,8 @@ func (s *store) view(read func(*state)) error {
 	return nil
 }
 
-// update calls change with the current state, and saves the state. It returns the error of change as it is. If change
-// returns an error, it must not have changed the state.
+// update calls change with the current state, and saves the state. It returns the error of change unchanged. If
+// change returns an error, it must not have changed the state.
 func (s *store) update(change func(*state) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -102,7 +102,7 @@ func ParseFolder(text string) (Location, error) {
 	return Location{Kind: Folder, Path: filepath.Clean(text)}, nil
 }
 
-// clip returns the first 40 bytes of a text that is repeated in an error, without half a character.
+// clip shortens a text for an error to at most 40 bytes. It cuts no character in half.
 func clip(text string) string { return strings.ToValidUTF8(text[:min(len(text), 40)], "") }
 
 // checkParameters returns an error if a parameter is not among known, or has several values.
@@ -180,7 +180,7 @@ func parsePostgres(u *url.URL, query url.Values) (Location, error) {
 	}
 	l := Location{Kind: Postgres, URL: u.String()}
 	service := query.Get("service")
-	// As in libpq, parameters come before the parts of the URL, and a service may have all settings.
+	// As in libpq, a parameter overrides the same part of the URL, and a service may have all settings.
 	host := cmp.Or(query.Get("host"), u.Hostname())
 	port := cmp.Or(query.Get("port"), u.Port())
 	database := strings.Trim(u.Path, "/")
@@ -212,9 +212,9 @@ func UnencryptedError() error {
 	}
 }
 
-// Password reports whether the URL of the location has a password. On a command line, the password
+// HasPassword reports whether the URL of the location has a password. On a command line, the password
 // would be visible to other users, for example in the output of ps.
-func (l Location) Password() bool {
+func (l Location) HasPassword() bool {
 	u, err := url.Parse(l.URL)
 	if err != nil {
 		return false

@@ -134,8 +134,8 @@ func TestParseLocation(t *testing.T) {
 		case err != nil && strings.Contains(err.Error(), "p4ssw0rd"):
 			t.Errorf("%q: the password is in %v", c.text, err)
 		}
-		if want := strings.Contains(c.text, "postgres://u:"); err == nil && l.Password() != want {
-			t.Errorf("%q has a password: %v", c.text, l.Password())
+		if want := strings.Contains(c.text, "postgres://u:"); err == nil && l.HasPassword() != want {
+			t.Errorf("%q has a password: %v", c.text, l.HasPassword())
 		}
 	}
 }

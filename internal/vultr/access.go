@@ -68,10 +68,10 @@ var accessKinds = map[org.Kind]accessKind{
 	},
 }
 
-// readAccess reads the groups, roles and policies of the wanted kinds, and the holders of those that
-// wanted names. It reads the holders of a whole group, role or policy, so the number of requests
-// does not depend on the number of people in the roster. If the key may not read the list of groups,
-// roles or policies, that is an error, because the roster needs it.
+// readAccess reads the groups, roles and policies of the wanted kinds, and the holders of those that wanted names. It
+// reads the holders per group, role or policy and not per person, so the number of requests does not depend on the
+// number of people in the roster. If the key may not read the list of groups, roles or policies, that is an error,
+// because the roster needs it.
 //
 // If all is true, readAccess reads all kinds and all holders. unseen then has the kinds that the key
 // may not read, or that the API does not have.
@@ -104,10 +104,10 @@ func (c *Client) readAccess(
 	return slices.Concat(byKind...), unseen, nil
 }
 
-// readKind reads all groups, roles or policies, and the holders of those that wanted names or, if
-// all is true, of all. Deleted groups have no holders. Assumable roles cannot be given to people.
-// If the API refuses to show the holders of one that wanted names, that one is unreadable, and the
-// other access of the roster can still be given.
+// readKind reads all groups, roles or policies, and the holders of those that wanted names or, if all is true, of
+// all. Deleted groups have no holders. Assumable roles cannot be given to people. If the API refuses to show the
+// holders of a group, role or policy that wanted names, only this one is unreadable, and orgsync can still give
+// people the others.
 func (c *Client) readKind(ctx context.Context, kind org.Kind, wanted org.Wanted, all bool) ([]accessRow, error) {
 	rows, err := list(ctx, c, accessKinds[kind].list)
 	if err != nil {
@@ -160,10 +160,10 @@ func (c *Client) readHolders(ctx context.Context, row *accessRow) error {
 	return err
 }
 
-// withHolders returns the access in rows with its holders. It matches each holder to a user by the
-// user id or, if the only id is that of the membership, by this id or the address. It leaves out holders who
-// are not users, who have the access through a group, or who were removed from the group. others has the
-// addresses of active holders who are not users.
+// withHolders returns the access in rows with its holders. It matches each holder to a user by user_id. If the holder
+// has none, its id may be that of the user or of the membership: withHolders then tries the id, and after that the
+// address. It leaves out holders who are not users, who have the access through a group, or who were removed from the
+// group. others has the addresses of active holders who are not users.
 func withHolders(rows []accessRow, users []org.User) (all []org.Access, others []org.Address) {
 	if len(rows) == 0 {
 		return nil, nil

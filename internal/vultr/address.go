@@ -12,12 +12,12 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// address returns the address under name; the zero Address if there is none. The documents do not say
-// how the API writes addresses. So address removes what an API may add to an address, one kind after the
-// other, until the rest is an address.
+// address returns the address under name; the zero Address if there is none. The documents do not say how the API
+// writes addresses. So address removes possible additions, one kind after the other, until the rest is a valid
+// address.
 func (f fields) address(name string) org.Address {
 	text := f.name(name)
-	if strings.Contains(text, "&#") { // the escape of a number, without its semicolon
+	if strings.Contains(text, "&#") { // a numeric escape without its semicolon
 		text = strings.TrimSpace(html.UnescapeString(text))
 	}
 	for _, simplify := range addressForms {
@@ -30,7 +30,7 @@ func (f fields) address(name string) org.Address {
 	return a
 }
 
-// addressForms remove one kind of addition to an address each.
+// addressForms are functions that each remove one kind of addition from an address.
 var addressForms = []func(string) string{unescapeBackslashes, unescapeWhole, unwrapMailbox, trimAddress, restorePlus}
 
 // unescapeBackslashes returns text without backslashes: \u0027 becomes ', and \' becomes '.
@@ -53,7 +53,7 @@ func unescapeBackslashes(text string) string {
 	}
 }
 
-// unescapeWhole returns an address of which also the @ is escaped as in a URL.
+// unescapeWhole decodes an address that is escaped as in a URL, including its @.
 func unescapeWhole(text string) string {
 	if plain, err := url.PathUnescape(text); err == nil && !strings.Contains(text, "@") {
 		return plain
@@ -79,11 +79,11 @@ func trimAddress(text string) string {
 	return strings.TrimSuffix(strings.TrimFunc(text, isInvisible), ".")
 }
 
-// restorePlus returns an address in which a decoder of forms made a space of the plus.
+// restorePlus replaces spaces by plus signs: a decoder of web forms turns a plus into a space.
 func restorePlus(text string) string { return strings.ReplaceAll(text, " ", "+") }
 
-// plainAddress matches text that is certainly no other form of an address of a roster: it has no
-// character that an API may have added.
+// plainAddress matches text without any character that an API may have added. Such text is certainly not another form
+// of an address in a roster.
 var plainAddress = lazyregexp.New(`^[a-zA-Z0-9._+-]+@[a-zA-Z0-9.-]+$`)
 
 // isUnidentified reports whether a row does not say to which address it belongs, so that it may belong

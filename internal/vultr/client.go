@@ -30,7 +30,7 @@ import (
 	"github.com/orgsync/orgsync/internal/loopback"
 )
 
-// Config configures a Client. Transport, Log and Reading are optional.
+// Config configures a Client. Transport, Log and ListProgress are optional.
 type Config struct {
 	// BaseURL is the scheme and host of the API, as in https://api.vultr.com, without a path.
 	// Plain http is allowed for loopback addresses only.
@@ -51,11 +51,10 @@ type Config struct {
 	Transport http.RoundTripper
 	// Log gets one debug line per request; nil means none.
 	Log *slog.Logger
-	// ListProgress is called during reads, to show their progress; nil means no calls. done is
-	// the number of list requests that were answered since the client was created. known is the
-	// number of list requests that all lists need, as far as that is known: a list counts as one
-	// request until its first page says how many rows there are. The client calls ListProgress from any
-	// goroutine, but never concurrently. ListProgress must not call the client.
+	// ListProgress is called during reads, to show their progress; nil means no calls. done is the number of list
+	// requests that were answered since the client was created. known is the number of requests that all lists need.
+	// Until the first page of a list says how many rows there are, the list counts as one request. The client calls
+	// ListProgress from any goroutine, but never concurrently. ListProgress must not call the client.
 	ListProgress func(done, known int)
 }
 
@@ -71,7 +70,7 @@ type Client struct {
 	// Only these two functions hold the key, so printing a Client cannot show it.
 	authorize func(*http.Request)
 	redact    func(string) string
-	identity  chan identity // holds what is known so far; empty while a goroutine reads more
+	identity  chan identity // as a lock: a goroutine takes the value out while it reads the organization
 
 	format    atomic.Int32 // the apiEnabledFormat that the server accepted; 0: none yet
 	reads     progress
@@ -193,8 +192,8 @@ func newTransport(concurrency int) *http.Transport {
 		Protocols:           protocols,
 		MaxIdleConnsPerHost: concurrency,
 		MaxConnsPerHost:     concurrency,
-		// Most servers keep idle connections longer. If the server closed a connection just as an
-		// invitation is sent on it, nobody would know whether the mail goes out.
+		// Most servers keep idle connections longer. If the server closes a connection while an invitation is sent on it,
+		// nobody knows whether the mail goes out.
 		IdleConnTimeout: 30 * time.Second,
 	}
 }

@@ -50,8 +50,8 @@ type Trait struct {
 	Axis string
 	// About describes the axis in a few words.
 	About string
-	// Seen are the values in the answers, sorted, without duplicates. It is empty if the organization
-	// has no example. A value may be a text from the server, in the form that [Client.Clean] returns.
+	// Seen are the values in the answers, sorted, without duplicates. It is empty if the organization has no example. A
+	// value may be a text from the server, in the form that [Client.CleanText] returns.
 	Seen []string
 }
 
@@ -135,8 +135,8 @@ func (t traits) addPage(top fields) {
 	}
 }
 
-// addDates adds the forms of the dates in a row. It does not add that expiration_date is not set,
-// because that is an axis of its own.
+// addDates adds the forms of the dates in a row. It leaves out an expiration_date that is not set, which has its own
+// axis.
 func (t traits) addDates(row fields) {
 	for name, raw := range row {
 		if !strings.HasPrefix(name, "date_") && !strings.HasSuffix(name, "_date") {
@@ -147,7 +147,7 @@ func (t traits) addDates(row fields) {
 		case text != "":
 			t.add("dates", dateForm(raw, text))
 			continue
-		case name == "date_created": // every row has one, so the API does not show dates
+		case name == "date_created": // every row should have this date; without it, the API shows no dates
 			t.add("dates", emptyForm(raw))
 		}
 		if name != "expiration_date" {
@@ -300,8 +300,8 @@ func (t traits) addSuspended(all, own []fields, ownKnown bool) {
 	}
 }
 
-// addMembers adds what the members of a group show. The row of the group in the list of groups has
-// members too. list is the list of the members of this group, and users the list of all users.
+// addMembers adds how the API lists the members of a group. group is the row of the group in the list of groups,
+// which may have members too. list is the list of the members of this group, and users is the list of all users.
 func (t traits) addMembers(group fields, list, users []fields) {
 	switch embedded := len(decodeObjects(group["members"])); {
 	case embedded > 0 && embedded == len(list):
@@ -310,7 +310,7 @@ func (t traits) addMembers(group fields, list, users []fields) {
 		t.add("group-members", "capped")
 	}
 	isUserID := map[string]bool{}
-	suspended := map[string]bool{} // has the address of each user, and whether the user is suspended
+	suspended := map[string]bool{} // whether the user with this address is suspended
 	for _, row := range users {
 		u := decodeUser(row)
 		isUserID[u.ID] = true

@@ -12,10 +12,10 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// Edit makes one change other than a mail, and returns the number of requests that may have
-// reached the server, also with an error. It repeats and completes requests as [Client.Invite]
-// does. An error is an [*org.CallError]. It is Unconfirmed if the answer is a success with a text that may say that the
-// edit was not made, such as "Cannot remove the owner".
+// Edit makes one change other than a mail, and returns the number of requests that may have reached the server, also
+// with an error. Requests are repeated and cancelled as in [Client.Invite]. An error is an [*org.CallError]. The
+// error is Unconfirmed if the answer is a success with a text that may say that the edit was not made, such as
+// "Cannot remove the owner".
 //
 // Removing a user ends their membership (DELETE /v2/organizations/{org}/user/{user}); their
 // account remains.
@@ -33,9 +33,8 @@ func (c *Client) Edit(ctx context.Context, e org.Edit) (requests int, err error)
 	return requests, failure
 }
 
-// confirmsEdit reports whether the answer f to an edit says no more than that the edit was made. It
-// may be empty, or have an object of the organization, or a word for success. Any other text may
-// say that the edit was not made.
+// confirmsEdit reports whether the answer f to an edit only confirms that the edit was made. It may be empty, or have
+// an object of the organization, or a word for success. Any other text may say that the edit was not made.
 func (f fields) confirmsEdit() bool {
 	if f.isObject() {
 		return true
@@ -47,7 +46,7 @@ func (f fields) confirmsEdit() bool {
 		case successMembers[member] && f.is(name, true), statusMembers[member] && successWords[text]:
 			return true
 		case errorMembers[member], member == "meta": // errorText found no error in it
-		case statusMembers[member] && strings.IndexAny(text, "0123456789") == 0: // no error either, and perhaps beside a text
+		case statusMembers[member] && strings.IndexAny(text, "0123456789") == 0: // errorText found no error in this number
 		case kind == "null", kind == "text" && text == "":
 		case kind == "object" && (isEmptyObject(raw) || f.object(name).isObject()):
 		case kind == "list" && isListOfObjects(raw):

@@ -44,9 +44,9 @@ func (x Exchange) Text() string {
 
 type observerKey struct{}
 
-// withObserver returns a context for requests that f observes: f is called with each request and
-// its answer, for one list in the order of its pages. This way a survey sees the same answers as
-// the client, and needs no code of its own that reads lists.
+// withObserver returns a context for requests that f observes. The client calls f with each request and its answer,
+// and with the pages of one list in their order. So a survey sees the same answers as the client, and needs no own
+// code that reads lists.
 func withObserver(ctx context.Context, f func(Exchange)) context.Context {
 	return context.WithValue(ctx, observerKey{}, f)
 }

@@ -153,9 +153,9 @@ func (f fields) describe(name string) string {
 	return name + ": " + f.text(name)
 }
 
-// textIn returns the text in a value. The text of an object is that of its first member in
-// descriptions, and the text of a list is that of its first element. Both skip empty values. If
-// there is no text, textIn returns the JSON of the value.
+// textIn returns the text in a value. The text of an object is the text of the member that comes first in
+// descriptions, and the text of a list is the text of its first element. Both skip empty values. If there is no text,
+// textIn returns the JSON of the value.
 func textIn(raw json.RawMessage) string {
 	switch kind := kindOf(raw); {
 	case kind == "text":

@@ -38,8 +38,8 @@ func IsForbiddenOrMissing(err error) bool {
 	return hasStatus(err, http.StatusForbidden) || hasStatus(err, http.StatusNotFound)
 }
 
-// isRefusedByAPI reports whether err is an answer with which the API refuses one request for good. An answer that is
-// about all requests, such as 401, is none, and neither is 5xx, after which the next reading may succeed.
+// isRefusedByAPI reports whether the API refused one request for good. A 401 does not count, because it is about all
+// requests. A 5xx does not count, because the next read may succeed.
 func isRefusedByAPI(err error) bool {
 	failure, ok := errors.AsType[*org.CallError](err)
 	isDenied := ok && failure.Failure == org.Denied && failure.Status == http.StatusForbidden
@@ -52,10 +52,9 @@ func hasStatus(err error, status int) bool {
 	return ok && failure.Status == status && !isBlocked
 }
 
-// isFromAPI reports whether an answer that is not a success comes from the API, as far as it shows. The answers of
-// the API have the member error and often the status (SPEC, 4xx), whatever their content type is. Other APIs explain
-// an error in another member. Other answers are doubted only if they are web pages, or if they have status 403, which
-// proxies and firewalls send.
+// isFromAPI reports whether an answer that is not a success probably comes from the API. Such answers have the member
+// error and often the status (SPEC, 4xx), with any content type. Other answers do not count if they are web pages.
+// With status 403, which proxies and firewalls send too, they count only if a member explains the error.
 func isFromAPI(a answer, body []byte) bool {
 	f := decodeObject(body)
 	explains := func(member string) bool { return f.text(member) != "" }

@@ -13,7 +13,7 @@ type gate struct {
 	refusal atomic.Pointer[error] // the last error of check; nil if it never returned one
 }
 
-// pass returns nil if the request may be sent now, and else the reason why it must not be sent.
+// pass returns nil if the request may be sent now. Otherwise, it returns the reason why not.
 func (g *gate) pass() error {
 	if g.check == nil {
 		return nil

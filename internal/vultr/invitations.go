@@ -34,9 +34,9 @@ const (
 	formatBoolean                             // true or false (govultr)
 )
 
-// Invite sends one invitation mail. It repeats a request only after [org.NotSent], so the server
-// never gets two. A request that may have reached the server is not cancelled at the end of ctx, but
-// up to 10 s later, because its answer says whether the mail was sent.
+// Invite sends one invitation mail. It repeats a request only after [org.NotSent], so the server never acts on two
+// requests. A request that may have reached the server is not cancelled at the end of ctx, but up to 10 s later,
+// because its answer says whether the mail was sent.
 //
 // Invite uses the format of api_enabled that the server has accepted before, or else the format of
 // the how-to page. If the server rejects that format as a bad request, the error has
@@ -87,9 +87,9 @@ func (c *Client) invite(
 	return receipt, err
 }
 
-// Resend renews the invitation id, which also mails it again to its address to. It repeats and
-// completes requests as [Client.Invite] does. The receipt may have another id: the documents do not
-// say whether a renewed invitation keeps its id.
+// Resend renews the invitation with this id. The server then mails it again to its address, which is to. Requests are
+// repeated and cancelled as in [Client.Invite]. The receipt may have another id: the documents do not say whether a
+// renewed invitation keeps its id.
 func (c *Client) Resend(ctx context.Context, id string, to org.Address) (org.Receipt, error) {
 	q := call{op: "resend to", target: to.String(), method: http.MethodPost}
 	id, err := pathID(id)
@@ -153,13 +153,12 @@ func decodeSent(top fields, to org.Address, now time.Time) (org.Invitation, erro
 		return invitation, fmt.Errorf("the answer is about %q", top.text("email_invited"))
 	}
 	if status := wordStatus(invitation.StatusText); status == org.StatusPending {
-		invitation.Status, invitation.StatusIfSentAgain = status, "" // sent just now, so any answer in it is older
+		invitation.Status, invitation.StatusIfSentAgain = status, "" // sent just now, so a response in it is older
 	}
 	return invitation, checkOpen(invitation, top, now)
 }
 
-// checkOpen returns an error if f shows that its invitation i cannot be accepted at now. It returns
-// nil if f does not say so.
+// checkOpen returns an error if f shows that its invitation i cannot be accepted at now.
 func checkOpen(i org.Invitation, f fields, now time.Time) error {
 	created, ends := i.Created.Format(time.RFC3339), i.Expires.Format(time.RFC3339)
 	switch {
@@ -217,7 +216,7 @@ func decodeInvitation(f fields) org.Invitation {
 
 // wasSentAgain reports whether i was certainly sent after somebody answered it. The server may keep the old answer.
 func wasSentAgain(i org.Invitation) bool {
-	const zones = 14 * time.Hour // two dates without a zone may differ by so much
+	const zones = 14 * time.Hour // a date without a zone may be wrong by this much
 	sent := i.Created
 	if !i.Expires.IsZero() {
 		sent = i.Expires.Add(-org.InvitationLife)

@@ -19,18 +19,17 @@ const (
 	longestPause = time.Minute
 )
 
-// recoveryPerSecond is the fraction of the full rate that is restored with each second without an
-// answer 429. It is also the minimum of the rate, as a fraction of the full rate: so no request
-// waits longer than the rate needs to recover.
+// recoveryPerSecond is the fraction of the full rate that each second without an answer 429 restores. The rate is
+// never lower than this fraction of the full rate. So no request waits longer than the rate needs to recover.
 const recoveryPerSecond = 0.1
 
-// limiter decides when the next request may be sent. It spaces all requests evenly, with a bucket
-// of one token. After an answer 429, all requests pause, and then start at half the rate, which
-// recovers. If there is no rate limit, an answer 429 only pauses the requests.
+// limiter decides when the next request may be sent. It spaces all requests evenly, with a bucket of one token. After
+// an answer 429, all requests pause. Then they continue at half the rate, which slowly returns to the full rate. If
+// there is no rate limit, an answer 429 only pauses the requests.
 type limiter struct {
 	full rate.Limit // rate.Inf: no limit
-	// turn has an element while a request waits for the bucket. The other requests wait for turn:
-	// so each of them uses the rate at its own turn, not the rate at which it began to wait.
+	// turn has an element while a request waits for the bucket. The other requests wait for turn. So each request uses
+	// the current rate when its turn comes, not the rate when it began to wait.
 	turn chan struct{}
 
 	mu     sync.Mutex
@@ -96,9 +95,9 @@ func (l *limiter) rate(now time.Time) rate.Limit {
 	return min(l.full, l.slowed+rate.Limit(recoveryPerSecond*seconds)*l.full)
 }
 
-// throttled records that the request with this ticket was answered with 429, and pauses all
-// requests. Of requests in flight together, which have the same ticket, only the first answer
-// halves the rate, but each may lengthen the pause.
+// throttled records that the request with this ticket was answered with 429, and pauses all requests. Requests that
+// are in flight at the same time have the same ticket. Only the first answer 429 to one of them halves the rate, but
+// each may lengthen the pause.
 func (l *limiter) throttled(ticket int, pause time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

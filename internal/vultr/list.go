@@ -43,11 +43,12 @@ type listing[T any] struct {
 	isEmpty func(T) bool
 	// rowID returns the identity of a row, to find rows that are there twice. nil means [fields.rowID].
 	rowID func(fields) string
-	// mayRepeat is true if the server may count a row twice that is on a page twice. Otherwise, such a row may be there
-	// instead of another one.
+	// mayRepeat is true if a page may rightly have the same row twice, and the server counts both. If it is false,
+	// another row may be missing where a row is repeated.
 	mayRepeat bool
 	// address returns the address of a row; nil if rows have none. If two rows have the same id and different
-	// addresses, the list is read again. If they still have, it is an error, because one of the people would be missing.
+	// addresses, the list is read again. If this does not change, it is an error, because one of the people would be
+	// missing.
 	address func(T) org.Address
 }
 
@@ -60,10 +61,9 @@ type listing[T any] struct {
 //
 // Rows with different ids are different rows. If several rows have the same id, the last one counts.
 //
-// A count that cannot be decoded is an error. A server without a count must say that no page
-// follows (next is "" or null), or its last page must be smaller than every page size in the
-// documents. If the last page is not smaller, the list is read again in smaller pages, because some
-// lists may have no meta if they fit one page.
+// A count that cannot be decoded is an error. If the server gives no count, it must say that no page follows (next is
+// "" or null), or the last page must be smaller than every page size in the documents. Otherwise, the list is read
+// again in smaller pages, because a list that fits one page may have no meta.
 //
 // When list returns, none of its requests is in flight.
 func list[T any](ctx context.Context, c *Client, l listing[T]) ([]T, error) {
@@ -78,7 +78,7 @@ func listPages[T any](ctx context.Context, c *Client, l listing[T]) (rows []T, p
 	for try := 1; ; try++ {
 		r, err := readPages(ctx, c, q, l, size)
 		if try > 1 && IsForbiddenOrMissing(err) {
-			err = q.readInPart(err)
+			err = q.partialReadError(err)
 		}
 		if err != nil {
 			return nil, false, err
@@ -110,9 +110,9 @@ func listPages[T any](ctx context.Context, c *Client, l listing[T]) (rows []T, p
 	}
 }
 
-// readInPart returns the error for a list that could no longer be read after a part of it was read. It must
-// not look like the error for a list that the key may not read. err is the error of the request.
-func (q call) readInPart(err error) error {
+// partialReadError returns the error for a list of which only a part could be read. err is the error of the request
+// that failed. The result has no status, so that IsForbiddenOrMissing is false: the key may read this list.
+func (q call) partialReadError(err error) error {
 	message := "only a part of the list could be read"
 	if failure, ok := errors.AsType[*org.CallError](err); ok {
 		message += fmt.Sprintf(": HTTP %d: %s", failure.Status, failure.Message)
@@ -124,7 +124,7 @@ func (q call) readInPart(err error) error {
 type listRead[T any] struct {
 	rows         []T
 	total        int  // the last count of the server; -1: none
-	repeated     int  // the rows that are the same as an earlier row of their page, if the server may count them
+	repeated     int  // rows that repeat an earlier row of their page; counted only with mayRepeat
 	countChanged bool // the count was not the same on every page
 	paged        bool // there was more than one page
 	endUnknown   bool // more pages may follow the last page that was read
@@ -157,7 +157,7 @@ func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size
 		a, err := page()
 		switch {
 		case pages > 0 && IsForbiddenOrMissing(err):
-			return listRead[T]{}, q.readInPart(err)
+			return listRead[T]{}, q.partialReadError(err)
 		case err != nil:
 			return listRead[T]{}, err
 		case a.status != http.StatusOK && a.status != http.StatusNonAuthoritativeInfo:
@@ -246,7 +246,7 @@ func (c *Client) readPage(ctx context.Context, q call, size int, cursor string) 
 	}
 }
 
-// progress counts the requests for lists, see Config.Reading.
+// progress counts the requests for lists, see Config.ListProgress.
 type progress struct {
 	report func(done, known int) // nil: do not report
 

@@ -42,9 +42,9 @@ func (c *Client) write(ctx context.Context, q call) (answer, int, error) {
 	return c.repeat(ctx, q, func(failure *org.CallError) bool { return failure.Failure == org.NotSent })
 }
 
-// repeat sends q until it succeeds, or until it fails and must not be sent again. mayRepeat says
-// whether q may be sent again after a failure. A call that was answered with 429 may always be. The
-// result has the number of requests that may have reached the server.
+// repeat sends q until it succeeds, or until it fails and must not be sent again. mayRepeat reports whether q may be
+// sent again after a failure. After an answer 429, q may always be sent again. repeat also returns the number of
+// requests that may have reached the server.
 func (c *Client) repeat(ctx context.Context, q call, mayRepeat func(*org.CallError) bool) (answer, int, error) {
 	requests, tries := 0, 0
 	t := throttling{start: time.Now(), before: c.throttled.Load()}
@@ -83,7 +83,7 @@ func (c *Client) repeat(ctx context.Context, q call, mayRepeat func(*org.CallErr
 // [context.DeadlineExceeded], which means that the time of the whole run is over.
 var errWaitedTooLong = fmt.Errorf("it waited longer than %v to be sent", org.SendWithin)
 
-// throttling has the answers 429 during one call.
+// throttling describes the answers 429 during one call.
 type throttling struct {
 	start   time.Time // when the call began
 	answers int       // how often the call itself was answered with 429
@@ -91,7 +91,7 @@ type throttling struct {
 	before  int64     // how often any request of the client was answered with 429 before the call
 }
 
-// message returns the text of the last answer 429, how many there were, and how long that took.
+// message returns the text of the last answer 429, the number of these answers, and the time since the call began.
 func (t throttling) message() string {
 	times := "once"
 	if t.answers > 1 {
@@ -116,9 +116,9 @@ func (c *Client) outOfTime(ctx context.Context, q call, t throttling) *org.CallE
 	return q.failed(org.NotSent, 0, "", err)
 }
 
-// backoff returns the wait after the given number of attempts: at most half a second after the
-// first, and twice as long after each other one, with jitter. It is longer if the answer asks for
-// that in Retry-After.
+// backoff returns the wait after the given number of attempts. It is at most half a second after the first attempt,
+// and the maximum doubles with each further attempt. Jitter shortens it by up to half. If the answer asks for a
+// longer wait in Retry-After, backoff returns that.
 func backoff(tries int, h http.Header) time.Duration {
 	wait := 500 * time.Millisecond << (tries - 1)
 	wait = wait/2 + rand.N(wait/2)

@@ -20,7 +20,7 @@ import (
 const (
 	// maxAnswer is the maximum size of an answer in bytes; a page of 500 rows is far smaller.
 	maxAnswer = 32 << 20
-	// maxErrorBody is how many bytes of an answer that is not a success are read, for its error text.
+	// maxErrorBody is the maximum number of bytes that are read from an answer that is not a success.
 	maxErrorBody = 64 << 10
 	// stopGrace is how long a write in flight may continue after the context of its caller has ended.
 	stopGrace = 10 * time.Second
@@ -91,8 +91,8 @@ func (c *Client) send(ctx context.Context, q call) (answer, *org.CallError) {
 	start := time.Now()
 	// Unlike http.Client.Do, RoundTrip sends exactly one request and does not follow redirects.
 	res, err := c.transport.RoundTrip(req)
-	// After an error, nothing was sent if the transport asked for a connection and got none. A
-	// transport that does not call the hooks may have sent the request.
+	// If the transport asked for a connection and got none, an error means that nothing was sent. A transport that does
+	// not call the hooks may have sent the request.
 	a := answer{sent: err == nil || !asked.Load() || connected.Load()}
 	if refusal := gate.refused(); refusal != nil {
 		a, err = answer{refused: true}, refusal
@@ -173,9 +173,9 @@ type timeoutError struct{ after time.Duration }
 func (e timeoutError) Error() string { return fmt.Sprintf("no answer within %v", e.after) }
 func (e timeoutError) Timeout() bool { return true }
 
-// admit waits until a request may be sent, and acquires a slot for it. If ctx ends first, admit
-// returns the error of ctx, and the request has no slot and must not be sent. The slot is acquired
-// before the token of the limiter: a wait for a slot after the token would break the spacing.
+// admit waits until a request may be sent, and acquires a slot for it. If ctx ends first, admit returns the error of
+// ctx, and the request has no slot and must not be sent. admit acquires the slot before it waits for the limiter: a
+// request that waits for a slot after the limiter would break the even spacing.
 func (c *Client) admit(ctx context.Context, urgent bool) (ticket int, err error) {
 	if err := c.slots.acquire(ctx, urgent); err != nil {
 		return 0, err
@@ -186,9 +186,9 @@ func (c *Client) admit(ctx context.Context, urgent bool) (ticket int, err error)
 	return ticket, err
 }
 
-// withTimeout returns a context that limits one request to the request timeout. It also ends with
-// ctx: for a read at once, for a write after stopGrace, because the answer to a write says whether
-// the server acted.
+// withTimeout returns a context that limits one request to the request timeout. If ctx ends, the context of a read
+// ends at once. The context of a write ends after stopGrace, because the answer to a write says whether the server
+// acted.
 func (c *Client) withTimeout(ctx context.Context, q call) (context.Context, context.CancelFunc) {
 	late := timeoutError{c.timeout}
 	if q.method == http.MethodGet {
@@ -222,8 +222,8 @@ func (c *Client) newRequest(ctx context.Context, q call) (*http.Request, error) 
 	return req, nil
 }
 
-// readBody returns the body of an answer and closes it. Of an answer that is not a success, it
-// returns at most maxErrorBody bytes. A success of more than maxAnswer bytes is errTooLarge.
+// readBody returns the body of an answer and closes it. If the answer is not a success, readBody returns at most
+// maxErrorBody bytes. If a success has more than maxAnswer bytes, the error is errTooLarge.
 func readBody(res *http.Response) ([]byte, error) {
 	defer res.Body.Close()
 	if failureOfStatus(res.StatusCode) != 0 {
@@ -240,9 +240,9 @@ func readBody(res *http.Response) ([]byte, error) {
 	return body.Bytes(), err
 }
 
-// requestError returns the reason why a request failed: the reason why its context ended, if it
-// has ended, or else err without the key. bounded is the context of the request, ctx that of its
-// caller.
+// requestError returns the reason why a request failed, without the key. If the context of the request has ended, the
+// result is the reason for that. Otherwise, it is err. bounded is the context of the request, and ctx is the context
+// of its caller.
 func (c *Client) requestError(ctx, bounded context.Context, q call, err error) error {
 	switch text := err.Error(); {
 	case bounded.Err() != nil && ctx.Err() != nil && q.method == http.MethodGet:

@@ -12,10 +12,9 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
-// ReadOrganization reads everything that a plan needs, all lists at the same time. It returns a
-// complete snapshot or an error. Of groups, roles and policies, it reads the kinds that are keys of
-// wanted, with the holders of those that wanted names. If wanted is nil, it reads none. pin is as in
-// [Client.Identify].
+// ReadOrganization reads everything that a plan needs, all lists at the same time. It returns a complete snapshot or
+// an error. It reads groups, roles and policies only if their kind is a key of wanted, and their holders only if
+// wanted has their name or id. pin is as in [Client.Identify].
 //
 // Some lists may be missing without an error:
 //   - If the key may not list users (403), UsersVisible is false.

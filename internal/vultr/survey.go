@@ -14,9 +14,8 @@ import (
 type Survey struct {
 	// At is the server's time at the end of the survey.
 	At time.Time
-	// These endpoints have the requests and answers. Invitation reads one invitation by its id.
-	// Access reads the lists of groups, roles and policies. Holders reads the users who have one of
-	// them: an example for each kind.
+	// These endpoints have the requests and answers. Invitation reads one invitation by its id. Access reads the lists
+	// of groups, roles and policies. For one example of each kind, Holders reads the users who have it.
 	Organizations, Account, Invitations, Invitation, Users, Suspended Endpoint
 	Access, Holders                                                   map[org.Kind]*Endpoint
 
@@ -162,8 +161,8 @@ func observeList[T any](ctx context.Context, c *Client, e *Endpoint, l listing[T
 	return all
 }
 
-// chooseExample returns the row of which the survey reads the holders. It chooses a row that can be
-// given to people, with the most holders in the list of rows. It returns nil if there is no such row.
+// chooseExample returns the row whose holders the survey reads. Of the rows that can be given to people, it is the
+// one with the most holders in the list of rows. It is nil if there is no such row.
 func chooseExample(rows []accessRow) *accessRow {
 	var best *accessRow
 	for i := range rows {

@@ -112,12 +112,12 @@ func withSuspended(all, suspended []org.User) []org.User {
 	return all
 }
 
-// isUnknownService reports whether u is probably a service user: u has no address, and the row does not say whether u
-// is one. If rows say of people that they are no service users, every person has such a row.
+// isUnknownService reports whether u may be a service user: u has no address, and its row has no service_user. If the
+// API marks people with "service_user": false, it marks all of them. Then u is not a person.
 func isUnknownService(u org.User) bool { return u.ServiceUnknown && u.AddressMissing }
 
-// checkUsers returns an error if the list of users cannot be true: it is empty although the key belongs
-// to a user, or it does not say who any of the people are.
+// checkUsers returns an error if the list of users cannot be true: it is empty although the key belongs to a user, or
+// no person in it has an address that can be read.
 func checkUsers(users []org.User) error {
 	message := ""
 	isService := func(u org.User) bool { return u.Service }

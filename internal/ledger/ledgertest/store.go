@@ -1,4 +1,4 @@
-// Package ledgertest keeps a ledger in memory, for tests that kill runs or take their storage away.
+// Package ledgertest keeps a ledger in memory, for tests that stop runs or make the storage fail.
 package ledgertest
 
 import (
@@ -12,14 +12,14 @@ import (
 
 // Store is a [state.Store] in memory. The zero Store is empty and unlocked. It is safe for use by many goroutines.
 type Store struct {
-	// OnAppend is asked before lines are added; what it returns is the error of Append, and how many bytes of the
-	// lines are added all the same (a torn write). nil adds everything.
+	// OnAppend is called before lines are added. It returns the error of Append, and how many bytes of the lines are
+	// added if there is an error (a torn write). If OnAppend is nil, Append adds all lines.
 	OnAppend func(lines []byte) (kept int, err error)
-	// OnCheck gives the answer of the lease's Check; nil: it is never lost.
+	// OnCheck returns the result of Check of the lease. If OnCheck is nil, the lease is never lost.
 	OnCheck func() error
-	// Paused is what HolderMayOutliveLease returns.
+	// Paused is the result of HolderMayOutliveLease.
 	Paused bool
-	// OnReserve gives the error of Reserve; nil has room for everything.
+	// OnReserve returns the result of Reserve. If OnReserve is nil, there is always room.
 	OnReserve func(n int) error
 
 	mu       sync.Mutex
@@ -28,7 +28,7 @@ type Store struct {
 	holder   *state.Holder
 }
 
-// Acquire does not wait: in memory there is nobody to wait for.
+// Acquire does not wait: it returns an error if the store is locked.
 func (s *Store) Acquire(_ context.Context, h state.Holder, _ time.Duration) (state.Lease, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -46,7 +46,7 @@ func (s *Store) Unlock() {
 	s.holder = nil
 }
 
-// Read gives everything that was appended.
+// Read returns the content.
 func (s *Store) Read(context.Context) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -59,7 +59,7 @@ func (s *Store) Archived(context.Context) ([]byte, error) { return nil, nil }
 // HolderMayOutliveLease returns Paused.
 func (s *Store) HolderMayOutliveLease() bool { return s.Paused }
 
-// Inspect returns who holds the lease.
+// Inspect returns the size of the content and the holder of the lease.
 func (s *Store) Inspect(context.Context) (state.Inspection, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -70,7 +70,6 @@ func (s *Store) Inspect(context.Context) (state.Inspection, error) {
 	return i, nil
 }
 
-// lease is a lease on a Store.
 type lease struct {
 	*Store
 	content []byte
@@ -101,10 +100,10 @@ func (s *Store) Reserve(n int) error {
 	return nil
 }
 
-// Append adds lines, or what OnAppend leaves of them.
+// Append adds lines, or as many of their bytes as OnAppend returns.
 func (s *Store) Append(lines []byte) error {
 	kept, err := len(lines), error(nil)
-	if s.OnAppend != nil { // without the lock: who waits for a mutex holds up fake time, in which OnAppend may sleep
+	if s.OnAppend != nil { // without the lock: fake time, in which OnAppend may sleep, waits for mutexes
 		if kept, err = s.OnAppend(lines); err == nil {
 			kept = len(lines)
 		}
@@ -115,7 +114,7 @@ func (s *Store) Append(lines []byte) error {
 	return err
 }
 
-// Replace puts lines in the place of everything.
+// Replace replaces the whole content by lines.
 func (s *Store) Replace(lines []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -123,7 +122,7 @@ func (s *Store) Replace(lines []byte) error {
 	return nil
 }
 
-// SetAside keeps damaged content; [Store.Aside] gives it back.
+// SetAside keeps damaged content; [Store.Aside] returns it.
 func (s *Store) SetAside(damaged []byte, _ time.Time) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -131,7 +130,7 @@ func (s *Store) SetAside(damaged []byte, _ time.Time) (string, error) {
 	return "memory (damaged)", nil
 }
 
-// Aside is all that was set aside.
+// Aside returns everything that was set aside.
 func (s *Store) Aside() [][]byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -59,7 +59,7 @@ func Find(stateDir, organizationID string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Lstat(s.path); err == nil { // also in a state folder that cannot be listed
+	if _, err := os.Lstat(s.path); err == nil { // this works even if the state folder cannot be listed
 		return s, nil
 	}
 	entries, err := os.ReadDir(stateDir)
@@ -244,8 +244,8 @@ func (l *lease) Check() error { return nil }
 func (l *lease) Release() error { return l.lock.Unlock() }
 
 func (l *lease) Reserve(n int) error {
-	// The name is always the same, so that killed runs leave at most one such file. It is made again, because the old
-	// file may have another name too, which would lose its content.
+	// The name is always the same, so that killed runs leave at most one such file. The old file is removed first: it
+	// may be a hard link to another file, which would lose its content.
 	err := os.Remove(l.file(reserveFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
@@ -267,7 +267,6 @@ func (l *lease) Reserve(n int) error {
 	return nil
 }
 
-// fill writes n bytes to f.
 func fill(f *os.File, n int) error {
 	chunk := make([]byte, min(n, reserveChunk))
 	for left := n; left > 0; left -= len(chunk) {
@@ -299,8 +298,8 @@ func (l *lease) Replace(lines []byte) error {
 	if err := maybe.WriteFile(l.file(ledgerFile), lines, 0o600); err != nil {
 		return err
 	}
-	// Without this, the old file may be back after a crash, without the lines that were appended to the
-	// new one.
+	// Without this, the old file may come back after a crash. The lines that were appended to the new file would be
+	// lost.
 	return syncFolder(l.path)
 }
 

@@ -34,8 +34,8 @@ type lease struct {
 
 	writing sync.Mutex // is held while a record is written; guards log and unsettled
 	log     logState   // the log, with the records of this lease
-	// unsettled is the encoded next record if it is unknown whether it was created. Then no other record
-	// may be tried with its number.
+	// unsettled is the encoded next record if it is unknown whether it was created. No other record may then be created
+	// with its number.
 	unsettled [][]byte
 
 	mu         sync.Mutex // guards the fields below
@@ -81,7 +81,7 @@ func (l *lease) start() {
 		defer end.Stop()
 		for {
 			left := l.left()
-			if l.Check() != nil { // this run may begin nothing new, so it must not block other runs
+			if l.Check() != nil { // this run may begin nothing new, so other runs need not wait for it
 				return
 			}
 			end.Reset(left)
@@ -156,8 +156,8 @@ func (l *lease) lose(err error) {
 	l.loseLocked(err)
 }
 
-// loseLocked marks the lease as lost because of err. The first reason is kept, unless a later err is
-// certain that another run has the lease. The caller must hold l.mu.
+// loseLocked marks the lease as lost because of err. It keeps the first reason, unless a later err says that another
+// run certainly has the lease. The caller must hold l.mu.
 func (l *lease) loseLocked(err error) {
 	if l.err == nil {
 		close(l.lost)

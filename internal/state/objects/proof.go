@@ -27,9 +27,9 @@ func errUnconditional(place string) error {
 	}
 }
 
-// checkConditional checks that the storage refuses to create the object probeKey, which already exists.
-// If this is the first use of the storage, the object does not exist yet. Then checkConditional creates
-// it, and calls prove if the storage [Objects.MayIgnoreConditions].
+// checkConditional checks that the storage refuses to create the object probeKey, which already exists. If this is
+// the first use of the storage, the object does not exist yet. Then checkConditional creates it, and calls prove if
+// [Objects.MayIgnoreConditions] returns true.
 func (s *Store) checkConditional(ctx context.Context) error {
 	create := func() error {
 		return s.retry(ctx, func(ctx context.Context) error {

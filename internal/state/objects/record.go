@@ -25,7 +25,7 @@ const (
 	kindLines kind = "lines"
 	// kindRelease ends a lease.
 	kindRelease kind = "release"
-	// kindUnlock ends the lease of a run that is dead, on the word of a person. See [Store.Unlock].
+	// kindUnlock ends the lease of a run that is dead. A person has said so, see [Store.Unlock].
 	kindUnlock kind = "unlock"
 	// kindBase has all lines of the records up to its number, so that readers can skip these records.
 	kindBase kind = "base"

@@ -172,9 +172,9 @@ type signOfLife struct {
 	at            time.Time // the time of the sign, by the clock of the storage
 }
 
-// watch checks once whether the holder of the lease is dead or has released the lease. Then it returns
-// the log. If the holder is alive, watch waits for Times.PollInterval and returns nil. The error is a
-// *[state.LockedError] if the holder is alive at the deadline.
+// watch checks once whether the holder of the lease is dead or has released the lease. If so, it returns the log. If
+// the holder is alive, watch waits for Times.PollInterval and returns nil. The error is a *[state.LockedError] if the
+// holder is alive at the deadline.
 func (c *candidate) watch(ctx context.Context) (*logState, error) {
 	s := c.store
 	// The storage gives this object a time by its own clock. The list of the log shows this time beside
