@@ -66,7 +66,7 @@ func parseFault(s string) (sandbox.Fault, error) {
 		return sandbox.Fault{}, fmt.Errorf("must say what happens: %s", printable.JoinOr(faultWords))
 	}
 	if f.Kind == sandbox.FaultSlow && f.Delay == 0 {
-		return sandbox.Fault{}, errors.New("slow needs a delay, as in delay=5s")
+		return sandbox.Fault{}, errors.New("the fault slow needs a delay, as in delay=5s")
 	}
 	if f.ActAfter > 0 && (f.ActFirst || f.Kind == sandbox.FaultSlow) {
 		return sandbox.Fault{}, errors.New("late cannot be combined with after or slow: the server acts once")

@@ -406,7 +406,7 @@ var loosenings = map[diff.FieldName]string{
 	diff.HiddenMembers:  "people whose membership the key cannot see get an invitation mail, even if they are members",
 	diff.ReinviteRounds: "people who never answer get more invitation mails",
 	diff.Protected:      "people who are no longer protected may be suspended or removed, or lose access",
-	diff.AllowedDomains: "people in more mail domains may be invited",
+	diff.AllowedDomains: "orgsync may invite addresses of more mail domains",
 }
 
 // looseningText returns a text about what a setting that became looser allows.

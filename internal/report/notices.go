@@ -116,9 +116,9 @@ var noticeStyles = []noticeStyle{
 	}},
 	{plan.PossibleAlias, pressing, func(n plan.Notice) noticeWords {
 		words := noticeWords{
-			one: "{who} may have joined as {said}, because their invitation is gone: " +
+			one: "{who} may have joined as {said} (their invitation is gone): " +
 				"if so, add the line aliases: [{alias}] to their entry in users",
-			many: "people may have joined under another address, because their invitation is gone: " +
+			many: "people may have joined under another address (their invitations are gone): " +
 				"if so, add the line aliases: [ADDRESS] to their entry in users",
 			item: "{who} as {said}",
 		}
