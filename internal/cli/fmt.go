@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -64,8 +63,7 @@ func (a *app) formatRosters(ctx context.Context, check bool) error {
 		return withStep(stepFormat, err)
 	}
 	changed := 0
-	out := bufio.NewWriter(a.stdout) // an error does not keep the other files from being formatted
-	defer out.Flush()
+	out := &keptErrorWriter{w: a.stdout} // an error does not keep the other files from being formatted
 	for _, file := range files {
 		data, err := interruptible(ctx, "read "+file, func() ([]byte, error) { return readRosterText(file) })
 		if err == nil && ctx.Err() != nil {
@@ -92,7 +90,7 @@ func (a *app) formatRosters(ctx context.Context, check bool) error {
 	if check && changed > 0 {
 		return fmt.Errorf("%s %w", document.Pluralize(changed, "file is", "files are"), errUnformatted)
 	}
-	return out.Flush()
+	return out.err
 }
 
 // readRosterText returns the content of a roster or CSV file. Of a file that is too large, it returns the

@@ -207,3 +207,17 @@ func invocationName(path string) string {
 	}
 	return shellword.Quote(path)
 }
+
+// keptErrorWriter keeps the first error of w, for a command that goes on without its output.
+type keptErrorWriter struct {
+	w   io.Writer
+	err error
+}
+
+func (k *keptErrorWriter) Write(text []byte) (int, error) {
+	n, err := k.w.Write(text)
+	if k.err == nil {
+		k.err = err
+	}
+	return n, err
+}

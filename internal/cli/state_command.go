@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -184,13 +184,9 @@ func (a *app) copyState(ctx context.Context, from, to state.Location, retire boo
 		}}
 	}
 	o := ledger.CopyOptions{Holder: thisProcess(), LockTimeout: a.lockTimeout, Now: time.Now()}
-	out := bufio.NewWriter(a.stdout) // its errors do not end the copy
-	defer out.Flush()
-	if err := a.copyLedgers(ctx, out, ids, source, target, to, o); err != nil {
-		return err
-	}
-	if !retire {
-		return out.Flush()
+	out := &keptErrorWriter{w: a.stdout}
+	if err := a.copyLedgers(ctx, out, ids, source, target, to, o); err != nil || !retire {
+		return cmp.Or(err, out.err)
 	}
 	// No ledger is retired before all are copied. The second copy adds the lines that runs have added since the first.
 	o.RetireTo = to.Argument()
@@ -198,7 +194,7 @@ func (a *app) copyState(ctx context.Context, from, to state.Location, retire boo
 		return err
 	}
 	fmt.Fprintf(out, "Runs that still use %s refuse to start from now on.\n", clean(from.String()))
-	return out.Flush()
+	return out.err
 }
 
 // copyLedgers copies the ledgers of organizations, and writes to out what it copied. It leaves out
