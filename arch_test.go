@@ -68,7 +68,7 @@ var packageRules = []packageRule{
 	},
 	{
 		dir:     "internal/git",
-		project: []string{"internal/roster"},
+		project: []string{"internal/printable", "internal/roster"},
 	},
 	{
 		dir: "internal/secrets",

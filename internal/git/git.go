@@ -13,6 +13,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/orgsync/orgsync/internal/printable"
 	"github.com/orgsync/orgsync/internal/roster"
 )
 
@@ -44,6 +45,8 @@ func ReadFiles(ctx context.Context, spec string) ([]roster.File, error) {
 	}
 	id, err := resolveObject(ctx, spec)
 	switch {
+	case errors.Is(err, errNoObject) && isRelative(path):
+		return nil, fmt.Errorf("%q has no file or folder %q", ref, path)
 	case errors.Is(err, errNoObject):
 		return nil, fmt.Errorf("%q has no file or folder %q: the path starts at the top of the repository; "+
 			"a path with ./ starts at the working directory", ref, path)
@@ -168,9 +171,13 @@ func isFile(ctx context.Context, ref, folder, link, target string) bool {
 // checkRef returns an error if ref cannot name a commit. It makes sure that git does not read ref as an
 // option. --end-of-options in resolveObject is a second guard.
 func checkRef(ref string) error {
-	isForbidden := func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }
-	if ref == "" || ref[0] == '-' || strings.ContainsFunc(ref, isForbidden) {
-		return fmt.Errorf("%q cannot name a commit: must be git:REF:PATH, as in git:HEAD:users.yaml", ref)
+	switch {
+	case ref == "":
+		return errors.New("it has no commit: must be git:REF:PATH, as in git:HEAD:users.yaml")
+	case ref[0] == '-':
+		return fmt.Errorf("%q begins with a dash, so it cannot name a commit", ref)
+	case strings.ContainsFunc(ref, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }):
+		return fmt.Errorf("%q contains a space or a control character, so it cannot name a commit", ref)
 	}
 	return nil
 }
@@ -187,7 +194,12 @@ func resolveObject(ctx context.Context, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return strings.TrimSpace(string(out)), nil
+	id := strings.TrimSpace(string(out))
+	// An id has 40 hexadecimal digits in a SHA-1 repository, and 64 in a SHA-256 repository.
+	if len(id) < 40 || strings.Trim(id, "0123456789abcdef") != "" {
+		return "", fmt.Errorf("git answered %q, which is not an object id", printable.Clean(id, 80))
+	}
+	return id, nil
 }
 
 // run runs git in the working directory and returns its output. It cuts the output off one byte after
