@@ -13,6 +13,9 @@ var byteOrderMark = []byte("\ufeff")
 // which people and programs may see different text: an encoding other than UTF-8, a control character, a line break
 // that only some programs know, or a mark that reverses the direction of text.
 func checkEncoding(file string, data []byte) ([]byte, *Problem) {
+	if bytes.HasPrefix(data, []byte("\xff\xfe\x00\x00")) || bytes.HasPrefix(data, []byte("\x00\x00\xfe\xff")) {
+		return nil, &Problem{Position{file, 1, 1}, "the file is in UTF-32: save it as UTF-8"}
+	}
 	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
 		return nil, &Problem{Position{file, 1, 1}, "the file is in UTF-16: save it as UTF-8"}
 	}
