@@ -79,8 +79,9 @@ var packageRules = []packageRule{
 		modules: []string{"golang.org/x/net/idna", "golang.org/x/text/unicode/norm"},
 	},
 	{
-		dir:     "internal/roster",
-		project: []string{"internal/lazyregexp", "internal/org", "internal/printable", "internal/state"},
+		dir: "internal/roster",
+		project: []string{"internal/lazyregexp", "internal/org", "internal/printable", "internal/shellword",
+			"internal/state"},
 		modules: []string{"gopkg.in/yaml.v3"},
 	},
 	{

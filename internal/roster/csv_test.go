@@ -1,6 +1,7 @@
 package roster
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -183,17 +184,48 @@ func FuzzCSV(f *testing.F) {
 	})
 }
 
+// TestSuggestedConversion checks that the suggested command writes to a new file: the shell empties an existing file
+// before import reads it.
+func TestSuggestedConversion(t *testing.T) {
+	// Not parallel: it changes the working directory.
+	folder := t.TempDir()
+	t.Chdir(folder)
+	tests := []struct{ existing, file, want string }{
+		{"", "people.csv", "'orgsync import --csv people.csv > users.yaml' makes"},
+		{"", "users.yaml", "'orgsync import --csv users.yaml > roster.yaml' makes"},
+		{"", "./users.yaml", "'orgsync import --csv ./users.yaml > roster.yaml' makes"},
+		{"users.yaml", "users.yaml", "'orgsync import --csv users.yaml > roster.yaml' makes"},
+		{"users.yaml", "people.csv", "'orgsync import --csv people.csv > roster.yaml' makes"},
+		{"roster.yaml", "people.csv", "'orgsync import --csv people.csv > roster-2.yaml' makes"},
+		{"roster-2.yaml", "people.csv", "'orgsync import --csv people.csv > roster-3.yaml' makes"},
+		{"", "a b;touch x.yaml", ": orgsync import --csv 'a b;touch x.yaml' > roster-3.yaml makes"},
+	}
+	for _, tt := range tests { // in this order: the files stay
+		if tt.existing != "" {
+			if err := os.WriteFile(tt.existing, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, err := parse(tt.file, []byte("ada@example.com\nbob@example.com\n"))
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("with %q: %v, want %q", tt.existing, err, tt.want)
+		}
+	}
+}
+
 // For another format, the problem names the command that helps. YAML never has this problem.
 func TestForeignFiles(t *testing.T) {
 	t.Parallel()
-	const isCSV = "this is a CSV file or a list of addresses, and a roster is YAML: 'orgsync import --csv' makes"
+	const isCSV, isTOML, isList = "this is a CSV file", "this is a TOML file", "this is a plain list of addresses"
 	tests := []struct{ name, file, text, want string }{
 		{"CSV", "users.yaml", "email,name\nada@example.com,Ada\n", isCSV},
 		{"CSV with semicolons", "users.yaml", "Name;E-Mail\nAda;ada@example.com\n", isCSV},
 		{"CSV by its name", "people.CSV", "who;where\nAda;x\n", isCSV},
 		{"CSV with quotes", "users.yaml", "\"email\",\"name\"\n\"ada@example.com\",\"Ada\"\n", isCSV},
-		{"a list", "users.yaml", "ada@example.com\nbob@example.com\n", isCSV},
-		{"a list with commas", "users.txt", "# all\nada@example.com, bob@example.com;\n", isCSV},
+		{"TOML", "users.yaml", "[[users]]\nemail = \"ada@example.com\"\n", isTOML},
+		{"TOML by its name", "users.toml", "a = 1\n", isTOML},
+		{"a list", "users.yaml", "ada@example.com\nbob@example.com\n", isList},
+		{"a list with commas", "users.txt", "# all\nada@example.com, bob@example.com;\n", isList},
 		{"text", "users.yaml", "Ada Lovelace\n", "the file must be a mapping"},
 		{"broken YAML", "users.yaml", "users:\n  - email: 'ada\n", "not closed"},
 	}
@@ -203,6 +235,9 @@ func TestForeignFiles(t *testing.T) {
 			_, err := parse(tt.file, []byte(tt.text))
 			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("%v, want %q", err, tt.want)
+			}
+			if tt.want == isCSV && !strings.Contains(err.Error(), "'orgsync import --csv "+tt.file+" > ") {
+				t.Errorf("%v names no command", err)
 			}
 		})
 	}

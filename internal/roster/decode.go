@@ -71,9 +71,8 @@ func (d *decoder) decodeFile(file string, data []byte) {
 	}
 	// The file is not YAML, or it is only one text.
 	if problem != nil || root != nil && root.Kind == yaml.ScalarNode && root.Tag == textTag {
-		if isOtherFormat(file, data) {
-			root, problem = nil, &Problem{Position{file, 1, 1}, "this is a CSV file or a list of addresses, and a roster is " +
-				"YAML: 'orgsync import --csv' makes a roster of it"}
+		if otherFormat := otherFormatProblem(file, data); otherFormat != nil {
+			root, problem = nil, otherFormat
 		}
 	}
 	if problem != nil {
