@@ -2,6 +2,7 @@ package org
 
 import (
 	"html"
+	"strings"
 
 	"github.com/orgsync/orgsync/internal/lazyregexp"
 )
@@ -15,6 +16,9 @@ const maxEscapes = 3
 // UnescapeHTML removes the HTML escapes of s. It also handles text that was escaped two or three times.
 func UnescapeHTML(s string) string {
 	for range maxEscapes {
+		if !strings.Contains(s, "&") || !strings.Contains(s, ";") { // the fast way for nearly all texts
+			return s
+		}
 		unescaped := entity().ReplaceAllStringFunc(s, html.UnescapeString)
 		if unescaped == s {
 			return s
