@@ -48,8 +48,12 @@ func Merge(file string, data []byte, entries []Entry) ([]byte, error) {
 	}
 	at := len(bytes.Join(lines[:last+1], nil))
 	merged := slices.Concat(data[:at], []byte(fitLines(data, at, added.String())), data[at:])
-	if onlyAddsEntries(file, merged, root, entries) {
+	switch {
+	case onlyAddsEntries(file, merged, root, entries):
 		return merged, nil
+	case users == nil:
+		return nil, fmt.Errorf(`add people to %s: the file has no list of "users", and none can be added at its end: add `+
+			`one by hand, with one person in it`, file)
 	}
 	return nil, fmt.Errorf("add people after %v: the lines below would change their meaning: add a line without "+
 		"indentation, such as a key or a comment, below the list",

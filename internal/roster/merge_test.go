@@ -38,7 +38,7 @@ var mergeTests = []struct {
 	{"teams follow", "users:\n  - ada@example.com\nX\nteams:\n  ops: {members: [bob@example.com]}\n", ""},
 	{"teams only, on one line", "{teams: {ops: {members: [bob@example.com]}}}\n",
 		`users.yaml:1:1: "users" must be a list`},
-	{"teams only, and the document ends", "teams: {ops: {members: [bob@example.com]}}\n...\n", `add people after users.yaml:3:1`},
+	{"teams only, and the document ends", "teams: {ops: {members: [bob@example.com]}}\n...\n", `add people to users.yaml`},
 	{"on one line", "users: [{email: ada@example.com}]\n", `users.yaml:1:8: "users" must be a list`},
 	{"all on one line", "{users: [{email: ada@example.com}]}\n", `users.yaml:1:9: "users" must be a list`},
 	{"nobody", "users:\n", `"users" must be a list`},
