@@ -105,8 +105,8 @@ func (b *bench) stateAtRate(place storage) error {
 		return err
 	}
 	idleSent := place.wire.sent()
-	b.row(fmt.Sprintf("State: `apply` of %d people at %d requests/s, API latency %v, storage %v away", people, rate, latency,
-		roundTrip),
+	b.row(fmt.Sprintf("State: `apply` of %d people at %d requests/s, API latency %v, storage %v away",
+		people, rate, latency, roundTrip),
 		"state | wall | wall / (requests / rate + latency) | requests to the storage | bytes | idle run | requests | bytes",
 		place.name, i.Wall, i.Wall.Seconds()/floor, sent[0], sent[1], idle.Wall, idleSent[0], idleSent[1])
 	return nil

@@ -185,7 +185,7 @@ func Run(ctx context.Context, p plan.Plan, o Options) Result {
 	for _, c := range p.Ungrantable {
 		r.addItem(ChangeResult{
 			Change: c, Outcome: Failed,
-			Err: fmt.Errorf("grant %s the %s %q: the organization lacks it", c.Email, c.Detail.Kind, c.Detail.Name),
+			Err: fmt.Errorf("grant %s the %s %q: the organization does not have it", c.Email, c.Detail.Kind, c.Detail.Name),
 		}).state = concluded
 	}
 	hasNotice := func(kind plan.NoticeKind) bool {

@@ -161,7 +161,7 @@ func (l *Ledger) limitFuture() error {
 	if latest.Sub(now) < time.Hour {
 		return nil
 	}
-	l.warnings = append(l.warnings, "the ledger holds times in the future, because a clock was wrong; they count as now")
+	l.warnings = append(l.warnings, "the ledger has times in the future, because a clock was wrong; they count as now")
 	var lines []Entry
 	for some := range slices.Chunk(names, namesPerLine) {
 		lines = append(lines, Entry{Action: Run, Kind: wrongClock, Object: strings.Join(some, " ")})

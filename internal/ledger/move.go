@@ -39,7 +39,7 @@ type CopyOptions struct {
 }
 
 // ErrTargetDiffers says that the target has lines that the source does not have.
-var ErrTargetDiffers = errors.New("the target has entries that the source lacks")
+var ErrTargetDiffers = errors.New("the target has entries that the source does not have")
 
 // Copy copies the lines of a ledger, and returns their number. During this time it has both leases. It reads the copy
 // to compare it with the source. If the target has lines that the source does not have, the error is

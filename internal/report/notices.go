@@ -184,8 +184,8 @@ var noticeStyles = []noticeStyle{
 	{plan.EndsTooSoon, ordinary, always(noticeWords{
 		one: "{who} is not invited, because an invitation is valid for three days and their last day is {said}; " +
 			"to invite them: --reinvite {word}",
-		many: "people are not invited, because an invitation is valid for three days and their last day is earlier; " +
-			"to invite someone: --reinvite EMAIL",
+		many: "people are not invited, because an invitation is valid for three days and their last day comes before its " +
+			"end; to invite someone: --reinvite EMAIL",
 		item: "{who}, last day {said}",
 	})},
 	{plan.DuplicateInvitation, ordinary, always(noticeWords{

@@ -99,7 +99,7 @@ func findFiles(path string) ([]string, error) {
 	}
 	files, err := findFilesIn(path, []fs.FileInfo{info})
 	if err == nil && len(files) == 0 {
-		err = fmt.Errorf("the folder %s holds no *.yaml or *.yml file", path)
+		err = fmt.Errorf("the folder %s has no *.yaml or *.yml file", path)
 	}
 	return files, err
 }

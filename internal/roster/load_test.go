@@ -44,7 +44,7 @@ func TestLoadPlainErrors(t *testing.T) {
 		},
 		"empty folder": {
 			paths: func(_ *testing.T, folder string) []string { return []string{folder} },
-			want:  "holds no *.yaml or *.yml file",
+			want:  "has no *.yaml or *.yml file",
 		},
 		"folder without rosters": {
 			paths: func(t *testing.T, folder string) []string {
@@ -52,7 +52,7 @@ func TestLoadPlainErrors(t *testing.T) {
 				write(t, folder, ".hidden.yaml", oneUser)
 				return []string{folder}
 			},
-			want: "holds no *.yaml or *.yml file",
+			want: "has no *.yaml or *.yml file",
 		},
 		"folder named like a roster": {
 			paths: func(t *testing.T, folder string) []string {
@@ -102,7 +102,7 @@ func TestLoadPlainErrors(t *testing.T) {
 				write(t, mkdir(t, folder, ".hidden"), "users.yaml", oneUser)
 				return []string{folder}
 			},
-			want: "holds no *.yaml or *.yml file",
+			want: "has no *.yaml or *.yml file",
 		},
 		"folder below that may not be read": {
 			paths: func(t *testing.T, folder string) []string {

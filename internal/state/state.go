@@ -66,7 +66,7 @@ type Holder struct {
 	Start time.Time `json:"start"`
 }
 
-// LockedError means that another run holds the lease.
+// LockedError means that another run has the lease.
 type LockedError struct {
 	// Place is the place of the lock.
 	Place string
@@ -80,7 +80,7 @@ type LockedError struct {
 
 // Error names the place, the holder and the id of the lease.
 func (e *LockedError) Error() string {
-	text := "another run holds the lock " + e.Place
+	text := "another run has the lock " + e.Place
 	if e.Holder.PID != 0 {
 		text += fmt.Sprintf(": process %d on %s since %s", e.Holder.PID, e.Holder.Host,
 			e.Holder.Start.UTC().Format(time.RFC3339))

@@ -99,7 +99,7 @@ func Organizations(stateDir string) ([]string, error) {
 		}
 		if err != nil {
 			return nil, &state.Problem{Err: err, Advice: "this entry of the state folder may hold a ledger: let the user that " +
-				"runs orgsync read it; if it holds no ledger, move it out of the state folder"}
+				"runs orgsync read it; if it has no ledger, move it out of the state folder"}
 		}
 		ids = append(ids, e.Name())
 	}

@@ -335,7 +335,7 @@ func (s *Store) Inspect(ctx context.Context) (state.Inspection, error) {
 // run has given a sign of life, or if the lease with this id has ended. holder is the run that calls
 // Unlock.
 func (s *Store) Unlock(ctx context.Context, id string, holder state.Holder) error {
-	before, err := s.readHeld(ctx, id, "no run holds the lock")
+	before, err := s.readHeld(ctx, id, "no run has the lock")
 	if err != nil {
 		return err
 	}
@@ -347,7 +347,7 @@ func (s *Store) Unlock(ctx context.Context, id string, holder state.Holder) erro
 		return err
 	}
 	alive := &state.Problem{
-		Err:    fmt.Errorf("unlock %s: the run that holds the lock is alive", s.place()),
+		Err:    fmt.Errorf("unlock %s: the run that has the lock is alive", s.place()),
 		Advice: "wait for it, or stop it on its machine first",
 	}
 	if after.number != before.number || !after.sign.Equal(before.sign) {
