@@ -219,6 +219,16 @@ func TestMembership(t *testing.T) {
 			inv.Responded, inv.StatusIfSentAgain = hours(-20), org.StatusPending
 			in.Snapshot.Invitations = []org.Invitation{inv}
 		}, []string{"needs_attention i1"}},
+		{"an unknown status, and --reinvite", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusUnknown, -80)}
+			in.Reinvite = []org.Address{org.MustParseAddress(ada)}
+		}, []string{"needs_attention i1", "fact reset " + ada}},
+		{"declined after the last mail, whose invitation is not listed", func(in *plan.Input) {
+			inv := invitation("i1", ada, org.StatusDeclined, -200)
+			inv.Responded = hours(-50)
+			in.Snapshot.Invitations = []org.Invitation{inv}
+			addMails(in, sent(1, "i2", -100))
+		}, []string{"reinvite expired i2"}},
 		{"declined, and mailed again since", func(in *plan.Input) {
 			inv := invitation("i1", ada, org.StatusDeclined, -10)
 			inv.Responded = hours(-20)

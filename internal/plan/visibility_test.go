@@ -199,6 +199,15 @@ func TestUnidentified(t *testing.T) {
 			in.Snapshot.Users = append(in.Snapshot.Users, nobody)
 			in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i1", ada, org.StatusPending, -80))
 		}, held, held},
+		{"a user, and an invitation that was accepted", func(in *plan.Input) {
+			in.Snapshot.Users = append(in.Snapshot.Users, nobody)
+			in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i1", ada, org.StatusAccepted, -80))
+		}, held, held},
+		{"a user, an older invitation that expired, and a later one that is not listed", func(in *plan.Input) {
+			in.Snapshot.Users = append(in.Snapshot.Users, nobody)
+			in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i1", ada, org.StatusExpired, -200))
+			addMails(in, sent(1, "i2", -80))
+		}, held, held},
 		{"an expired invitation, and the person is in a group and not in the list of users", func(in *plan.Input) {
 			in.Snapshot.OtherHolders = []org.Address{org.MustParseAddress(ada)}
 			in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i1", ada, org.StatusPending, -80))

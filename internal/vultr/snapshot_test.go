@@ -175,6 +175,46 @@ func TestMembersWithoutAListOfTheirOwn(t *testing.T) {
 
 // TestHolderTwice checks that a user who has a role both directly and through a group has it directly. The server may
 // also list the user twice.
+// TestOtherHolders: an active holder with an address who is not in the list of users may be a hidden member.
+func TestOtherHolders(t *testing.T) {
+	t.Parallel()
+	users := []org.User{{ID: "u1", Email: org.MustParseAddress("ada@example.com")}}
+	for row, want := range map[string]int{
+		`{"id":"u3","email":"eve@example.com"}`:                1,
+		`{"user_id":"u3","email":"eve@example.com"}`:           1,
+		`{"id":"u3","email":"eve@example.com","active":false}`: 0,
+		`{"id":"u3","email":"eve@example.com","deleted":true}`: 0,
+		`{"id":"u3"}`:                                            0,
+		`{"id":"u1","email":"ada@example.com"}`:                  0,
+		`{"id":"u1","email":"ada@example.com","active":"false"}`: 0,
+	} {
+		rows := []accessRow{{fetched: []holderRow{decodeHolder(decodeFields(t, row))}}}
+		if _, others := withHolders(rows, users); len(others) != want {
+			t.Errorf("%s: other holders %v, want %d", row, others, want)
+		}
+	}
+}
+
+// TestDeleted has every form in which a row may say that it was deleted.
+func TestDeleted(t *testing.T) {
+	t.Parallel()
+	for row, want := range map[string]bool{
+		`{"id":"g1"}`:                                       false,
+		`{"id":"g1","deleted":false}`:                       false,
+		`{"id":"g1","date_deleted":""}`:                     false,
+		`{"id":"g1","date_deleted":null}`:                   false,
+		`{"id":"g1","status":"active"}`:                     false,
+		`{"id":"g1","status":"Deleted"}`:                    true,
+		`{"id":"g1","deleted":true}`:                        true,
+		`{"id":"g1","date_deleted":"2026-01-31T08:00:00Z"}`: true,
+		`{"id":"g1","date_deleted":"yesterday"}`:            true,
+	} {
+		if got := decodeRole(decodeFields(t, row)).Deleted; got != want {
+			t.Errorf("%s: deleted %v", row, got)
+		}
+	}
+}
+
 func TestHolderTwice(t *testing.T) {
 	t.Parallel()
 	const direct, inherited = `{"id":"u1","assignment_type":"direct"}`, `{"id":"u1","assignment_type":"inherited"}`
