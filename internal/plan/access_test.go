@@ -533,6 +533,12 @@ func TestUnlistedUsers(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusAccepted, -100)}
 			in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, UserID: "u-eva"}
 		}, []string{"remove eve@example.com unlisted", "left eva@example.com "}},
+		{"remove nobody while a person who had another user accepted a later mail and is no user", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusAccepted, -100)}
+			in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, UserID: "u-eva",
+				Mails: []org.Mail{sent(1, "i1", -100)}}
+		}, []string{"left eva@example.com ", "unlisted_kept eva@example.com ", "unlisted eve@example.com "}},
 		{"remove nobody while the invitation of a mailed person is not listed", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
 			in.Memory.People["eva@example.com"] = org.PersonRecord{Mails: []org.Mail{sent(1, "i1", -1)}}

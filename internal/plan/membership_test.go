@@ -229,6 +229,17 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{inv}
 			addMails(in, sent(1, "i2", -100))
 		}, []string{"reinvite expired i2"}},
+		{"users cannot be listed, joined by the ledger, and no invitation", func(in *plan.Input) {
+			in.Snapshot.UsersVisible, in.Snapshot.Users = false, nil
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1"}
+		}, []string{"members_unseen ", "unknown_membership "}},
+		{"was a member, accepted again just now, and is not in the list of users yet", func(in *plan.Input) {
+			inv := invitation("i1", ada, org.StatusAccepted, -2)
+			inv.Responded = hours(-0.1)
+			in.Snapshot.Invitations = []org.Invitation{inv}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1"}
+			in.InviteLeft = true
+		}, []string{"left i1"}},
 		{"declined, and mailed again since", func(in *plan.Input) {
 			inv := invitation("i1", ada, org.StatusDeclined, -10)
 			inv.Responded = hours(-20)
