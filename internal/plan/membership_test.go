@@ -252,6 +252,31 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{inv}
 			addMails(in, sent(1, "i1", -10))
 		}, []string{"needs_attention i1"}},
+		{"marked expired, and renewed by the ledger, but the list has no date of the end yet", func(in *plan.Input) {
+			inv := invitation("i1", ada, org.StatusExpired, -80)
+			inv.Expires = time.Time{}
+			in.Snapshot.Invitations = []org.Invitation{inv}
+			m := sent(1, "i1", -1)
+			m.Renewal = true
+			addMails(in, m)
+		}, []string{"waiting i1"}},
+		{"marked expired with a date far in the future, and mailed long ago", func(in *plan.Input) {
+			inv := invitation("i1", ada, org.StatusExpired, -80)
+			inv.Expires = hours(90)
+			in.Snapshot.Invitations = []org.Invitation{inv}
+			addMails(in, sent(1, "i1", -80))
+		}, []string{"reinvite expired i1"}},
+		{"an alias was invited first, and then the email; both expired", func(in *plan.Input) {
+			in.Roster.People[0].Aliases = []org.Address{org.MustParseAddress("lady@example.com")}
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "lady@example.com", org.StatusExpired, -200),
+				invitation("i2", ada, org.StatusExpired, -80)}
+		}, []string{"reinvite expired i2"}},
+		{"expired, in a list that does not show the address", func(in *plan.Input) {
+			inv := invitation("i1", ada, org.StatusExpired, -80)
+			inv.Invited = org.Address{}
+			in.Snapshot.Invitations = []org.Invitation{inv}
+			addMails(in, sent(1, "i1", -80))
+		}, []string{"reinvite expired i1"}},
 		{"marked expired, without a date of the end", func(in *plan.Input) {
 			inv := invitation("i1", ada, org.StatusExpired, -10)
 			inv.Expires = time.Time{}

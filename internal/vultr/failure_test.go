@@ -421,3 +421,35 @@ func TestReadFailures(t *testing.T) {
 		})
 	}
 }
+
+// TestMeaningOfErrors: which errors say that the key may not read something, and which say that the API refused one
+// request for good.
+func TestMeaningOfErrors(t *testing.T) {
+	t.Parallel()
+	denied := func(status int) *org.CallError { return &org.CallError{Failure: org.Denied, Status: status} }
+	blocked, page := denied(http.StatusForbidden), &org.CallError{Failure: org.Refused, Status: http.StatusNotFound}
+	blocked.NotFromAPI, page.NotFromAPI = true, true
+	for name, tt := range map[string]struct {
+		err                         error
+		forbiddenOrMissing, refused bool
+	}{
+		"no error":                {nil, false, false},
+		"not from a call":         {io.EOF, false, false},
+		"401":                     {denied(http.StatusUnauthorized), false, false},
+		"403":                     {denied(http.StatusForbidden), true, true},
+		"403 of a firewall":       {blocked, false, false},
+		"404":                     {&org.CallError{Failure: org.Refused, Status: http.StatusNotFound}, true, true},
+		"404 in a web page":       {page, true, false},
+		"409":                     {&org.CallError{Failure: org.Refused, Status: http.StatusConflict}, false, true},
+		"429":                     {&org.CallError{Failure: org.NotSent, Status: http.StatusTooManyRequests}, false, false},
+		"500":                     {&org.CallError{Failure: org.Lost, Status: 500}, false, false},
+		"a 403 that is not known": {&org.CallError{Failure: org.Lost, Status: http.StatusForbidden}, true, false},
+	} {
+		if got := IsForbiddenOrMissing(tt.err); got != tt.forbiddenOrMissing {
+			t.Errorf("%s: forbidden or missing %v", name, got)
+		}
+		if got := isRefusedByAPI(tt.err); got != tt.refused {
+			t.Errorf("%s: refused by the API %v", name, got)
+		}
+	}
+}
