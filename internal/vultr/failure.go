@@ -58,7 +58,7 @@ func hasStatus(err error, status int) bool {
 func isFromAPI(a answer, body []byte) bool {
 	f := decodeObject(body)
 	explains := func(member string) bool { return f.text(member) != "" }
-	return f.errorText() != "" || f != nil && wholeNumber(f.text("status")) == a.status ||
+	return f.errorText() != "" ||
 		!isHTML(a.header) && (a.status != http.StatusForbidden || slices.ContainsFunc(descriptions, explains))
 }
 

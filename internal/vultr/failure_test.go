@@ -453,3 +453,32 @@ func TestMeaningOfErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestIsFromAPI: an answer that is not a success comes from the API if it explains the error in JSON.
+func TestIsFromAPI(t *testing.T) {
+	t.Parallel()
+	const page, plain, object = "text/html", "text/plain", "application/json"
+	for _, tt := range []struct {
+		status     int
+		kind, body string
+		want       bool
+	}{
+		{403, object, `{"error":"no","status":403}`, true},
+		{403, page, `{"error":"no"}`, true},
+		{403, page, `{"status":403}`, true},
+		{403, object, `{"status":200}`, false},
+		{403, object, `{"detail":"no"}`, true},
+		{403, page, `{"detail":"no"}`, false},
+		{403, object, `{"request":"r1"}`, false},
+		{403, plain, "Forbidden", false},
+		{403, page, "<html>", false},
+		{404, plain, "Not Found", true},
+		{404, object, `{}`, true},
+		{404, page, "<html>", false},
+	} {
+		a := answer{status: tt.status, header: http.Header{"Content-Type": {tt.kind}}}
+		if got := isFromAPI(a, []byte(tt.body)); got != tt.want {
+			t.Errorf("%d %s %s: %v", tt.status, tt.kind, tt.body, got)
+		}
+	}
+}
