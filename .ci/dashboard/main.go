@@ -1,6 +1,5 @@
-// Command dashboard checks dashboards by the schema of Grafana. It fails on unknown fields, missing fields and values
-// out of bounds, also within panels and queries. It is a module of its own, so that orgsync does not depend on
-// Grafana.
+// Command dashboard checks dashboards against Grafana's schema. It fails on unknown fields, missing fields and values
+// out of bounds, also in panels and queries. It is a separate module, so that orgsync does not depend on Grafana.
 package main
 
 import (
@@ -42,7 +41,8 @@ func checkDashboard(schemas *cog.Runtime, file string) error {
 	if err != nil {
 		return err
 	}
-	// The strict decoder finds what does not belong, but leaves panels out and returns an empty list for no error.
+	// The strict decoder finds unknown fields, but does not keep the panels. Without an error, it returns an empty
+	// list.
 	var problems cog.BuildErrors
 	if err := new(dashboard.Dashboard).UnmarshalJSONStrict(text); !errors.As(err, &problems) || len(problems) > 0 {
 		return err
