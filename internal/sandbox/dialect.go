@@ -357,3 +357,23 @@ var dialects = []NamedDialect{
 func (d Dialect) suitsGovultr() bool {
 	return d.Envelope == EnvelopeBare && d.InvitationsKey == InvitationsShort
 }
+
+// label returns the name of d, for errors.
+func (d Dialect) label() string {
+	for _, n := range dialects {
+		if n.Dialect == d {
+			return "the dialect " + n.Name
+		}
+	}
+	return "this dialect"
+}
+
+// wantedAPIEnabled returns the text of an error that says which form of api_enabled d requires.
+func (d Dialect) wantedAPIEnabled() string {
+	if d.Asking == AskingBool {
+		return "permissions.api_enabled must be true or false in " + d.label() +
+			`; for a client that sends "yes" or "no", use the dialect documented, or asking=either`
+	}
+	return `permissions.api_enabled must be "yes" or "no" in ` + d.label() +
+		"; for a client that sends true or false, use the dialect govultr, or asking=either"
+}

@@ -46,8 +46,7 @@ func inviteBody(body []byte) (any, error) {
 func createInvitation(c *call) *reply {
 	in := c.body.(invitationRequest)
 	if c.dialect.Asking != AskingEither && c.dialect.Asking != in.form {
-		return refuse(http.StatusBadRequest, `Invalid permissions: permissions.api_enabled is "yes" or "no" in most `+
-			"dialects, and true or false in the dialect govultr; with asking=either, the server accepts both")
+		return refuse(http.StatusBadRequest, "Invalid permissions: "+c.dialect.wantedAPIEnabled())
 	}
 	if parsed, err := mail.ParseAddress(in.email); err != nil || parsed.Address != in.email {
 		return refuse(http.StatusBadRequest, "Invalid email address: email_invited must be a bare address, as in "+

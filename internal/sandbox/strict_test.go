@@ -188,7 +188,12 @@ func TestRequestsAreRecorded(t *testing.T) {
 // requires.
 func TestWordsOfRefusals(t *testing.T) {
 	t.Parallel()
+	govultr, err := sandbox.ParseDialect("govultr")
+	if err != nil {
+		t.Fatal(err)
+	}
 	tests := map[string]struct {
+		dialect              sandbox.Dialect
 		method, target, body string
 		want                 string
 	}{
@@ -216,8 +221,14 @@ func TestWordsOfRefusals(t *testing.T) {
 		"a boolean": {
 			method: "POST", target: "/v2/invitation",
 			body: `{"email_invited": "a@example.com", "permissions": {"api_enabled": true}}`,
-			want: `Invalid permissions: permissions.api_enabled is "yes" or "no" in most dialects, and true or false in the ` +
-				"dialect govultr; with asking=either, the server accepts both",
+			want: `Invalid permissions: permissions.api_enabled must be "yes" or "no" in the dialect documented; ` +
+				"for a client that sends true or false, use the dialect govultr, or asking=either",
+		},
+		"a word for govultr": {
+			dialect: govultr,
+			method:  "POST", target: "/v2/invitation", body: inviteText("a@example.com", "yes"),
+			want: "Invalid permissions: permissions.api_enabled must be true or false in the dialect govultr; " +
+				`for a client that sends "yes" or "no", use the dialect documented, or asking=either`,
 		},
 		"no address": {
 			method: "POST", target: "/v2/invitation", body: inviteText("Ada <a@example.com>", "yes"),
@@ -227,7 +238,7 @@ func TestWordsOfRefusals(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := rawRequest(world(t, sandbox.Dialect{}), test.method, test.target, test.body, nil)
+			a := rawRequest(world(t, test.dialect), test.method, test.target, test.body, nil)
 			wantDiff(t, "error", any(test.want), a.object["error"])
 		})
 	}
