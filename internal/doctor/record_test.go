@@ -211,7 +211,7 @@ func (p *pairs) compare(original, replaced any) error {
 			}
 			return p.compare(inner, other)
 		}
-		for name, form := range map[string]*regexp.Regexp{"UUID": uuid, "number": digits()} {
+		for name, form := range map[string]*regexp.Regexp{"UUID": uuid, "hexadecimal": hexDigits(), "number": digits()} {
 			if form.MatchString(v) && !form.MatchString(replaced.(string)) {
 				return fmt.Errorf("the %s %q became %q", name, v, replaced)
 			}
@@ -342,7 +342,7 @@ func TestRedactText(t *testing.T) {
 		{"", "Ada Lovelace", "text 1"},
 		{"", " Ada\n", " text-1\n"},
 		{"", "5213579246801", "1000000000001"},
-		{"", "5e13579246801", "text-1"},
+		{"", "5e13579246801", "facade0000001"},
 		{"", "9a1e0000-0000-4000-8000-000000000001", "facade00-0000-4000-8000-000000000001"},
 		{"", "eyJwYXRoIjoiL3YyIn0", "text-1"},
 		{"", "a/b", "text 1"},

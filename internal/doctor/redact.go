@@ -64,8 +64,13 @@ var countingKeys = []string{"total", "status", "api_enabled", "active", "service
 
 var (
 	fieldName = lazyregexp.New(`^[a-z_]{1,40}$`)
+	hexDigits = lazyregexp.New(`^[0-9a-f]{8,64}$`)
 	digits    = lazyregexp.New(`^[0-9]{1,64}$`)
 )
+
+// idPrefix begins the replacements of hexadecimal ids, so that people recognize them. It has only
+// hexadecimal digits.
+const idPrefix = "facade"
 
 // text returns the replacement for the text s of the field name, or s if s may be kept.
 func (r *redactor) text(s, name string) string {
@@ -95,7 +100,9 @@ func (r *redactor) replace(core, name string) string {
 	return r.replaceOnce(original{"text", core}, func() string {
 		switch {
 		case vultr.IsUUID(core):
-			return fmt.Sprintf("facade00-0000-4000-8000-%012x", r.next("uuid"))
+			return fmt.Sprintf("%s00-0000-4000-8000-%012x", idPrefix, r.next("uuid"))
+		case hexDigits().MatchString(core):
+			return idPrefix + fmt.Sprintf("%0*x", len(core)-len(idPrefix), r.next(fmt.Sprint("hex", len(core))))
 		case vultr.IsValidID(core): // so the replacement must be valid in a path too
 			return fmt.Sprint("text-", r.next("text"))
 		}
