@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"runtime"
 	"runtime/debug"
 
@@ -62,11 +63,15 @@ func readBuild() build {
 // build holds what a program knows about how it was built.
 type build struct {
 	Version  string // a tag, the commit with its date, or "(devel)"
-	Commit   string // "" if the Go tool found no repository
+	Commit   string // "" if the Go tool found no repository and the version names no commit
 	Modified bool   // whether the source differs from the commit
 	Go       string // the Go release
 	Platform string // system and architecture
 }
+
+// pseudoVersion matches a version that the Go tool makes for a commit without a tag; its last part
+// names the commit.
+var pseudoVersion = regexp.MustCompile(`^v.*\d{14}-([0-9a-f]{12})(?:\+.*)?$`)
 
 // newBuild returns the facts that the Go tool stamped into the program as info. info is nil if the
 // tool stamped nothing.
@@ -85,6 +90,10 @@ func newBuild(info *debug.BuildInfo) build {
 		case "vcs.modified":
 			b.Modified = s.Value == "true"
 		}
+	}
+	// `go install module@version` builds without a repository, but the version can name the commit.
+	if m := pseudoVersion.FindStringSubmatch(b.Version); m != nil && b.Commit == "" {
+		b.Commit = m[1]
 	}
 	return b
 }

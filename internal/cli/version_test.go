@@ -35,8 +35,11 @@ func TestBuiltFrom(t *testing.T) {
 		{"go install of a tag", stamped("v1.2.3"), build{Version: "v1.2.3"}, "orgsync v1.2.3 ("},
 		{
 			"go install of a commit", stamped("v0.0.0-20261123101702-692d3273bb1d"),
-			build{Version: "v0.0.0-20261123101702-692d3273bb1d"}, "orgsync v0.0.0-20261123101702-692d3273bb1d (",
+			build{Version: "v0.0.0-20261123101702-692d3273bb1d", Commit: "692d3273bb1d"},
+			"orgsync v0.0.0-20261123101702-692d3273bb1d (commit 692d3273bb1d, ",
 		},
+		{"a tag that looks like one", stamped("v1.2.3-20261123-692d3273bb1d"), build{Version: "v1.2.3-20261123-692d3273bb1d"},
+			"orgsync v1.2.3-20261123-692d3273bb1d ("},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
