@@ -42,10 +42,14 @@ func (s *Server) AcceptAs(email, registered string) error {
 }
 
 // Decline declines the newest pending invitation of an address. It returns an error if no invitation is pending.
-func (s *Server) Decline(email string) error { return s.DeclineAs(email, "") }
+func (s *Server) Decline(email string) error {
+	return s.answerInvitation("decline", email, func(st *state, now time.Time, i Invitation) {
+		st.respond(now, i, stateDeclined)
+	})
+}
 
-// DeclineAs is [Server.Decline] for a person who is registered with the address registered; "" means that the person
-// is not registered. The invitation then has this address in email_registered.
+// DeclineAs is [Server.Decline] for a person who is registered with the address registered. The invitation then has
+// this address in email_registered.
 func (s *Server) DeclineAs(email, registered string) error {
 	return s.answerInvitation("decline", email, func(st *state, now time.Time, i Invitation) {
 		i.Registered = registered
