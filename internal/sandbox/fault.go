@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -73,6 +74,12 @@ const (
 	FaultExpired FaultKind = "expired"
 )
 
+var kinds = []FaultKind{
+	FaultStatus, FaultForbid, FaultThrottle, FaultDrop, FaultTruncate, FaultHalf, FaultHTML, FaultEmpty, FaultHang,
+	FaultSlow, FaultRedirect, FaultWrongPerson, FaultWrongOrganization, FaultNoID, FaultRowAdded, FaultRowRemoved,
+	FaultRepeatCursor, FaultWrongTotal, FaultEmptyList, FaultErrorInside, FaultExpired,
+}
+
 // WrongPersonEmail is the address in answers with FaultWrongPerson.
 const WrongPersonEmail = "stranger@example.net"
 
@@ -114,11 +121,11 @@ type Fault struct {
 	KeepRest bool
 }
 
-// AddFault adds a fault, which applies to requests from now on. It panics if the kind is missing, or if RetryAfter
-// or Body is invalid: a test with a fault that never happens would prove nothing.
+// AddFault adds a fault, which applies to requests from now on. It panics if the kind, RetryAfter or Body is invalid:
+// a test with a fault that never happens would prove nothing.
 func (s *Server) AddFault(f Fault) {
-	if f.Kind == "" {
-		panic("sandbox: a fault has no kind")
+	if !slices.Contains(kinds, f.Kind) {
+		panic(fmt.Sprintf("sandbox: no fault is of the kind %q", f.Kind))
 	}
 	if text, dated := strings.CutPrefix(f.RetryAfter, "date+"); dated {
 		if _, err := time.ParseDuration(text); err != nil {

@@ -333,7 +333,7 @@ func TestRequestsThatFaultsHit(t *testing.T) {
 
 func TestAddFaultRefusesNonsense(t *testing.T) {
 	t.Parallel()
-	for _, f := range []sandbox.Fault{{}, {Kind: sandbox.FaultThrottle, RetryAfter: "date+soon"}} {
+	for _, f := range []sandbox.Fault{{}, {Kind: "tpyo"}, {Kind: sandbox.FaultThrottle, RetryAfter: "date+soon"}} {
 		func() {
 			defer func() {
 				if recover() == nil {
