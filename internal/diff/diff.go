@@ -621,6 +621,10 @@ func compareAccess(before, after interface {
 
 // compareEnds returns the access in after whose last day is not the same in before.
 func compareEnds(before, after []roster.Ref) []End {
+	ends := func(r roster.Ref) bool { return !r.Until.IsZero() }
+	if !slices.ContainsFunc(before, ends) && !slices.ContainsFunc(after, ends) {
+		return nil // the usual case, and the lists may be long
+	}
 	var list []End
 	for _, to := range after {
 		var from roster.Ref
