@@ -218,6 +218,16 @@ var axes = []axis{
 	{"paging", []string{"moment", "offset"}, func(d *Dialect) *string { return &d.Paging }},
 }
 
+// check returns an error if a field has a value that is not one of its constants.
+func (d Dialect) check() error {
+	for _, a := range axes {
+		if v := *a.field(&d); v != "" && !slices.Contains(a.values[1:], v) {
+			return fmt.Errorf("dialect: %s has no value %q", a.key, v)
+		}
+	}
+	return nil
+}
+
 // String returns d in the form that [ParseDialect] reads: the axes that are not zero, or "documented".
 func (d Dialect) String() string {
 	var parts []string

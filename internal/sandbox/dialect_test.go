@@ -524,6 +524,9 @@ func TestParseDialect(t *testing.T) {
 		}
 		wantDiff(t, text, test.want, have)
 	}
+	if _, err := sandbox.New(sandbox.Options{Dialect: sandbox.Dialect{Dates: "stardate"}}); err == nil {
+		t.Error("a server speaks a dialect that there is none of")
+	}
 }
 
 func TestNamedDialects(t *testing.T) {

@@ -73,6 +73,11 @@ func TestPages(t *testing.T) {
 			}
 		})
 	}
+	for _, bad := range []int{-1, 501} {
+		if _, err := sandbox.New(sandbox.Options{PageCap: bad}); err == nil {
+			t.Errorf("a page cap of %d", bad)
+		}
+	}
 }
 
 func TestEmptyListIsAnArray(t *testing.T) {

@@ -12,6 +12,7 @@ package sandbox
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 )
@@ -51,13 +52,20 @@ type Server struct {
 	faults  faults
 }
 
-// New returns a server. It returns a *[StateError] if the file of the world cannot be read or written, or is damaged.
+// New returns a server. It returns an error if the dialect has unknown values, or PageCap is out of range. It
+// returns a *[StateError] if the file of the world cannot be read or written, or is damaged.
 func New(o Options) (*Server, error) {
+	if err := o.Dialect.check(); err != nil {
+		return nil, err
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	o.RateLimit = cmp.Or(o.RateLimit, 30)
 	o.PageCap = cmp.Or(o.PageCap, maxPerPage)
+	if o.PageCap < 0 || o.PageCap > maxPerPage {
+		return nil, fmt.Errorf("page cap %d: the documents allow 1 to %d rows in a page", o.PageCap, maxPerPage)
+	}
 	st, err := openStore(o.File, o.MustExist, o.Now)
 	if err != nil {
 		return nil, err
