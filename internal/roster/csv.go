@@ -17,6 +17,9 @@ import (
 // csvColumns are the columns that a CSV file may have, named like the keys of an entry.
 var csvColumns = []string{"email", "name", "groups", "roles", "policies", "api_enabled", "aliases", "until", "note"}
 
+// maxCSVPeople is the maximum number of people in a CSV file.
+const maxCSVPeople = 200_000
+
 // ParseCSV returns the people of a CSV file with a header line, or of a plain list of addresses.
 // Commas, semicolons or tabs separate columns; semicolons separate the items of a list in a column.
 // file is the name of the file in problems. If the file has problems, the error is a
@@ -94,6 +97,10 @@ func (c *csvReader) read() []Entry {
 			continue // spreadsheets write empty lines below the last person
 		}
 		record = record[:min(len(record), max(len(filled), len(c.columns)))]
+		if len(entries) == maxCSVPeople {
+			c.addTooMany(c.at(0))
+			return entries
+		}
 		if extra := len(record) - len(c.columns); extra > 0 {
 			c.problems.add(c.at(len(c.columns)), "the line has %d columns, and the header has %d: put quotes around a "+
 				"value with %q in it", len(record), len(c.columns), string(c.reader.Comma))
@@ -186,6 +193,10 @@ func (c *csvReader) readAddresses(text string) []Entry {
 	var entries []Entry
 	for at, address := range addressWords(text) {
 		at.File = c.file
+		if len(entries) == maxCSVPeople {
+			c.addTooMany(at)
+			break
+		}
 		entries = append(entries, c.decodeEntry(&yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{
 			scalarNode("email", at), scalarNode(address, at),
 		}}, at))
@@ -198,6 +209,11 @@ func (c *csvReader) decodeEntry(entry *yaml.Node, at Position) Entry {
 	e := Entry{Person: Person{At: at}}
 	c.decodePerson(entry, &personKeys, &e.Person)
 	return e
+}
+
+// addTooMany adds a problem for the first person above the maximum.
+func (c *csvReader) addTooMany(at Position) {
+	c.problems.add(at, "the file has more than %d people", maxCSVPeople)
 }
 
 // listNode returns the list in the field value, whose items are separated by semicolons. A duplicate
