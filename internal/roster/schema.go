@@ -27,7 +27,7 @@ func Schema() []byte {
 	if err := enc.Encode(root); err != nil {
 		panic(err) // cannot happen: the schema has only text, numbers and lists of them
 	}
-	return buf.Bytes()
+	return toASCII(buf.Bytes())
 }
 
 // schema is a JSON Schema. Empty fields are omitted.
@@ -83,12 +83,29 @@ func (p properties) MarshalJSON() ([]byte, error) {
 	return []byte("{" + strings.Join(members, ",") + "}"), nil
 }
 
-// Patterns mean the same in the regular expressions of Go and of JavaScript, except that "\s" has more characters in
-// JavaScript. They accept more than the decoder, which also checks each character.
+// Parts of patterns. They mean the same in the regular expressions of Go and of JavaScript.
 const (
-	textPattern    = `\S`
-	addressPattern = `^\s*[^\s@]+@[^\s@]+\.[^\s@]+\s*$`
-	domainPattern  = `^\s*[^\s@]+\.[^\s@]+\s*$`
+	// invisible has the characters for which isInvisible is true.
+	invisible = "\\x00-\\x1f\\x7f-\\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff"
+	// blank has the spaces and the characters without a width, which no address may have.
+	blank = "\\s\\xa0\\xad\u1680\u2000-\u200f\u202f\u205f-\u2065\u206a-\u206f\u3000" +
+		"\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0"
+	// space has the characters for which [unicode.IsSpace] is true; \s is different in Go and in
+	// JavaScript. outerSpace matches the white space that the decoder removes from a value.
+	space      = "\\t-\\r \\x85\\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+	outerSpace = `[` + space + `]*`
+
+	localWord = `[^` + invisible + blank + `.@<>"(),:;\[\]\\]+`
+	// label matches a part of a domain. Of the ASCII characters, it may have only letters, digits and
+	// "-".
+	label  = `[^` + invisible + blank + `\x21-\x2c\x2e\x2f\x3a-\x40\x5b-\x60\x7b-\x7e]+`
+	domain = label + `(\.` + label + `)+`
+
+	linePattern = `^` + outerSpace + `[^` + space + invisible + `]([^` + invisible + `]*[^` + space + invisible + `])?` +
+		outerSpace + `$`
+	prosePattern   = `^` + outerSpace + `[^` + space + invisible + `]([^` + invisible + `]|[\n\t])*` + outerSpace + `$`
+	addressPattern = `^` + outerSpace + localWord + `(\.` + localWord + `)*@` + domain + outerSpace + `$`
+	domainPattern  = `^` + outerSpace + domain + outerSpace + `$`
 	datePattern    = `^[2-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$`
 	// durationPattern does not check the maximum, because a pattern cannot add numbers.
 	durationPattern = `^([0-9]+[dhms])+$`
@@ -103,8 +120,12 @@ const maxAddress = 254
 func (k *key) schema() schema {
 	s := schema{Description: k.description, Default: k.defaultValue}
 	switch k.kind {
-	case textKind, longTextKind:
-		s.Type, s.Pattern, s.MaxLength, s.PatternErrorMessage = "string", textPattern, k.max, "must not be empty"
+	case textKind:
+		s.Type, s.Pattern, s.MaxLength = "string", linePattern, k.max
+		s.PatternErrorMessage = "must be one line of text, without invisible characters"
+	case longTextKind:
+		s.Type, s.Pattern, s.MaxLength = "string", prosePattern, k.max
+		s.PatternErrorMessage = "must be text, without invisible characters"
 	case boolKind:
 		s.AnyOf = []schema{{Type: "boolean"}, {Type: "string", Pattern: boolPattern}}
 	case numberKind:
@@ -154,4 +175,18 @@ func (s *section) schema() schema {
 		out.PatternProperties = properties{{"^" + ignoredPrefix, schema{}}}
 	}
 	return out
+}
+
+// toASCII returns a JSON document in which all characters that are not ASCII are \u escapes, because
+// many of them are invisible.
+func toASCII(doc []byte) []byte {
+	var out strings.Builder
+	for _, r := range string(doc) { // all characters are at most U+FFFF
+		if r == '\n' || r >= ' ' && r < 0x7f {
+			out.WriteRune(r)
+		} else {
+			fmt.Fprintf(&out, `\u%04x`, r)
+		}
+	}
+	return []byte(out.String())
 }

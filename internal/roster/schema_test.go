@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -46,7 +47,6 @@ const (
 	canonical   = "needs the canonical form of an address or domain"
 	sumOfParts  = "a bound on the sum of the parts of a time"
 	secrets     = "a matter of the parts of a URL"
-	characters  = "a matter of single characters, which would need long patterns"
 	otherDigits = "YAML reads the number alike; the decoder wants it written plainly"
 )
 
@@ -94,23 +94,6 @@ var schemaAccepts = map[string]string{
 	"settings-numbers-of-other-kinds":  otherDigits,
 	"settings-unlisted-after-overflow": sumOfParts,
 	"settings-unlisted-after-too-long": sumOfParts,
-
-	"email-address-literal":        characters,
-	"email-angle-brackets":         characters,
-	"email-double-dot":             characters,
-	"email-escaped-bidi":           characters,
-	"email-escaped-control":        characters,
-	"email-latin-lookalike-escape": characters,
-	"email-mailto":                 characters,
-	"email-no-break-space":         characters,
-	"email-trailing-dot":           characters,
-	"email-underscore-domain":      characters,
-	"email-variation-selector":     characters,
-	"email-zero-width":             characters,
-	"email-zero-width-raw":         characters,
-	"key-without-space":            characters,
-	"name-bidi":                    characters,
-	"name-two-lines":               characters,
 
 	"duplicate-key-in-entry": inTheYAML,
 	"duplicate-key-quoted":   inTheYAML,
@@ -232,6 +215,27 @@ func plainValue(n *yaml.Node) any {
 		}
 	}
 	return n.Value
+}
+
+// The decoder and the patterns of the schema refuse the same invisible characters.
+func TestSchemaPatterns(t *testing.T) {
+	t.Parallel()
+	line, prose := regexp.MustCompile(linePattern), regexp.MustCompile(prosePattern)
+	for r := rune(0); r <= 0x1ffff; r++ {
+		if r >= 0xd800 && r < 0xe000 {
+			continue // no characters
+		}
+		text := "a" + string(r) + "b"
+		for _, one := range []struct {
+			pattern *regexp.Regexp
+			kind    kind
+		}{{line, textKind}, {prose, longTextKind}} {
+			k := key{kind: one.kind, max: 10}
+			if wanted := k.textProblem(text) == ""; one.pattern.MatchString(text) != wanted {
+				t.Errorf("%U: the decoder says %v, the pattern of kind %d does not", r, wanted, one.kind)
+			}
+		}
+	}
 }
 
 // Every key has a description, and every default in the schema is the default of the decoder.
