@@ -40,6 +40,11 @@ func staffInput() plan.Input {
 	return in
 }
 
+// unreadable returns a group, role or policy of which the API does not say who has it.
+func unreadable(kind org.Kind, id, name string) org.Access {
+	return org.Access{Kind: kind, ID: id, Name: name, Unreadable: true}
+}
+
 // refs returns references to groups, roles or policies.
 func refs(names ...string) []roster.Ref {
 	refs := []roster.Ref{}
@@ -257,14 +262,12 @@ func TestAccess(t *testing.T) {
 		}, []string{`unknown_access  the group "gone" was deleted`,
 			"ungrantable ada@example.com missing_access group gone"}},
 		{"a role of which the API does not say who has it", func(in *plan.Input) {
-			in.Snapshot.Access = append(in.Snapshot.Access, org.Access{Kind: org.KindRole, ID: "r9", Name: "old",
-				Unreadable: true})
+			in.Snapshot.Access = append(in.Snapshot.Access, unreadable(org.KindRole, "r9", "old"))
 			in.Roster.People[0].Roles = refs("old")
 		}, []string{`unknown_access  the API does not say who has the role "old"`,
 			"ungrantable ada@example.com missing_access role old"}},
 		{"a role, by its id, of which the API does not say who has it", func(in *plan.Input) {
-			in.Snapshot.Access = append(in.Snapshot.Access, org.Access{Kind: org.KindRole, ID: "r9", Name: "old",
-				Unreadable: true})
+			in.Snapshot.Access = append(in.Snapshot.Access, unreadable(org.KindRole, "r9", "old"))
 			in.Roster.People[0].Roles = refs("r9")
 		}, []string{`unknown_access  the API does not say who has the role "r9"`,
 			"ungrantable ada@example.com missing_access role r9"}},
@@ -274,8 +277,7 @@ func TestAccess(t *testing.T) {
 			in.Roster.People[0].Groups = refs()
 		}, nil},
 		{"two groups with one name, and the API does not say who has one of them", func(in *plan.Input) {
-			in.Snapshot.Access = append(in.Snapshot.Access, org.Access{Kind: org.KindGroup, ID: "g9", Name: "platform",
-				Unreadable: true})
+			in.Snapshot.Access = append(in.Snapshot.Access, unreadable(org.KindGroup, "g9", "platform"))
 			in.Roster.People[0].Groups = refs("platform")
 		}, []string{
 			`unknown_access  the organization has 2 groups named "platform": name one by its id ("g2", "g9")`,

@@ -34,18 +34,15 @@ func TestDrift(t *testing.T) {
 			in.Roster.People[1].Groups = refs("everyone")
 		}, nil, []string{`# bob@example.com has the group "two\nlines", which a roster cannot name`}},
 		{"the API does not say who has the group", func(in *plan.Input) {
-			in.Snapshot.Access = append(in.Snapshot.Access, org.Access{Kind: org.KindGroup, ID: "g9", Name: "hidden",
-				Unreadable: true})
+			in.Snapshot.Access = append(in.Snapshot.Access, unreadable(org.KindGroup, "g9", "hidden"))
 			in.Roster.People[1].Groups = refs("everyone", "hidden")
 		}, nil, nil},
 		{"the API does not say who has the group, which is named by its id", func(in *plan.Input) {
-			in.Snapshot.Access = append(in.Snapshot.Access, org.Access{Kind: org.KindGroup, ID: "g9", Name: "hidden",
-				Unreadable: true})
+			in.Snapshot.Access = append(in.Snapshot.Access, unreadable(org.KindGroup, "g9", "hidden"))
 			in.Roster.People[1].Groups = refs("everyone", "g9")
 		}, nil, nil},
 		{"the API does not say who has another group", func(in *plan.Input) {
-			in.Snapshot.Access = append(in.Snapshot.Access, org.Access{Kind: org.KindGroup, ID: "g9", Name: "hidden",
-				Unreadable: true})
+			in.Snapshot.Access = append(in.Snapshot.Access, unreadable(org.KindGroup, "g9", "hidden"))
 			in.Roster.People[1].Groups, in.Roster.People[1].Roles = refs("everyone", "gone"), refs("deployer", "hidden")
 		}, nil, []string{"bob@example.com remove [group [gone] role [hidden]]"}},
 		{"named by the id", func(in *plan.Input) { in.Roster.People[1].Groups = refs("g1") }, nil, nil},

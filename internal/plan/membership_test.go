@@ -124,6 +124,9 @@ var oneEntryTwice = []string{
 // TestMembership has a case for each row of the tables in docs/decisions.md that are about the state of a person.
 func TestMembership(t *testing.T) {
 	t.Parallel()
+	removed := func(in *plan.Input) {
+		in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(-5), RemovedSequence: 5}
+	}
 	tests := []struct {
 		name string
 		in   func(*plan.Input)
@@ -446,29 +449,29 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{r, invitation("i2", ada, org.StatusExpired, -110)}
 		}, []string{"reinvite expired i2"}},
 		{"removed by orgsync, and an older invitation is pending", func(in *plan.Input) {
-			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(-5), RemovedSequence: 5}
+			removed(in)
 			inv := invitation("i1", ada, org.StatusPending, -10)
 			in.Snapshot.Invitations = []org.Invitation{inv}
 		}, []string{"waiting i1"}},
 		{"removed by orgsync, and declined before", func(in *plan.Input) {
-			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(-5), RemovedSequence: 5}
+			removed(in)
 			inv := invitation("i1", ada, org.StatusDeclined, -10)
 			inv.Responded = hours(-9)
 			in.Snapshot.Invitations = []org.Invitation{inv}
 		}, []string{"invite listed_again "}},
 		{"removed by orgsync, and declined an older invitation since", func(in *plan.Input) {
-			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(-5), RemovedSequence: 5}
+			removed(in)
 			inv := invitation("i1", ada, org.StatusDeclined, -10)
 			inv.Responded = hours(-1)
 			in.Snapshot.Invitations = []org.Invitation{inv}
 		}, []string{"needs_attention i1"}},
 		{"removed by orgsync, invited since, and declined", func(in *plan.Input) {
-			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(-5), RemovedSequence: 5}
+			removed(in)
 			inv := invitation("i1", ada, org.StatusDeclined, -2)
 			in.Snapshot.Invitations = []org.Invitation{inv}
 		}, []string{"needs_attention i1"}},
 		{"removed by orgsync, an older invitation was sent again since, and declined", func(in *plan.Input) {
-			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(-5), RemovedSequence: 5}
+			removed(in)
 			inv := invitation("i1", ada, org.StatusDeclined, -10)
 			addMails(in, sent(9, "i1", -2))
 			in.Snapshot.Invitations = []org.Invitation{inv}

@@ -188,7 +188,7 @@ func TestUnidentified(t *testing.T) {
 			in.Snapshot.Invitations = append(in.Snapshot.Invitations, pending,
 				invitation("i2", "eve@example.com", org.StatusPending, -10))
 		}, held, held},
-		{"somebody in a group, whom orgsync removed from the organization", func(in *plan.Input) {
+		{"somebody in a group who was removed from the organization by orgsync", func(in *plan.Input) {
 			in.Snapshot.OtherHolders = []org.Address{org.MustParseAddress(ada)}
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true}
 		}, "invite", "invite"},

@@ -52,9 +52,9 @@ func hasStatus(err error, status int) bool {
 	return ok && failure.Status == status && !isBlocked
 }
 
-// isFromAPI reports whether an answer that is not a success probably comes from the API. Such answers have the member
-// error and often the status (SPEC, 4xx), with any content type. Other answers do not count if they are web pages.
-// With status 403, which proxies and firewalls send too, they count only if a member explains the error.
+// isFromAPI reports whether an answer that is not a success probably comes from the API. Such answers have an error
+// text (SPEC: the member error in 4xx), with any content type. Other answers do not count if they are web pages. With
+// status 403, which proxies and firewalls send too, they count only if a member explains the error.
 func isFromAPI(a answer, body []byte) bool {
 	f := decodeObject(body)
 	explains := func(member string) bool { return f.text(member) != "" }
