@@ -128,7 +128,7 @@ var fullMatrix = flag.Bool("full", false, "run TestMatrix with all positions of 
 
 // TestMatrix checks that in every dialect everybody has exactly one mail after at most two runs. In the first run a
 // fault hits every k-th mail. The second run is an hour later, without the fault. The test logs how many dialects
-// needed the second run.
+// needed the second run. With -short, each fault occurs in every fourth dialect, in other dialects for each fault.
 func TestMatrix(t *testing.T) {
 	t.Parallel()
 	ks, people := []int{2}, 12
@@ -145,7 +145,10 @@ func TestMatrix(t *testing.T) {
 				t.Run(fmt.Sprintf("%s/every %d", faultName(f), k), func(t *testing.T) {
 					t.Parallel()
 					first, second := 0, 0
-					for _, d := range dialects {
+					for j, d := range dialects {
+						if testing.Short() && (i+j)%4 != 0 {
+							continue
+						}
 						synctest.Test(t, func(t *testing.T) {
 							c := newCompany(t, sandbox.Options{Dialect: d.Dialect}, manyPeople(people)...)
 							every := f

@@ -3,8 +3,10 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -128,7 +130,7 @@ type dashboard struct {
 
 // TestDashboard checks that the dashboard uses only metrics, labels and values that orgsync writes. It must use the
 // data source and the organization that a person has selected. Panels must not overlap. If PROMTOOL has the path of
-// promtool, this program parses the expressions.
+// promtool, this program checks the expressions as if they were rules.
 func TestDashboard(t *testing.T) {
 	t.Parallel()
 	var d dashboard
@@ -153,6 +155,7 @@ func TestDashboard(t *testing.T) {
 
 	ids, covered := map[int]bool{}, map[[2]int]string{}
 	used := map[string]bool{}
+	var rules []map[string]string
 	for _, p := range d.Panels {
 		if ids[p.ID] || p.ID <= 0 {
 			t.Errorf("%s has the id %d, which is not its own", p.Title, p.ID)
@@ -197,18 +200,31 @@ func TestDashboard(t *testing.T) {
 					}
 				}
 			}
-			if promtool := os.Getenv("PROMTOOL"); promtool != "" {
-				expr := strings.ReplaceAll(q.Expr, "$organization", ".*")
-				parse := exec.CommandContext(t.Context(), promtool, "--experimental", "promql", "format", expr)
-				if out, err := parse.CombinedOutput(); err != nil {
-					t.Errorf("%s: %v\n%s", p.Title, err, out)
-				}
-			}
+			rules = append(rules, map[string]string{
+				"record": fmt.Sprintf("expression_%d", len(rules)),
+				"expr":   strings.ReplaceAll(q.Expr, "$organization", ".*"),
+			})
 		}
 	}
 	for name := range written {
 		if !used[name] {
 			t.Errorf("no panel shows %s", name)
 		}
+	}
+
+	promtool := os.Getenv("PROMTOOL")
+	if promtool == "" {
+		return
+	}
+	file := filepath.Join(t.TempDir(), "rules.json") // JSON is YAML
+	text, err := json.Marshal(map[string]any{"groups": []any{map[string]any{"name": "dashboard", "rules": rules}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(t.Context(), promtool, "check", "rules", file).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
