@@ -121,7 +121,8 @@ type Snapshot struct {
 	// Now is the server's time, from the Date of its answers.
 	Now time.Time
 	// PinConfirmed is true if an answer of the API names the organization: the list of organizations, an invitation, or
-	// the list of the organization's suspended users. If it is false, only the roster names the organization.
+	// a list of the organization's suspended users that is not empty. If it is false, only the roster names the
+	// organization.
 	PinConfirmed bool
 	// Paged is true if the users, the suspended users or the invitations came in more than one page. A user or an
 	// invitation that moved to another page during the reading may be missing then.

@@ -108,8 +108,12 @@ func TestPinConfirmed(t *testing.T) {
 			change: world{orgsPath: 403, invitationPath: row(`"org_name":"Example Org"`)}, identified: true,
 		},
 		{
-			name: "hidden, its suspended users are shown", pin: uuidA,
-			change: world{orgsPath: 403, suspendedA: noUsers}, confirmed: true, identified: true,
+			name: "hidden, a suspended user is shown", pin: uuidA, confirmed: true, identified: true,
+			change: world{orgsPath: 403, suspendedA: `{"users":[{"id":"u9","email":"zed@example.com"}],"meta":{"total":1}}`},
+		},
+		{
+			name: "hidden, the list of its suspended users is empty", pin: uuidA, identified: true,
+			change: world{orgsPath: 403, suspendedA: noUsers},
 		},
 		{
 			name: "hidden, its suspended users are hidden", pin: uuidA,

@@ -128,7 +128,8 @@ func (c *Client) readOrganization(
 		return org.Snapshot{}, nil, err
 	}
 	isOwn := func(i org.Invitation) bool { return i.OrgID != "" && strings.EqualFold(i.OrgID, s.Organization.ID) }
-	s.PinConfirmed = s.PinConfirmed || s.SuspendedVisible || slices.ContainsFunc(s.Invitations, isOwn)
+	// An empty list of suspended users confirms nothing: an API may answer so for an organization of somebody else.
+	s.PinConfirmed = s.PinConfirmed || len(suspended) > 0 || slices.ContainsFunc(s.Invitations, isOwn)
 	s.Paged = slices.Contains(paged[:], true)
 	if s.UsersVisible {
 		if err := checkUsers(s.Users); err != nil {
