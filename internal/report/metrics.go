@@ -33,8 +33,8 @@ type Metrics struct {
 	Duration  time.Duration
 	// Code is the exit code.
 	Code int
-	// Requests is the number of requests that may have reached the API, and Throttled is the number
-	// of requests that the API answered with 429.
+	// Requests is the number of requests that the run sent, without those that certainly did not
+	// reach the API. Throttled is the number of requests that the API answered with 429.
 	Requests, Throttled int
 	// Statuses are the states of the people of the roster at the time when the run read the
 	// organization.
@@ -66,9 +66,9 @@ func MetricsText(w io.Writer, m Metrics) error {
 	out.gauge("orgsync_last_run_duration_seconds", "How long the last run took.",
 		fmt.Sprintf("%.3f", m.Duration.Seconds()))
 	out.gauge("orgsync_last_run_exit_code", "The exit code of the last run.", strconv.Itoa(m.Code))
-	out.gauge("orgsync_last_run_requests", "Requests of the last run that may have reached the API.",
+	out.gauge("orgsync_last_run_requests", "How many requests the last run sent, without those that certainly did not reach the API.",
 		strconv.Itoa(m.Requests))
-	out.gauge("orgsync_last_run_throttled_requests", "Requests of the last run that were answered with 429.",
+	out.gauge("orgsync_last_run_throttled_requests", "How many requests of the last run were answered with 429.",
 		strconv.Itoa(m.Throttled))
 	if m.Organization.ID != "" {
 		out.head(organizationInfo, "The name of the organization.")
