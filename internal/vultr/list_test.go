@@ -48,8 +48,10 @@ func TestList(t *testing.T) {
 		words string   // in the error
 		asked []string // the cursors asked for, where it matters
 		sizes []string // the page sizes asked for, where it matters
+
+		mayRepeat bool // as in listing
 	}{
-		{name: "one page", pages: []string{userPage("a b c", end)}, want: "a b c"},
+		{name: "one page", pages: []string{userPage("a b c", end)}, want: "a b c", asked: []string{""}},
 		{name: "empty", pages: []string{userPage("", `{"total":0,"links":{"next":""}}`)}},
 		{name: "null with total 0", pages: []string{`{"users":null,"meta":{"total":0}}`}},
 		{
@@ -113,6 +115,13 @@ func TestList(t *testing.T) {
 			},
 			want: "a b c",
 		},
+		{name: "a row twice on a page that may repeat rows", pages: []string{userPage("a a", `{"total":2}`)}, want: "a",
+			mayRepeat: true},
+		{
+			name:  "a row on two pages that may repeat rows, so another row has moved",
+			pages: []string{userPage("a", `{"total":2,"links":{"next":"x"}}`), userPage("a", `{"total":2}`)}, mayRepeat: true,
+			words: "counts 2 rows but lists 1",
+		},
 		{
 			name: "an address changed between pages at first",
 			pages: []string{
@@ -145,6 +154,18 @@ func TestList(t *testing.T) {
 			pages: []string{userPage("a", `{"total":2,"links":{"next":"x"}}`), userPage("b", `{"total":1}`),
 				userPage("a", `{"total":2,"links":{"next":"x"}}`), userPage("b", `{"total":1}`),
 				userPage("a", `{"total":2,"links":{"next":"x"}}`), userPage("b", `{"total":1}`)},
+			words: "the number of rows changed between pages, in each of 3 attempts",
+		},
+		{
+			name: "the total changes, but not on the last page",
+			pages: []string{
+				userPage("a", `{"total":4,"links":{"next":"x"}}`), userPage("b", `{"total":3,"links":{"next":"y"}}`),
+				userPage("c", `{"total":3}`),
+				userPage("a", `{"total":4,"links":{"next":"x"}}`), userPage("b", `{"total":3,"links":{"next":"y"}}`),
+				userPage("c", `{"total":3}`),
+				userPage("a", `{"total":4,"links":{"next":"x"}}`), userPage("b", `{"total":3,"links":{"next":"y"}}`),
+				userPage("c", `{"total":3}`),
+			},
 			words: "the number of rows changed between pages, in each of 3 attempts",
 		},
 		{
@@ -217,7 +238,13 @@ func TestList(t *testing.T) {
 					}
 					answerJSON(w, 200, body)
 				}, nil)
-				rows, err := list(t.Context(), c, users)
+				l := users
+				l.mayRepeat = test.mayRepeat
+				l.decode = func(f fields) org.User {
+					synctest.Wait() // until the next page has been requested, if it is
+					return decodeUser(f)
+				}
+				rows, err := list(t.Context(), c, l)
 				if test.words != "" {
 					if err == nil || !strings.Contains(err.Error(), test.words) || !strings.HasPrefix(err.Error(), "list users: ") ||
 						rows != nil {
@@ -257,7 +284,9 @@ func TestListWithoutEnd(t *testing.T) {
 		c := newBubbleClient(t, func(w http.ResponseWriter, r *http.Request) {
 			n++
 			answerJSON(w, 200, userPage("a", fmt.Sprintf(`{"total":1,"links":{"next":"c%d"}}`, n)))
-		}, nil)
+		}, func(cfg *Config) {
+			cfg.ListProgress = func(int, int) { synctest.Wait() } // until the next page has been requested, if it is
+		})
 		if _, err := list(t.Context(), c, users); err == nil || !strings.Contains(err.Error(), "more than 1000 pages") ||
 			n != maxPages {
 			t.Errorf("list gives %v after %d pages", err, n)
@@ -284,6 +313,49 @@ func TestListInPart(t *testing.T) {
 		failure, ok := errors.AsType[*org.CallError](err)
 		if !ok || failure.Failure != org.Unreadable || IsForbiddenOrMissing(err) || rows != nil {
 			t.Errorf("%s on the second page: %v, %v", name, rows, err)
+		}
+	}
+}
+
+// TestListStatus checks which statuses of a success mean that the answer is a whole page.
+func TestListStatus(t *testing.T) {
+	t.Parallel()
+	for code, whole := range map[int]bool{200: true, 203: true, 201: false, 206: false} {
+		rows, err := list(t.Context(), inProcess(t, status(code, userPage("a", `{"total":1}`))), users)
+		if whole && (err != nil || len(rows) != 1) ||
+			!whole && (err == nil || rows != nil || asCallError(t, err).Failure != org.Unreadable) {
+			t.Errorf("%d: %v, %v", code, rows, err)
+		}
+	}
+}
+
+// TestListWithLinkHeader checks that a page is not the last one if the header Link has a next page (RFC 8288).
+func TestListWithLinkHeader(t *testing.T) {
+	t.Parallel()
+	for link, goesOn := range map[string]bool{
+		`</v2/users?page=2>; rel="next"`:                                 true,
+		`</v2/users?page=1>; rel="prev", </v2/users?page=2>; REL="NEXT"`: true,
+		`</v2/users?page=1>; rel="prev"`:                                 false,
+	} {
+		c := inProcess(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Link", link)
+			answerJSON(w, 200, userPage("a", `{"total":1}`))
+		}))
+		rows, err := list(t.Context(), c, users)
+		if goesOn && (err == nil || !strings.Contains(err.Error(), "goes on")) || !goesOn && (err != nil || len(rows) != 1) {
+			t.Errorf("%s: %v, %v", link, rows, err)
+		}
+	}
+}
+
+func TestWholeNumber(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int{
+		"0": 0, "12": 12, "12.0": 12, "1.2e1": 12, "2147483647": 2147483647,
+		"2147483648": -1, "-5": -1, "1.5": -1, "NaN": -1, "+Inf": -1, "many": -1, "": -1,
+	} {
+		if got := wholeNumber(text); got != want {
+			t.Errorf("%q: %d, want %d", text, got, want)
 		}
 	}
 }
@@ -365,6 +437,7 @@ func TestBothListKeys(t *testing.T) {
 		`{"invites":[{"id":"a"}],"invitations":[],"meta":{"total":1}}`:                          "a",
 		`{"invitations":[{"id":12345678901234567890123}],"invites":null}`:                       "12345678901234567890123",
 		`{"invites":[{"id":"a","email_invited":"x@a.io"},{"id":"a","email_invited":"y@a.io"}]}`: "a a",
+		`{"invites":[{"id":"a"},{"email_invited":"x@a.io"},{"email_invited":"y@a.io"}]}`:        "a  ", // two without an id
 	} {
 		c := newTestClient(t, status(200, body))
 		rows, err := list(t.Context(), c, invitations)
