@@ -131,7 +131,7 @@ func backoff(tries int, h http.Header) time.Duration {
 // sleep waits until d has passed or ctx has ended. It returns the error of ctx, also if d is 0 or
 // negative.
 func sleep(ctx context.Context, d time.Duration) error {
-	if d <= 0 || ctx.Err() != nil {
+	if d <= 0 {
 		return ctx.Err()
 	}
 	timer := time.NewTimer(d)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -41,6 +42,9 @@ func TestReadIsRepeated(t *testing.T) {
 		{"page forever", htmlPage(200, "<title>Portal</title>"), 99, 4, "HTTP 200: an HTML page (Portal) instead of JSON"},
 		{"too large", func(w http.ResponseWriter, r *http.Request) { io.CopyN(w, blanks{}, maxAnswer+1) }, 99, 1,
 			"larger than 32 MiB"},
+		{"too many members", status(200, "{"+strings.Repeat(`"a":1,`, maxMembers)+`"b":1}`), 99, 1, "more than 1000 members"},
+		{"not answered in time", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, 99, 4,
+			"list users: no answer within 30s"},
 		{"429 seven times", status(429, ""), 7, 8, ""},
 		{"429 forever", status(429, `{"error":"slow down"}`), 99, 8, "HTTP 429: slow down"},
 		{"408", status(408, ""), 1, 2, ""},
@@ -74,6 +78,26 @@ func TestReadIsRepeated(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestReadIsRepeatedWithoutConnection(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dials := 0
+		c := newBubbleClient(t, status(200, noUsers), func(cfg *Config) {
+			transport := cfg.Transport.(*http.Transport)
+			dial := transport.DialContext
+			transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+				if dials++; dials < maxAttempts {
+					return nil, errors.New("connection refused")
+				}
+				return dial(ctx, network, address)
+			}
+		})
+		if _, err := list(t.Context(), c, users); err != nil || c.Stats().Requests != 1 {
+			t.Errorf("error %v after %d requests, want success after 1", err, c.Stats().Requests)
+		}
+	})
 }
 
 func TestReadBacksOff(t *testing.T) {
@@ -207,6 +231,21 @@ func TestWriteIsRepeatedOnlyWhenNotActedOn(t *testing.T) {
 				t.Errorf("%v (%v) after %d tries, want lost after 1", err, got.Failure, tries)
 			}
 		})
+	})
+	t.Run("answered, by a transport that tells only that it wants a connection", func(t *testing.T) {
+		t.Parallel()
+		cfg := testConfig("http://localhost")
+		cfg.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+			httptrace.ContextClientTrace(r.Context()).GetConn("localhost:80")
+			w := httptest.NewRecorder()
+			answerJSON(w, 201, sentToAda)
+			return w.Result(), nil
+		})
+		c := mustNew(t, cfg)
+		receipt, err := c.Invite(t.Context(), ada, true)
+		if got, want := c.Stats(), (Stats{Requests: 1}); err != nil || receipt.Requests != 1 || got != want {
+			t.Errorf("receipt %+v, Stats %+v, error %v, want done with one request", receipt, got, err)
+		}
 	})
 }
 
@@ -403,6 +442,17 @@ func TestThrottledTooLong(t *testing.T) {
 		_, err := list(ctx, c, users)
 		return err
 	}
+	inviteBehindList := func(ctx context.Context, c *Client) error {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_, _ = list(ctx, c, users)
+		}()
+		synctest.Wait()
+		err := invite(ctx, c)
+		<-done
+		return err
+	}
 	tests := []struct {
 		name    string
 		handler http.HandlerFunc
@@ -441,17 +491,19 @@ func TestThrottledTooLong(t *testing.T) {
 		},
 		{
 			name: "a mail behind others that were throttled", handler: throttle("60"), limit: 40 * time.Second,
-			is: context.DeadlineExceeded,
+			call: inviteBehindList, is: context.DeadlineExceeded,
+			words: "invite Ada@example.com: HTTP 429: other requests got this answer, so all requests wait: context deadline " +
+				"exceeded",
+		},
+		{
+			name: "a mail that waits for its turn, after the pause of others", limit: 40 * time.Second, is: context.DeadlineExceeded,
+			handler: func(w http.ResponseWriter, r *http.Request) {
+				time.Sleep(time.Second) // until the mail waits
+				throttle("2")(w, r)
+			},
 			call: func(ctx context.Context, c *Client) error {
-				done := make(chan struct{})
-				go func() {
-					defer close(done)
-					_, _ = list(ctx, c, users)
-				}()
-				synctest.Wait()
-				err := invite(ctx, c)
-				<-done
-				return err
+				c.limiter = newLimiter(0.01)
+				return inviteBehindList(ctx, c)
 			},
 			words: "invite Ada@example.com: HTTP 429: other requests got this answer, so all requests wait: context deadline " +
 				"exceeded",

@@ -245,7 +245,7 @@ func readBody(res *http.Response) ([]byte, error) {
 // of its caller.
 func (c *Client) requestError(ctx, bounded context.Context, q call, err error) error {
 	switch text := err.Error(); {
-	case bounded.Err() != nil && ctx.Err() != nil && q.method == http.MethodGet:
+	case q.method == http.MethodGet && ctx.Err() != nil:
 		return ctx.Err()
 	case bounded.Err() != nil:
 		return context.Cause(bounded)
