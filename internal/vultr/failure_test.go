@@ -153,6 +153,7 @@ func TestAnswerToAnInvitation(t *testing.T) {
 		{"pending by the other field", `"status":"pending"`, ""},
 		{"pending, in the words of the console", `"invite_status":"INVITE PENDING"`, ""},
 		{"no word", `"invite_status":"","status":null`, ""},
+		{"an empty word", `"status":""`, ""},
 		{"a number is no word", `"status":1`, ""},
 		{"a bool is no word", `"status":true`, ""},
 		{

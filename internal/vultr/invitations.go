@@ -162,7 +162,7 @@ func decodeSent(top fields, to org.Address, now time.Time) (org.Invitation, erro
 func checkOpen(i org.Invitation, f fields, now time.Time) error {
 	created, ends := i.Created.Format(time.RFC3339), i.Expires.Format(time.RFC3339)
 	switch {
-	case i.Status != org.StatusPending && i.StatusText == "" && i.Status != org.StatusUnknown:
+	case i.StatusText == "" && i.Status != org.StatusUnknown:
 		return fmt.Errorf("the answer is about an invitation that is %s", i.Status)
 	case i.Status != org.StatusPending && i.StatusText != "" && !isYesStatus(f):
 		return fmt.Errorf("the answer is about an invitation that is %q", i.StatusText)
