@@ -99,6 +99,8 @@ func TestUnconfirmedEdits(t *testing.T) {
 		`{"removed":false}`: true, `{"deleted":0}`: true, `{"status":"skipped"}`: true, `{"status":"partial"}`: true,
 		`{"user":{"error":"no"}}`: true, `{"user":{"message":"no such user"}}`: true, `{"warnings":["nope"]}`: true,
 		`{"code":200,"message":"User not found"}`: true, `{"id":"u1","message":"User not found"}`: true,
+		`{"success":null,"message":"User not found"}`: true, `{"success":"in part"}`: true, `{"skipped":true}`: true,
+		`{"state":"removed"}`:                   true,
 		`{"id":"u1","email":"ada@example.com"}`: false, `{"user":{"id":"u1"}}`: false, `{"members":[{"id":"m1"}]}`: false,
 		`{"status":"204 No Content"}`: false, `{"code":0}`: false, `{"meta":{"total":0}}`: false, `{"data":{}}`: false,
 		`{"message":""}`: false, `{"message":null}`: false, `{"status":200}`: false,
@@ -111,6 +113,24 @@ func TestUnconfirmedEdits(t *testing.T) {
 			if n != 1 || failed != unconfirmed || failed && (failure.Failure != org.Unreadable || !failure.Unconfirmed) {
 				t.Errorf("%s, answered with %q: %d requests, %v", name, body, n, err)
 			}
+		}
+	}
+}
+
+// TestUnknownEdits checks that no request is sent for an edit that the API does not have.
+func TestUnknownEdits(t *testing.T) {
+	t.Parallel()
+	c := inProcess(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("%s %s", r.Method, r.URL)
+	}))
+	for _, e := range []org.Edit{
+		{Op: org.EditGrant}, {Op: org.EditGrant, Kind: "team"}, {Op: org.EditRevoke}, {Op: org.EditRevoke, Kind: "team"},
+		{Op: "promote"}, {Op: "promote", Kind: org.KindGroup}, {Op: "promote", Kind: org.KindRole},
+	} {
+		e.Who, e.UserID, e.Organization, e.ID, e.Membership = ada, "u1", "o1", "x1", "m1"
+		n, err := c.Edit(t.Context(), e)
+		if n != 0 || asCallError(t, err).Failure != org.Refused {
+			t.Errorf("%s of a %q: %d requests, %v", e.Op, e.Kind, n, err)
 		}
 	}
 }
