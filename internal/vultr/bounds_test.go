@@ -143,4 +143,20 @@ func TestBounds(t *testing.T) {
 			t.Errorf("%s does not have %d elements", raw, want)
 		}
 	}
+	object := func(n int) string { return "{" + strings.TrimSuffix(strings.Repeat(`"a":1,`, n), ",") + "}" }
+	for n, ok := range map[int]bool{maxMembers: true, maxMembers + 1: false} {
+		if got := decodeObject([]byte(object(n))); (got != nil) != ok {
+			t.Errorf("an object of %d members: decoded %t, want %t", n, got != nil, ok)
+		}
+	}
+	for list, want := range map[string]bool{
+		"[" + object(perElement) + "," + object(perElement) + "]": true,
+		"[{}," + object(2*perElement) + "]":                       true, // on average, as many members
+		"[{}," + object(2*perElement+1) + "]":                     false,
+		"[{},{},{}]":                                              false,
+	} {
+		if got := isBoundedList([]byte(list), 2); got != want {
+			t.Errorf("%s: at most 2 objects with %d members on average: %t, want %t", list, perElement, got, want)
+		}
+	}
 }
