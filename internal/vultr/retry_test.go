@@ -496,7 +496,8 @@ func TestThrottledTooLong(t *testing.T) {
 				"exceeded",
 		},
 		{
-			name: "a mail that waits for its turn, after the pause of others", limit: 40 * time.Second, is: context.DeadlineExceeded,
+			name: "a mail that waits for its turn, after the pause of others", limit: 40 * time.Second,
+			is: context.DeadlineExceeded,
 			handler: func(w http.ResponseWriter, r *http.Request) {
 				time.Sleep(time.Second) // until the mail waits
 				throttle("2")(w, r)
