@@ -100,6 +100,8 @@ func TestInvitationStatus(t *testing.T) {
 		{`{"invite_status":"Pending",` + responded + `,` + registered + `}`, org.StatusUnknown, "Pending"},
 		{`{"invite_status":"Expired",` + responded + `,` + registered + `}`, org.StatusUnknown, "Expired"},
 		{`{"invite_status":"Pending",` + registered + `}`, org.StatusPending, "Pending"},
+		{`{"invite_status":"Pending",` + responded + `}`, org.StatusPending, "Pending"},
+		{`{"invite_status":"Expired",` + responded + `}`, org.StatusExpired, "Expired"},
 		{`{"invite_status":"Pending","status":"accepted"}`, org.StatusUnknown, "Pending"},
 		// It was answered, and sent again after that. The server keeps the old answer.
 		{`{"invite_status":"Pending",` + responded + `,` + registered + `,` + renewed + `}`, org.StatusPending, "Pending"},
@@ -407,6 +409,9 @@ func TestDecodeUser(t *testing.T) {
 		{"active by a word", `{"id":"u1","status":"Active"}`, org.User{ID: "u1"}},
 		{"suspended by a flag", `{"id":"u1","suspended":true}`, org.User{ID: "u1", Suspended: true}},
 		{"suspended by a date", `{"id":"u1","date_suspended":"2026-06-01T10:00:00Z"}`, org.User{ID: "u1", Suspended: true}},
+		{"suspended by a date in an unknown form", `{"id":"u1","date_suspended":"soon"}`,
+			org.User{ID: "u1", Suspended: true}},
+		{"not suspended by an empty date", `{"id":"u1","date_suspended":"","suspended":false}`, org.User{ID: "u1"}},
 		{"an administrator by the name of the mapping", `{"id":"u1","acls":["user.acl.ManageUsers"]}`,
 			org.User{ID: "u1", Admin: true}},
 		{"an administrator by a text", `{"id":"u1","acls":"subscriptions,manage_users"}`, org.User{ID: "u1", Admin: true}},
@@ -519,6 +524,14 @@ func TestWithSuspended(t *testing.T) {
 			t.Errorf("the other list leaves it open: %t: %+v", says, all)
 		}
 	}
+	person := org.User{ID: "u3", Unidentified: true, AddressMissing: true}
+	for _, all := range [][]org.User{
+		withSuspended([]org.User{{ID: "u1"}, person}, nil), withSuspended([]org.User{{ID: "u1"}}, []org.User{person}),
+	} {
+		if !all[1].Unidentified {
+			t.Errorf("the row says that it is about a person, but not about whom: %+v", all)
+		}
+	}
 	nobody := org.User{ID: "u3", ServiceUnknown: true, Unidentified: true}
 	for _, missing := range []bool{true, false} {
 		nobody.AddressMissing = missing
@@ -530,6 +543,9 @@ func TestWithSuspended(t *testing.T) {
 		for _, others := range [][]org.User{nil, {{ID: "u1", Service: true}}} {
 			if all := withSuspended(append(others, nobody), []org.User{nobody}); !all[len(others)].Unidentified {
 				t.Errorf("no list says who is a person: %+v", all)
+			}
+			if all := withSuspended(others, []org.User{nobody}); !all[len(others)].Unidentified {
+				t.Errorf("no list says who is a person, and the user is only in the other list: %+v", all)
 			}
 		}
 	}
