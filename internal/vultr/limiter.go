@@ -88,7 +88,7 @@ func (l *limiter) untilToken() time.Duration {
 
 // rate returns the rate at now. l.mu must be held.
 func (l *limiter) rate(now time.Time) rate.Limit {
-	if l.pauses == 0 || l.full == rate.Inf {
+	if l.full == rate.Inf {
 		return l.full
 	}
 	seconds := math.Floor(max(0, now.Sub(l.resume).Seconds()))
