@@ -31,7 +31,7 @@ func (x Exchange) ok() bool { return x.Status/100 == 2 && x.top != nil && !x.IsH
 func (x Exchange) IsHTML() bool { return isHTML(x.Header) }
 
 // IsIntercepted reports whether the answer is a web page or a redirect, and so not from the API.
-func (x Exchange) IsIntercepted() bool { return x.Status/100 == 3 || x.Status != 0 && x.IsHTML() }
+func (x Exchange) IsIntercepted() bool { return x.Status/100 == 3 || x.IsHTML() }
 
 // IsThrottled reports whether the server asked for a pause.
 func (x Exchange) IsThrottled() bool { return x.Status == http.StatusTooManyRequests }

@@ -2,9 +2,13 @@ package vultr
 
 import (
 	"fmt"
+	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/orgsync/orgsync/internal/org"
 )
@@ -22,6 +26,65 @@ func TestExample(t *testing.T) {
 	}
 	if got := chooseExample([]accessRow{deleted, assumable}); got != nil {
 		t.Errorf("the example is %+v, want none", got)
+	}
+}
+
+// TestLastRead checks that only pages of the API count, and only those of the last attempt to read a list.
+func TestLastRead(t *testing.T) {
+	t.Parallel()
+	page := func(cursor string) Exchange {
+		return Exchange{Status: 200, Query: url.Values{"cursor": {cursor}}, top: fields{"users": nil}}
+	}
+	for name, change := range map[string]func(*Exchange){
+		"an error":                  func(x *Exchange) { x.Status = 503 },
+		"no answer":                 func(x *Exchange) { x.Status, x.top = 0, nil },
+		"half a page":               func(x *Exchange) { x.top = nil },
+		"JSON that is a web page":   func(x *Exchange) { x.Header = http.Header{"Content-Type": {"text/html"}} },
+		"a redirect with an object": func(x *Exchange) { x.Status = 302 },
+	} {
+		failedFirst, failedSecond := page(""), page("c")
+		change(&failedFirst)
+		change(&failedSecond)
+		for order, tt := range map[string]struct {
+			exchanges []Exchange
+			from      int // of the last attempt; -1: none
+			pages     int
+		}{
+			"before the list":      {[]Exchange{failedFirst, page(""), page("c")}, 1, 2},
+			"between its pages":    {[]Exchange{page(""), failedSecond, page("c")}, 0, 2},
+			"in the next attempt":  {[]Exchange{page(""), page("c"), failedFirst}, 0, 2},
+			"then another attempt": {[]Exchange{page(""), failedSecond, failedSecond, page("")}, 3, 1},
+			"always":               {[]Exchange{failedFirst, failedFirst}, -1, 0},
+		} {
+			e := &Endpoint{Exchanges: tt.exchanges}
+			var want []Exchange
+			if tt.from >= 0 {
+				want = tt.exchanges[tt.from:]
+			}
+			if diff := cmp.Diff(want, e.lastRead(), cmp.AllowUnexported(Exchange{})); diff != "" || e.Pages() != tt.pages {
+				t.Errorf("%s %s: %d pages, want %d; (-want +got):\n%s", name, order, e.Pages(), tt.pages, diff)
+			}
+		}
+	}
+}
+
+func TestIsIntercepted(t *testing.T) {
+	t.Parallel()
+	page, answer := http.Header{"Content-Type": {"text/html"}}, http.Header{"Content-Type": {"application/json"}}
+	for name, tt := range map[string]struct {
+		exchange Exchange
+		want     bool
+	}{
+		"no answer":            {Exchange{}, false},
+		"an answer of the API": {Exchange{Status: 200, Header: answer}, false},
+		"an error of the API":  {Exchange{Status: 503, Header: answer}, false},
+		"a redirect":           {Exchange{Status: 302, Header: answer}, true},
+		"a login page":         {Exchange{Status: 200, Header: page}, true},
+		"a page of a gateway":  {Exchange{Status: 503, Header: page}, true},
+	} {
+		if got := tt.exchange.IsIntercepted(); got != tt.want {
+			t.Errorf("%s: intercepted %t, want %t", name, got, tt.want)
+		}
 	}
 }
 
