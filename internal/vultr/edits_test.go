@@ -100,7 +100,7 @@ func TestUnconfirmedEdits(t *testing.T) {
 		`{"user":{"error":"no"}}`: true, `{"user":{"message":"no such user"}}`: true, `{"warnings":["nope"]}`: true,
 		`{"code":200,"message":"User not found"}`: true, `{"id":"u1","message":"User not found"}`: true,
 		`{"success":null,"message":"User not found"}`: true, `{"success":"in part"}`: true, `{"skipped":true}`: true,
-		`{"state":"removed"}`:                   true,
+		`{"state":"removed"}`: true, `{"id":"u1","detail":"nope"}`: true,
 		`{"id":"u1","email":"ada@example.com"}`: false, `{"user":{"id":"u1"}}`: false, `{"members":[{"id":"m1"}]}`: false,
 		`{"status":"204 No Content"}`: false, `{"code":0}`: false, `{"meta":{"total":0}}`: false, `{"data":{}}`: false,
 		`{"message":""}`: false, `{"message":null}`: false, `{"status":200}`: false,

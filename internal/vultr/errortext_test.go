@@ -217,6 +217,7 @@ func TestObjectsWithoutError(t *testing.T) {
 		`{"status":"rejected"}`:                                             "status: rejected",
 		`{"code":-1}`:                                                       "code: -1",
 		`{"id":"req-1","status":false,"message":"try later"}`:               "try later",
+		`{"id":"req-1","status":false,"detail":"try later"}`:                "try later",
 		`{"id":"u1","email":"ada@example.com","status":"failed"}`:           "status: failed",
 		`{"id":"u1","email":"ada@example.com","status":503}`:                "status: 503",
 		`{"invitation":{"id":"i1","error":"the mail bounced"}}`:             "the mail bounced",
