@@ -146,7 +146,7 @@ func (f fields) describe(name string) string {
 		return textIn(raw)
 	}
 	for _, beside := range descriptions {
-		if beside != name && kindOf(f[beside]) == "text" && f.text(beside) != "" {
+		if kindOf(f[beside]) == "text" && f.text(beside) != "" {
 			return f.text(beside)
 		}
 	}

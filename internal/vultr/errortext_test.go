@@ -45,6 +45,7 @@ var answerMembers = map[string]string{
 	`"fault":{"faultstring":"try later"}`:                   "try later",
 	`"success":false,"message":""`:                          "success: false",
 	`"success":false,"message":"","detail":"try later"`:     "try later",
+	`"success":false,"reason":7`:                            "success: false",
 	`"is_error":true`:                                       "is_error: true",
 	`"hasErrors":true,"message":"try later"`:                "try later",
 	`"failed":true`:                                         "failed: true",
