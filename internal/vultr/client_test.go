@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -154,6 +155,9 @@ func TestNewRefuses(t *testing.T) {
 		{"plain http to a private network", func(c *Config) { c.BaseURL = "http://10.0.0.1" }, "plain http"},
 		{"path", func(c *Config) { c.BaseURL = "https://api.vultr.com/v2" }, "path"},
 		{"query", func(c *Config) { c.BaseURL = "https://api.vultr.com?a=b" }, "query"},
+		{"fragment", func(c *Config) { c.BaseURL = "https://api.vultr.com#a" }, "path"},
+		{"port 0", func(c *Config) { c.BaseURL = "https://api.vultr.com:0" }, "port"},
+		{"highest port", func(c *Config) { c.BaseURL = "https://api.vultr.com:65535" }, ""},
 		{"password", func(c *Config) { c.BaseURL = "https://u:" + testKey + "@api.vultr.com" }, "password"},
 		{"not a URL", func(c *Config) { c.BaseURL = "https://" + testKey + "\x7f" }, "https://HOST"},
 		{"port that is none", func(c *Config) { c.BaseURL = "https://api.vultr.com:99999" }, "port"},
@@ -165,6 +169,8 @@ func TestNewRefuses(t *testing.T) {
 		{"key with a space", func(c *Config) { c.Key = testKey + " x" }, "space"},
 		{"key beyond ASCII", func(c *Config) { c.Key = testKey + "é" }, "ASCII"},
 		{"negative rate", func(c *Config) { c.Rate = -1 }, "rate"},
+		{"rate that is no number", func(c *Config) { c.Rate = math.NaN() }, "rate"},
+		{"rate without end", func(c *Config) { c.Rate = math.Inf(1) }, "rate"},
 		{"no concurrency", func(c *Config) { c.Concurrency = 0 }, "concurrency"},
 		{"no time-out", func(c *Config) { c.RequestTimeout = 0 }, "timeout"},
 	}
