@@ -83,6 +83,10 @@ func TestIdentify(t *testing.T) {
 			want: org.Organization{Name: "Example Org"}},
 		{name: "forbidden, invitations tell only a name, pin is an id", pin: uuidA, orgs: 403,
 			invitations: rows(`{"id":"1","org_name":"Example Org"}`), want: org.Organization{ID: uuidA, Name: "Example Org"}},
+		{name: "forbidden, invitations tell only a name, pin is this name", pin: "example org", orgs: 403,
+			invitations: rows(`{"id":"1","org_name":"Example Org"}`), want: org.Organization{Name: "Example Org"}},
+		{name: "forbidden, invitations tell only a name, pin is another name", pin: "Other", orgs: 403, pinError: true,
+			invitations: rows(`{"id":"1","org_name":"Example Org"}`), words: "Example Org"},
 		{name: "forbidden, nothing known, pin is an id", pin: uuidA, orgs: 403, invitations: rows(rowOfNone),
 			want: org.Organization{ID: uuidA}},
 		{name: "forbidden, nothing known, pin is a name", pin: "Example Org", orgs: 403, invitations: rows(), pinError: true,
@@ -112,6 +116,34 @@ func TestIdentify(t *testing.T) {
 				t.Errorf("error %v, want %q", err, test.words)
 			}
 		})
+	}
+}
+
+// TestIdentifyRemembers checks that the list of organizations is read again only for a pin that may mean another
+// organization.
+func TestIdentifyRemembers(t *testing.T) {
+	t.Parallel()
+	requests := 0
+	c := newTestClient(t, func(w http.ResponseWriter, _ *http.Request) {
+		requests++
+		answerJSON(w, 200, oneOrg)
+	})
+	for i, step := range []struct {
+		pin      string
+		requests int // until now
+		pinError bool
+	}{
+		{pin: "", requests: 1}, {pin: "", requests: 1}, {pin: "o1", requests: 1}, {pin: "Example Org", requests: 2},
+		{pin: "Example Org", requests: 2}, {pin: "o1", requests: 2}, {pin: "Other", requests: 3, pinError: true},
+		{pin: "Other", requests: 4, pinError: true}, {pin: "o1", requests: 4},
+	} {
+		got, err := c.Identify(t.Context(), step.pin)
+		if _, isPin := errors.AsType[*org.PinError](err); isPin != step.pinError || isPin != (got.ID != "o1") {
+			t.Errorf("step %d, %q: %+v, %v", i, step.pin, got, err)
+		}
+		if requests != step.requests {
+			t.Errorf("step %d, %q: %d requests, want %d", i, step.pin, requests, step.requests)
+		}
 	}
 }
 
