@@ -326,6 +326,7 @@ func TestEscapedTexts(t *testing.T) {
 		`o%27brien%40example.com`:         "o'brien@example.com",
 		`Ada <ada@example.com>`:           "ada@example.com",
 		`<ada@example.com>`:               "ada@example.com",
+		`<a%40b@example.com>`:             "a%40b@example.com",
 		`\"Ada, Dr.\" <ada@example.com>`:  "ada@example.com",
 		`\"ada+x\"@example.com`:           "ada+x@example.com",
 		`mailto:ada@example.com`:          "ada@example.com",
