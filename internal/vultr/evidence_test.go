@@ -153,6 +153,23 @@ func TestPinConfirmed(t *testing.T) {
 	}
 }
 
+// TestPinConfirmedLater checks that an invitation confirms the pin also if the organization was remembered before
+// anything confirmed it.
+func TestPinConfirmedLater(t *testing.T) {
+	t.Parallel()
+	w := smallWorld().with(world{orgsPath: 403, "/v2/organizations/" + uuidA + "/suspended-users": 403})
+	c := w.client(t)
+	for _, named := range []bool{false, true} {
+		if named {
+			w[invitationPath] = `{"invites":[{"id":"i1","org_id":"` + strings.ToUpper(uuidA) + `"}]}`
+		}
+		s, err := c.ReadOrganization(t.Context(), uuidA, nil)
+		if err != nil || s.PinConfirmed != named {
+			t.Errorf("an invitation names the organization: %v; confirmed: %v, %v", named, s.PinConfirmed, err)
+		}
+	}
+}
+
 // TestImpossibleLists checks that a list of users that cannot be true is an error. The key belongs to a user, so there
 // must be one.
 func TestImpossibleLists(t *testing.T) {
