@@ -64,6 +64,8 @@ func TestIdentify(t *testing.T) {
 		{name: "the only one, by name", pin: "example ORG", orgs: oneOrg, want: one},
 		{name: "the only one is another", pin: "Other", orgs: oneOrg, pinError: true, words: `"Example Org" (o1)`},
 		{name: "several without a pin", orgs: two, pinError: true, words: "several organizations"},
+		{name: "several without a pin, one has no id", pinError: true, words: "several organizations",
+			orgs: `{"orgs":[{"id":"o1","name":"Example Org"},{"name":"Other"}],"meta":{"total":2}}`},
 		{name: "several, by name", pin: "Example Org", orgs: two, want: one},
 		{name: "several, by id", pin: "o2", orgs: two, want: org.Organization{ID: "o2", Name: "Other"}},
 		{name: "several, none fits", pin: "o3", orgs: two, pinError: true, words: "o2"},
