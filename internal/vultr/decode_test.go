@@ -274,7 +274,7 @@ func TestDates(t *testing.T) {
 		`"0000-12-31T23:00:00Z"`:           unreadable,
 		`"0001-01-01T00:00:00+01:00"`:      unreadable, // in the year 0 in UTC
 		`"9991-01-01T00:00:00Z"`:           unreadable,
-		"{" + strings.Repeat(`"a":1,`, maxMembers) + `"b":1}`:                                unreadable, // too many members to be decoded
+		"{" + strings.Repeat(`"a":1,`, maxMembers) + `"b":1}`:                                unreadable, // too many members
 		`{"date":"2026-06-01 10:00:00.000000","timezone_type":3,"timezone":"Europe/Berlin"}`: unreadable,
 		`{"date":"2026-06-01T10:00:00Z","timezone_type":3,"timezone":"+02:00"}`:              unreadable,
 	}

@@ -379,7 +379,7 @@ func (s *Survey) Traits() []Trait {
 		t.add("suspended-endpoint", "missing")
 	}
 	t.addSuspended(people, s.Suspended.rawRows(), present || missing)
-	if s.group != nil && s.Holders[org.KindGroup].Allowed() {
+	if s.Holders[org.KindGroup].Allowed() { // s.group is not nil
 		for _, row := range s.Access[org.KindGroup].rawRows() {
 			if row.text("id") == s.group.ID {
 				t.addMembers(row, s.Holders[org.KindGroup].rawRows(), people)

@@ -110,6 +110,16 @@ func TestObservedForms(t *testing.T) {
 		{"date is a number", `{"date_created":1790000000}`, "dates", "number"},
 		{"date of another form", `{"date_created":"23/11/2026"}`, "dates", "other"},
 		{"date with a fraction", `{"date_created":"2026-11-01T00:00:00.123Z"}`, "dates", "z"},
+		{"pending, without a date", `{"invite_status":"Pending"}`, "lapsed", ""},
+		{"declined, expiration in the past", `{"invite_status":"Declined","expiration_date":"2026-11-01T00:00:00Z"}`,
+			"lapsed", ""},
+		{"registered with the same address", `{"email_invited":"ada@a.example","email_registered":"Ada@a.example"}`,
+			"registered", "same"},
+		{"registered with another address", `{"email_invited":"ada@a.example","email_registered":"ada@b.example"}`,
+			"registered", "another"},
+		{"not registered", `{"email_invited":"ada@a.example"}`, "registered", ""},
+		{"registered, invited address absent", `{"email_registered":"ada@a.example"}`, "registered", ""},
+		{"date of the expiration", `{"expiration_date":"2026-11-01 00:00:00"}`, "dates", "sql"},
 		{"creation not told", `{"date_created":null}`, "dates", "null"},
 		{"words of the server are bounded", `{"invite_status":"a\u001b[31m` + strings.Repeat("x", 300) + `"}`, "status-words",
 			"a[31m" + strings.Repeat("x", 194) + "…"},
@@ -128,13 +138,91 @@ func TestObservedForms(t *testing.T) {
 			}
 		})
 	}
-	t.Run("suspended member", func(t *testing.T) {
+	const active, suspended = `{"id":"u1","status":true}`, `{"id":"u1","status":false}`
+	for _, test := range []struct {
+		name     string
+		all, own string // the rows of the two lists
+		hidden   bool   // the key may not read the second list
+		lists    []string
+		statuses []string // in the first list
+	}{
+		{name: "nobody suspended", all: active},
+		{name: "suspended in both lists", all: suspended, own: suspended, lists: []string{"both"},
+			statuses: []string{"false"}},
+		{name: "active in one list", all: active, own: suspended, lists: []string{"both"}, statuses: []string{"true"}},
+		{name: "only in the list of suspended users", own: suspended, lists: []string{"own"}},
+		{name: "only in the list of users", all: suspended, lists: []string{"users"}, statuses: []string{"false"}},
+		{name: "in the list of users, the other is hidden", all: suspended, hidden: true, statuses: []string{"false"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			got := newTraits(shorten)
+			rows := func(text string) []fields { return decodeObjects([]byte("[" + text + "]")) }
+			got.addSuspended(rows(test.all), rows(test.own), !test.hidden)
+			if diff := cmp.Diff(test.lists, got.seen["suspended"]); diff != "" {
+				t.Errorf("lists (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(test.statuses, got.seen["suspended-status"]); diff != "" {
+				t.Errorf("statuses (-want +got):\n%s", diff)
+			}
+		})
+	}
+	const ada, bob = `{"id":"u1","email":"ada@example.com"}`, `{"id":"u2","email":"bob@example.com","status":false}`
+	for _, test := range []struct {
+		name, embedded, list     string // the members in the row of the group, and in the list of its members
+		members, memberID, taken []string
+	}{
+		{name: "no members"},
+		{name: "all members in the row", embedded: ada + "," + bob, list: ada + "," + bob, members: []string{"all"},
+			memberID: []string{"user"}},
+		{name: "some members in the row", embedded: ada, list: ada + "," + bob, members: []string{"capped"},
+			memberID: []string{"user"}},
+		{name: "more members in the row", embedded: ada + "," + bob, list: ada, memberID: []string{"user"}},
+		{name: "id of the membership, with the id of the user", list: `{"id":"m1","user_id":"u1"}`,
+			members: []string{"capped"}, memberID: []string{"own"}},
+		{name: "id of the membership, with an address", list: `{"id":"m1","email":"Ada@example.com"}`,
+			members: []string{"capped"}, memberID: []string{"own"}},
+		{name: "somebody else", list: `{"id":"m1","email":"eve@example.com"}`, members: []string{"capped"}},
+		{name: "taken out", list: `{"id":"u1","email":"Ada@example.com","active":false}`, members: []string{"capped"},
+			memberID: []string{"user"}, taken: []string{"soft"}},
+		{name: "suspended member", list: `{"id":"u2","email":"Bob@example.com","active":false}`,
+			members: []string{"capped"}, memberID: []string{"user"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			got := newTraits(shorten)
+			rows := func(text string) []fields { return decodeObjects([]byte("[" + text + "]")) }
+			got.addMembers(fields{"members": []byte("[" + test.embedded + "]")}, rows(test.list), rows(ada+","+bob))
+			for axis, want := range map[string][]string{
+				"group-members": test.members, "member-id": test.memberID, "removal": test.taken,
+			} {
+				if diff := cmp.Diff(want, got.seen[axis]); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", axis, diff)
+				}
+			}
+		})
+	}
+	t.Run("one word twice, and no word", func(t *testing.T) {
 		t.Parallel()
 		got := newTraits(shorten)
-		users := []fields{decodeFields(t, `{"id":"u1","email":"ada@example.com","status":false}`)}
-		got.addMembers(nil, []fields{decodeFields(t, `{"id":"u1","email":"Ada@example.com","active":false}`)}, users)
-		if got.seen["removal"] != nil {
-			t.Error("a suspended member passes for one who was taken out of the group")
+		for _, word := range []string{"pending", "", "pending"} {
+			got.add("status-words", word)
+		}
+		if diff := cmp.Diff([]string{"pending"}, got.seen["status-words"]); diff != "" {
+			t.Errorf("words (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("content types", func(t *testing.T) {
+		t.Parallel()
+		for mediaType, want := range map[string]string{
+			"": "missing", "application/json": "json", "application/json; charset=utf-8": "charset",
+			"application/vnd.api+json": "vendor", "text/plain; charset=utf-8": "text/plain", ";": "unreadable",
+		} {
+			got := newTraits(shorten)
+			got.addContentType(http.Header{"Content-Type": {mediaType}})
+			if diff := cmp.Diff([]string{want}, got.seen["content-type"]); diff != "" {
+				t.Errorf("%q (-want +got):\n%s", mediaType, diff)
+			}
 		}
 	})
 	t.Run("many words", func(t *testing.T) {
@@ -147,4 +235,48 @@ func TestObservedForms(t *testing.T) {
 			t.Errorf("%d values are kept, want %d", n, maxTraitValues)
 		}
 	})
+}
+
+// TestTraits checks that only answers that could be read show a trait.
+func TestTraits(t *testing.T) {
+	t.Parallel()
+	const end = `,"meta":{"total":1,"links":{"next":""}}}`
+	const unreadable = `,"meta":{"total":1.5}}`
+	const group = `{"groups":[{"id":"g1","display_name":"platform","members":[{"id":"u1"}]}]`
+	base := world{
+		orgsPath: `{"orgs":[{"id":"o1","name":"Example Org"}]` + end, "/v2/account": `{"email":"ada@example.com"}`,
+		invitationPath: `{"invites":[{"id":"i1"}]` + end, invitationPath + "/i1": `{"id":"i1"}`,
+		"/v2/users":   `{"users":[{"id":"u1","email":"ada@example.com"},{"id":"u2","suspended":true}]` + end,
+		suspendedPath: noUsers, "/v2/groups": group + end, "/v2/groups/g1/members": `{"members":[{"id":"u1"}]` + end,
+	}
+	for _, test := range []struct {
+		name, axis string
+		change     world
+		want       []string
+	}{
+		{name: "pages of lists, not the account", axis: "meta", want: []string{"full"}},
+		{name: "pages of a list that cannot be read", axis: "meta", want: []string{"full"},
+			change: world{"/v2/users": `{"users":[{"id":"u1"}]` + unreadable}},
+		{name: "a suspended user, in one of two lists", axis: "suspended", want: []string{"users"}},
+		{name: "a suspended user, and there is one list", axis: "suspended", want: []string{"users"},
+			change: world{suspendedPath: 404}},
+		{name: "a suspended user, and the other list is hidden", axis: "suspended", change: world{suspendedPath: 403}},
+		{name: "members of a group", axis: "group-members", want: []string{"all"}},
+		{name: "members of a group that cannot be read", axis: "group-members",
+			change: world{"/v2/groups/g1/members": `{"members":[{"id":"u1"}]` + unreadable}},
+		{name: "no groups", axis: "group-members", change: world{"/v2/groups": `{"groups":[]}`}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s, err := base.with(test.change).client(t).Survey(t.Context(), "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, trait := range s.Traits() {
+				if diff := cmp.Diff(test.want, trait.Seen); trait.Axis == test.axis && diff != "" {
+					t.Errorf("%s (-want +got):\n%s", test.axis, diff)
+				}
+			}
+		})
+	}
 }
