@@ -57,9 +57,9 @@ func TestReadIsRepeated(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				requests := 0
+				var requests atomic.Int32
 				c := newBubbleClient(t, func(w http.ResponseWriter, r *http.Request) {
-					if requests++; requests <= test.times {
+					if int(requests.Add(1)) <= test.times {
 						test.failing(w, r)
 						return
 					}
@@ -72,8 +72,8 @@ func TestReadIsRepeated(t *testing.T) {
 				case test.words != "" && (err == nil || !strings.Contains(err.Error(), test.words)):
 					t.Errorf("list gives %v, want %q", err, test.words)
 				}
-				if requests != test.requests {
-					t.Errorf("%d requests, want %d", requests, test.requests)
+				if n := int(requests.Load()); n != test.requests {
+					t.Errorf("%d requests, want %d", n, test.requests)
 				}
 			})
 		})
