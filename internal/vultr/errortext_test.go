@@ -46,6 +46,7 @@ var answerMembers = map[string]string{
 	`"success":false,"message":""`:                          "success: false",
 	`"success":false,"message":"","detail":"try later"`:     "try later",
 	`"success":false,"reason":7`:                            "success: false",
+	`"error":"try later","message":"done"`:                  "try later",
 	`"is_error":true`:                                       "is_error: true",
 	`"hasErrors":true,"message":"try later"`:                "try later",
 	`"failed":true`:                                         "failed: true",
