@@ -86,7 +86,7 @@ func (l *limiter) untilToken() time.Duration {
 	return l.bucket.ReserveN(now, 1).DelayFrom(now)
 }
 
-// rate returns the rate at now. l.mu must be held.
+// rate returns the rate at now. Before the first pause, l.resume is zero, so the rate is full. l.mu must be held.
 func (l *limiter) rate(now time.Time) rate.Limit {
 	if l.full == rate.Inf {
 		return l.full
