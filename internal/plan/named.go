@@ -63,7 +63,7 @@ func (p *person) lastMailed(inv *org.Invitation) time.Time {
 // noteNotMailed adds a notice that says why p is not mailed although --reinvite or --resend names p. It adds none if
 // another notice says this already.
 func (d *decision) noteNotMailed(p *person) {
-	if !p.reinvite && !p.resend || d.held != nil || d.mails() {
+	if !p.reinvite && !p.resend || d.mails() {
 		return
 	}
 	n := Notice{Kind: NotMailed}

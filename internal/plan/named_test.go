@@ -85,6 +85,12 @@ func TestResendAndReinvite(t *testing.T) {
 			"not mailed: member", "not mailed: member"},
 		{"their last day is over", func(in *plan.Input) { in.Roster.People[0].Until = hours(-48).Truncate(24 * time.Hour) },
 			"not mailed: ended", "not mailed: ended"},
+		{"accepted, and the key cannot list users", func(in *plan.Input) {
+			in.Snapshot.UsersVisible = false
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -10)}
+		}, "not mailed: member", "not mailed: member"},
+		{"the user of the key", func(in *plan.Input) { in.Snapshot.Self = org.MustParseAddress(ada) },
+			"not mailed: member", "not mailed: member"},
 		{"suspended, which has another notice", func(in *plan.Input) {
 			u := user("u1", ada)
 			u.Suspended = true
@@ -178,6 +184,13 @@ func TestRenewalAsWitness(t *testing.T) {
 // TestOnly checks which changes --only selects, and which waits it skips.
 func TestOnly(t *testing.T) {
 	t.Parallel()
+	addEve := func(in *plan.Input) { // the last day of eve is over
+		eve := person("eve@example.com", 11)
+		in.Memory.People["eve@example.com"] = org.PersonRecord{Joined: true, UserID: "u-e"}
+		eve.Until = hours(-48).Truncate(24 * time.Hour)
+		in.Roster.People = append(in.Roster.People, eve)
+		in.Snapshot.Users = append(in.Snapshot.Users, user("u-e", "evelyn@example.com"))
+	}
 	base := func() plan.Input {
 		in := staffInput()
 		in.Roster.Settings.Unlisted, in.Roster.Settings.UnlistedAfter = roster.UnlistedRemove, 24*time.Hour
@@ -213,14 +226,9 @@ func TestOnly(t *testing.T) {
 		{name: "an address that is similar to no other", only: []string{"quentin@nowhere.example"},
 			unknown: []plan.UnknownName{{Address: org.MustParseAddress("quentin@nowhere.example")}}},
 		{name: "a person whose last day is over, by the address in the roster", only: []string{"eve@example.com"},
-			want: []string{"remove evelyn@example.com"},
-			change: func(in *plan.Input) {
-				eve := person("eve@example.com", 11)
-				in.Memory.People["eve@example.com"] = org.PersonRecord{Joined: true, UserID: "u-e"}
-				eve.Until = hours(-48).Truncate(24 * time.Hour)
-				in.Roster.People = append(in.Roster.People, eve)
-				in.Snapshot.Users = append(in.Snapshot.Users, user("u-e", "evelyn@example.com"))
-			}},
+			want: []string{"remove evelyn@example.com"}, change: addEve},
+		{name: "not a person whose last day is over, by the address of another person", only: []string{"dee@example.com"},
+			want: []string{"invite dee@example.com"}, change: addEve},
 		{name: "an unlisted user is not named by the address of their invitation", only: []string{"old@example.com"},
 			change: func(in *plan.Input) {
 				r := invitation("i-o", "old@example.com", org.StatusAccepted, -100)
@@ -354,5 +362,25 @@ func TestOnlyAndUnknownAccess(t *testing.T) {
 		if (p.CheckAccess() != nil) != counts || (len(p.Ungrantable) > 0) != counts {
 			t.Errorf("%s: %v, %v", who, p.CheckAccess(), p.Ungrantable)
 		}
+	}
+}
+
+// TestOnlyAndUnreadableAddress: --only does not select users whose address cannot be read, even if it names a person
+// who is one of them by the ledger.
+func TestOnlyAndUnreadableAddress(t *testing.T) {
+	t.Parallel()
+	in := newInput()
+	in.Roster.People[0].Until = hours(-48).Truncate(24 * time.Hour)
+	in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1"}
+	in.Snapshot.Users = []org.User{{ID: "u1", Unidentified: true}, {ID: "u2", Unidentified: true}}
+	in.Only = []org.Address{org.MustParseAddress(ada)}
+	got := map[string]bool{}
+	for _, n := range plan.Compute(in).Notices {
+		if n.Kind == plan.Unlisted {
+			got[n.UserID] = n.NotSelected
+		}
+	}
+	if diff := cmp.Diff(map[string]bool{"u1": true, "u2": true}, got); diff != "" {
+		t.Errorf("not selected (-want +got):\n%s", diff)
 	}
 }
