@@ -407,6 +407,14 @@ func TestUnlistedAfter(t *testing.T) {
 			second.Suspended = true
 			in.Snapshot.Users = append(in.Snapshot.Users, second)
 		}, "unlisted unlisted", hours(24)},
+		{"the same, and the next mail to that person waits, because a third user may be them", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("e.ve@example.com", 9))
+			in.Memory.People[eve] = org.PersonRecord{Joined: true, UserID: "u-eve", Unlisted: true}
+			in.Snapshot.Users = append(in.Snapshot.Users, user("u-new", "new@example.com"))
+			m := sent(1, "i1", -100)
+			m.Email = "e.ve@example.com"
+			addMails(in, m)
+		}, "unlisted", hours(24)},
 		{"the same, seen unlisted 23 hours ago", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("e.ve@example.com", 9))
 			in.Memory.People[eve] = org.PersonRecord{Joined: true, UserID: "u-eve", Unlisted: true}

@@ -66,7 +66,7 @@ func (ix *index) indexUnlisted() map[string][]unlistedAddress {
 		}
 	}
 	for _, inv := range ix.unlistedInvitations {
-		if ix.canBeAccepted(&inv) && !inv.Invited.IsZero() && ix.byKey[inv.Invited.Key()] == nil {
+		if ix.canBeAccepted(&inv) && ix.byKey[inv.Invited.Key()] == nil {
 			add("", unlistedAddress{address: inv.Invited})
 		}
 	}

@@ -84,6 +84,10 @@ func TestSameName(t *testing.T) {
 			robot.Service = true
 			in.Snapshot.Users = append(in.Snapshot.Users, robot)
 		}, nil},
+		{"a user whose address cannot be read", func(in *plan.Input) {
+			in.Snapshot.Users = append(in.Snapshot.Users, org.User{ID: "u1", Name: "Ada Lovelace", Unidentified: true})
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusPending, -10)}
+		}, nil},
 		{"the key's own user", func(in *plan.Input) {
 			in.Snapshot.Self = org.MustParseAddress("countess@home.example")
 			in.Snapshot.Users = append(in.Snapshot.Users, userWithName("u1", "countess@home.example", "Ada Lovelace"))

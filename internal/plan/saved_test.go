@@ -58,6 +58,8 @@ func examplePlan() plan.Plan {
 			{Action: plan.Invite, Reason: plan.NotInvited, Email: org.MustParseAddress("ada@example.com"),
 				Source: "users.yaml:2"},
 			{Action: plan.Remove, Reason: plan.NotListed, Email: org.MustParseAddress("bob@example.com"), UserID: "user-bob"},
+			{Action: plan.Grant, Reason: plan.MissingAccess, Email: org.MustParseAddress("cy@example.com"), UserID: "user-cy",
+				Detail: plan.Detail{Kind: org.KindGroup, Name: "everyone", ID: "g1"}},
 		},
 	}
 }
@@ -96,8 +98,11 @@ func TestCheckStale(t *testing.T) {
 			[]string{"invite ada@example.com"}, []string{"invite ada@example.com"}, "out of date"},
 		{"no changes left", func(p *plan.Plan) {
 			p.Changes = nil
-		}, []string{"invite ada@example.com", "remove bob@example.com"},
-			nil, "no longer needed: 2"},
+		}, []string{"invite ada@example.com", "remove bob@example.com", "grant cy@example.com"},
+			nil, "no longer needed: 3"},
+		{"access to another group", func(p *plan.Plan) {
+			p.Changes[2].Detail = plan.Detail{Kind: org.KindGroup, Name: "platform", ID: "g2"}
+		}, []string{"grant cy@example.com"}, []string{"grant cy@example.com"}, "no longer needed: 1, new ones: 1"},
 		{"a held mail more", func(p *plan.Plan) { p.Held = []plan.Change{eve} }, nil, nil, "mails to other people wait"},
 		{"another organization", func(p *plan.Plan) { p.Organization = org.Organization{ID: "org-2"} }, nil, nil,
 			`saved for the organization "Example Org", but this key acts on "org-2"`},
