@@ -69,10 +69,30 @@ func TestStates(t *testing.T) {
 			r.Registered = org.MustParseAddress("countess@home.example")
 			in.Snapshot.Invitations, in.Snapshot.Users = []org.Invitation{r}, []org.User{user("u1", "countess@home.example")}
 		}},
+		{"a member with a second, suspended user, and the last day is over", plan.StateMember, func(in *plan.Input) {
+			in.Roster.People[0] = person(ada, 3, "countess@home.example")
+			in.Roster.People[0].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
+			second := user("u2", "countess@home.example")
+			second.Suspended = true
+			in.Snapshot.Users = []org.User{user("u1", ada), second}
+		}},
+		{"the same, in the other order", plan.StateMember, func(in *plan.Input) {
+			in.Roster.People[0] = person(ada, 3, "countess@home.example")
+			in.Roster.People[0].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
+			second := user("u2", "countess@home.example")
+			second.Suspended = true
+			in.Snapshot.Users = []org.User{second, user("u1", ada)}
+		}},
 		{"invited and listed as a user, and the last day is over", plan.StateNotInvited, func(in *plan.Input) {
 			in.Roster.People[0].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
 			u := user("u1", ada)
 			u.Accepted = new(bool)
+			in.Snapshot.Users = []org.User{u}
+		}},
+		{"a service user, and the last day is over", plan.StateNotInvited, func(in *plan.Input) {
+			in.Roster.People[0].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
+			u := user("u1", ada)
+			u.Service = true
 			in.Snapshot.Users = []org.User{u}
 		}},
 		{"suspended, and the last day is over", plan.StateSuspended, func(in *plan.Input) {
