@@ -145,6 +145,14 @@ func TestAccess(t *testing.T) {
 			"grant bob@example.com missing_access group platform", "revoke bob@example.com extra_access group everyone as m-bob",
 			"revoke bob@example.com extra_access role deployer as u-bob",
 		}},
+		{"revoke, and neither the roster nor an answer names the organization", func(in *plan.Input) {
+			in.Roster.Organization, in.Snapshot.PinConfirmed = "", false
+			in.Roster.People[1].Groups = refs("platform")
+			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+			in.Roster.Teams = teamWithAccess()
+		}, []string{
+			"grant bob@example.com missing_access group platform", "revoke bob@example.com extra_access group everyone as m-bob",
+		}},
 		{"never revoke from protected people", func(in *plan.Input) {
 			in.Roster.People[1] = person("bob@example.com", 4, "robert@example.com")
 			in.Roster.People[1].Groups = refs()

@@ -799,6 +799,14 @@ func TestMembership(t *testing.T) {
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1"}
 		}, []string{"suspended_unseen "}},
 
+		{"suspended users cannot be listed, and removed by orgsync", func(in *plan.Input) {
+			in.Snapshot.SuspendedVisible = false
+			removed(in)
+		}, []string{"invite listed_again ", "suspended_unseen "}},
+		{"neither the roster nor an answer names the organization", func(in *plan.Input) {
+			in.Snapshot.PinConfirmed = false
+		}, []string{"invite not_invited "}},
+
 		// The ledger has mails that are not in the list, or not yet.
 		{"certainly mailed, not in the list yet", func(in *plan.Input) {
 			addMails(in, sent(1, "i1", -1))
@@ -1050,6 +1058,145 @@ func TestMembership(t *testing.T) {
 			r.Expires = time.Time{}
 			in.Snapshot.Invitations = []org.Invitation{r}
 		}, []string{"invite not_invited ", "fact reset " + ada, "fact absent " + ada}},
+		{"answer lost, and the list has a pending invitation without dates", func(in *plan.Input) {
+			addMails(in, lost(1, -1.0/60))
+			r := invitation("i9", ada, org.StatusPending, 0)
+			r.Created, r.Expires = time.Time{}, time.Time{}
+			in.Snapshot.Invitations = []org.Invitation{r}
+		}, []string{"waiting i9", "fact found " + ada}},
+		{"answer lost, and the list has a new invitation without an expiration date", func(in *plan.Input) {
+			addMails(in, lost(1, -1))
+			r := invitation("i9", ada, org.StatusPending, -1)
+			r.Expires = time.Time{}
+			in.Snapshot.Invitations = []org.Invitation{r}
+		}, []string{"waiting i9", "fact found " + ada}},
+		{"answer lost, and the list has an older invitation without an expiration date", func(in *plan.Input) {
+			addMails(in, lost(1, -1))
+			r := invitation("i9", ada, org.StatusPending, -10)
+			r.Expires = time.Time{}
+			in.Snapshot.Invitations = []org.Invitation{r}
+		}, []string{"waiting i9"}},
+		{"answer lost, and the list has an invitation that expired before, without its creation date", func(in *plan.Input) {
+			addMails(in, lost(1, -1))
+			r := invitation("i9", ada, org.StatusPending, -100)
+			r.Created = time.Time{}
+			in.Snapshot.Invitations = []org.Invitation{r}
+		}, []string{"reinvite expired i9", "fact absent " + ada}},
+		{"answer lost, and the list has only the invitation of a mail just before, without an expiration date",
+			func(in *plan.Input) {
+				addMails(in, sent(1, "i1", -0.2), lost(3, -0.1))
+				r := invitation("i1", ada, org.StatusPending, -0.2)
+				r.Expires = time.Time{}
+				in.Snapshot.Invitations = []org.Invitation{r}
+			}, []string{"waiting i1"}},
+		{"answer lost, and the invitation of an earlier mail has a new date", func(in *plan.Input) {
+			addMails(in, sent(1, "i1", -100), lost(3, -1))
+			r := invitation("i1", ada, org.StatusPending, -100)
+			r.Expires = hours(71)
+			in.Snapshot.Invitations = []org.Invitation{r}
+		}, []string{"waiting i1", "fact found " + ada}},
+		{"answer lost, and the invitation was declined since", func(in *plan.Input) {
+			addMails(in, lost(1, -1))
+			r := invitation("i9", ada, org.StatusDeclined, -1)
+			r.Responded = hours(-0.5)
+			in.Snapshot.Invitations = []org.Invitation{r}
+		}, []string{"needs_attention i9", "fact found " + ada}},
+		{"answer lost, users cannot be listed, and the list shows no accepted invitations", func(in *plan.Input) {
+			in.Snapshot.UsersVisible = false
+			addMails(in, lost(1, -1))
+		}, []string{"members_unseen ", "waiting "}},
+		{"answer lost, and the list has a similar address without dates", func(in *plan.Input) {
+			addMails(in, lost(1, -1))
+			r := invitation("i9", "a.da@example.com", org.StatusPending, 0)
+			r.Created, r.Expires = time.Time{}, time.Time{}
+			in.Snapshot.Invitations = []org.Invitation{r}
+		}, []string{"held invite not_invited ", "unlisted a.da@example.com i9", "same_name ", "unsettled "}},
+		{"answer lost, and the list has a masked address at another domain", func(in *plan.Input) {
+			addMails(in, lost(1, -1))
+			in.Snapshot.Invitations = []org.Invitation{invitation("i9", "a***@example.org", org.StatusPending, -1)}
+		}, []string{"invite not_invited ", "unlisted a***@example.org i9", "fact absent " + ada}},
+		{"answer lost, and the list has a masked address that is too long", func(in *plan.Input) {
+			addMails(in, lost(1, -1))
+			in.Snapshot.Invitations = []org.Invitation{invitation("i9", "ad*da@example.com", org.StatusPending, -1)}
+		}, []string{"invite not_invited ", "unlisted ad*da@example.com i9", "fact absent " + ada}},
+		{"answer to a renewal lost, and the list has a new creation date and no expiration date", func(in *plan.Input) {
+			m := lost(3, -1)
+			m.Renewal, m.InvitationID = true, "i1"
+			addMails(in, sent(1, "i1", -100), m)
+			r := invitation("i1", ada, org.StatusPending, -1)
+			r.Expires = time.Time{}
+			in.Snapshot.Invitations = []org.Invitation{r}
+		}, []string{"waiting i1", "fact found " + ada}},
+		{"answer to a renewal lost, and the new date is before the estimate for the earlier mail", func(in *plan.Input) {
+			m := lost(3, -1)
+			m.Renewal, m.InvitationID = true, "i1"
+			addMails(in, sent(1, "i1", -10), m)
+			r := invitation("i1", ada, org.StatusPending, -10)
+			r.Expires = hours(47)
+			in.Snapshot.Invitations = []org.Invitation{r}
+		}, []string{"waiting i1", "fact found " + ada}},
+		{"answer to a renewal lost, and neither the list nor the ledger has dates of the invitation", func(in *plan.Input) {
+			m := lost(3, -1)
+			m.Renewal, m.InvitationID = true, "i1"
+			addMails(in, m)
+			r := invitation("i1", ada, org.StatusPending, 0)
+			r.Created, r.Expires = time.Time{}, time.Time{}
+			in.Snapshot.Invitations = []org.Invitation{r}
+		}, []string{"waiting i1"}},
+		{"answer to a renewal lost, and the list has only an invitation with another id and no date", func(in *plan.Input) {
+			m := lost(3, -1)
+			m.Renewal, m.InvitationID = true, "i1"
+			addMails(in, sent(1, "i1", -100), m)
+			r := invitation("i2", ada, org.StatusPending, -100)
+			r.Expires = time.Time{}
+			in.Snapshot.Invitations = []org.Invitation{r}
+		}, []string{"waiting i1"}},
+		{"answer lost, and the later mail was sent while the server could still act", func(in *plan.Input) {
+			m := lost(1, -2.0/60)
+			m.ServerMayActUntil = hours(-0.9 / 60)
+			in.Roster.People = append(in.Roster.People, person("bob@example.com", 4))
+			bob := sent(5, "i5", -1.0/60)
+			bob.Email = "bob@example.com"
+			addMails(in, m, bob)
+			in.Snapshot.Invitations = []org.Invitation{invitation("i5", "bob@example.com", org.StatusPending, -1.0/60)}
+		}, []string{"held invite not_invited ", "unsettled ", "waiting bob@example.com i5"}},
+		{"answer lost, and the later mail was sent when the server could no longer act", func(in *plan.Input) {
+			m := lost(1, -2.0/60)
+			m.ServerMayActUntil = hours(-1.0 / 60)
+			in.Roster.People = append(in.Roster.People, person("bob@example.com", 4))
+			bob := sent(5, "i5", -1.0/60)
+			bob.Email = "bob@example.com"
+			addMails(in, m, bob)
+			in.Snapshot.Invitations = []org.Invitation{invitation("i5", "bob@example.com", org.StatusPending, -1.0/60)}
+		}, []string{"invite not_invited ", "waiting bob@example.com i5", "fact absent " + ada}},
+		{"answer lost, and the later mail is listed without dates", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("bob@example.com", 4))
+			bob := sent(5, "i5", -1.0/60)
+			bob.Email = "bob@example.com"
+			addMails(in, lost(1, -1.0/60), bob)
+			r := invitation("i5", "bob@example.com", org.StatusPending, 0)
+			r.Created, r.Expires = time.Time{}, time.Time{}
+			in.Snapshot.Invitations = []org.Invitation{r}
+		}, []string{"invite not_invited ", "waiting bob@example.com i5", "fact absent " + ada}},
+		{"answer lost, and the later mail is listed without an expiration date", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("bob@example.com", 4))
+			bob := sent(5, "i5", -1.0/60)
+			bob.Email = "bob@example.com"
+			addMails(in, lost(1, -1.0/60), bob)
+			r := invitation("i5", "bob@example.com", org.StatusPending, -1.0/60)
+			r.Expires = time.Time{}
+			in.Snapshot.Invitations = []org.Invitation{r}
+		}, []string{"invite not_invited ", "waiting bob@example.com i5", "fact absent " + ada}},
+		{"answer lost, and the later renewal is listed with its old date and no creation date", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("bob@example.com", 4))
+			bob := sent(5, "i5", -1.0/60)
+			bob.Email = "bob@example.com"
+			bob.Renewal = true
+			addMails(in, lost(1, -1.0/60), bob)
+			r := invitation("i5", "bob@example.com", org.StatusPending, -100)
+			r.Created = time.Time{}
+			in.Snapshot.Invitations = []org.Invitation{r}
+		}, []string{"held invite not_invited ", "unsettled ", "waiting bob@example.com i5"}},
 		{"a person of the ledger who is no longer in the roster", func(in *plan.Input) {
 			in.Roster.People[0] = person("bob@example.com", 3)
 			addMails(in, sent(1, "i1", -1))

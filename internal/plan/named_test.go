@@ -181,6 +181,30 @@ func TestRenewalAsWitness(t *testing.T) {
 	}
 }
 
+// TestLastMailIsWitness: of all listed mails, the one that was sent last is the witness, whoever it was for.
+func TestLastMailIsWitness(t *testing.T) {
+	t.Parallel()
+	in := newInput()
+	m := lost(10, -0.1)
+	addMails(&in, m)
+	for i := range 9 {
+		who, id, at := fmt.Sprintf("p%d@example.com", i), fmt.Sprint("i", i), -0.2
+		other := sent(i+1, id, at)
+		if i == 4 {
+			at = -0.05
+			other = sent(20, id, at)
+		}
+		other.Email = who
+		addMails(&in, other)
+		in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation(id, who, org.StatusPending, at))
+	}
+	for range 20 { // the ledger is a map, which has another order each time
+		if p := plan.Compute(in); len(p.Held) > 0 {
+			t.Fatalf("held %v", p.Held)
+		}
+	}
+}
+
 // TestOnly checks which changes --only selects, and which waits it skips.
 func TestOnly(t *testing.T) {
 	t.Parallel()

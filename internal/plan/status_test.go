@@ -216,6 +216,18 @@ func TestStatusNamesAccessOnce(t *testing.T) {
 	}
 }
 
+// TestStatusOfHolderWithoutID: a person who is not a member does not have the access of a user without an id.
+func TestStatusOfHolderWithoutID(t *testing.T) {
+	t.Parallel()
+	in := newInput()
+	in.Roster.People[0].Groups = refs("platform")
+	in.Snapshot.Access = []org.Access{{Kind: org.KindGroup, ID: "g2", Name: "platform",
+		Holders: map[string]string{"": ""}}}
+	if s := plan.PersonStatuses(in)[0]; !slices.Equal(s.Missing, []string{"group platform"}) {
+		t.Errorf("missing %q", s.Missing)
+	}
+}
+
 // TestUnanswered: a person who needs attention has waited for an answer only if they were invited and have not
 // answered.
 func TestUnanswered(t *testing.T) {
@@ -245,6 +257,10 @@ func TestUnanswered(t *testing.T) {
 			u := user("u1", ada)
 			u.Accepted = new(bool)
 			in.Snapshot.Users = []org.User{u}
+		}, true},
+		{"mailed long ago, and the key cannot see whether they joined", func(in *plan.Input) {
+			in.Snapshot.UsersVisible = false
+			addMails(in, sent(1, "i1", -80))
 		}, true},
 		{"refused, and never mailed", func(in *plan.Input) {
 			in.Memory.People[ada] = org.PersonRecord{Refusals: 9, RefusedAt: hours(-1), RefusedText: "no"}
@@ -297,5 +313,10 @@ func TestStatusOfExpiredBeforeLastDay(t *testing.T) {
 	in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -80)}
 	if s := plan.PersonStatuses(in); s[0].State != plan.StateExpired {
 		t.Errorf("with an expired invitation: %s", s[0].State)
+	}
+	in.Snapshot.Invitations = nil
+	addMails(&in, sent(1, "i1", -80))
+	if s := plan.PersonStatuses(in); s[0].State != plan.StateExpired {
+		t.Errorf("with an expired invitation that is not listed: %s", s[0].State)
 	}
 }

@@ -93,6 +93,7 @@ func TestRevokeOnlyWhatIsNamed(t *testing.T) {
 }
 
 // TestStatusTeams: the status of a person has the teams of which they are a member at the time of the reading.
+// Of several memberships of one team, it has the one that ends last, or never.
 func TestStatusTeams(t *testing.T) {
 	t.Parallel()
 	in := staffInput()
@@ -106,6 +107,14 @@ teams:
       - {email: bob@example.com, until: 2999-12-31}
   dev:
     members: [{email: ada@example.com, until: 2001-01-01}, bob@example.com, {email: cyd@example.com, until: 2001-01-01}]
+  qa:
+    members:
+      - {email: dee@example.com, until: 2999-12-31}
+      - {email: dee@example.com, until: 2998-12-31}
+      - eve@example.com
+      - {email: eve@example.com, until: 2999-12-31}
+      - {email: fay@example.com, until: 2999-12-31}
+      - fay@example.com
 `)
 	got := map[string][]string{}
 	for _, s := range plan.PersonStatuses(in) {
@@ -117,7 +126,8 @@ teams:
 	want := map[string][]string{
 		"ada@example.com": {"ops at users.yaml:5:9"}, "bob@example.com": {"ops at users.yaml:8:9",
 			"dev at users.yaml:10:60"},
-		"cyd@example.com": {},
+		"cyd@example.com": {}, "dee@example.com": {"qa at users.yaml:13:9"}, "eve@example.com": {"qa at users.yaml:15:9"},
+		"fay@example.com": {"qa at users.yaml:18:9"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -170,7 +170,7 @@ func (p *person) invitationFor(m org.Mail) *org.Invitation {
 		if !m.Renewal && (own != nil || isOlder) && !inv.Expires.After(m.At) {
 			continue // the invitation existed before m, and was not renewed
 		}
-		if !m.Renewal && own != nil && !inv.Expires.IsZero() && !inv.Expires.After(own.ExpiresAt()) {
+		if !m.Renewal && own != nil && !inv.Expires.After(own.ExpiresAt()) {
 			continue // it was not renewed either: it was declined or cancelled before it expired
 		}
 		if inv.Status.IsAnswered() && !inv.Responded.After(m.At) {
@@ -180,7 +180,7 @@ func (p *person) invitationFor(m org.Mail) *org.Invitation {
 		if !m.RenewedFrom.IsZero() && !expires.After(m.RenewedFrom) {
 			continue // it was valid when m asked for its renewal, and its date has not changed
 		}
-		undated := expires.IsZero() && inv.Status == org.StatusPending && own == nil && !m.Renewal
+		undated := expires.IsZero() && inv.Status == org.StatusPending && !m.Renewal
 		if undated || expires.After(m.At) {
 			return inv
 		}

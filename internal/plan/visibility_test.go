@@ -388,32 +388,40 @@ func TestOtherAddress(t *testing.T) {
 // TestCausesOfNotices: a notice says why orgsync cannot act, so that its report and JSON can say it.
 func TestCausesOfNotices(t *testing.T) {
 	t.Parallel()
-	for cause, change := range map[string]func(*plan.Input){
-		plan.NoAddress: func(in *plan.Input) {
+	tests := []struct {
+		name, cause string
+		in          func(*plan.Input)
+	}{
+		{"a user without an address", plan.NoAddress, func(in *plan.Input) {
 			in.Snapshot.Users = append(in.Snapshot.Users, org.User{ID: "u9", Unidentified: true})
-		},
-		plan.HoldsAccess: func(in *plan.Input) {
+		}},
+		{"a user without an address, who is the person by the ledger", plan.NoAddress, func(in *plan.Input) {
+			in.Snapshot.Users = append(in.Snapshot.Users, org.User{ID: "u9", Unidentified: true})
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u9"}
+		}},
+		{"the person is in a group, and not in the list of users", plan.HoldsAccess, func(in *plan.Input) {
 			in.Snapshot.OtherHolders = []org.Address{org.MustParseAddress(ada)}
-		},
-		plan.KeyUserNotListed: func(in *plan.Input) {
+		}},
+		{"the user of the key, who is not listed", plan.KeyUserNotListed, func(in *plan.Input) {
 			in.Snapshot.Self, in.Roster.People[0].APIEnabled = org.MustParseAddress(ada), new(true)
-		},
-		"Locked": func(in *plan.Input) {
+		}},
+		{"suspended", "Locked", func(in *plan.Input) {
 			u := user("u1", ada)
 			u.Suspended, u.StatusText = true, "Locked"
 			in.Snapshot.Users = append(in.Snapshot.Users, u)
-		},
-	} {
+		}},
+	}
+	for _, tt := range tests {
 		in := inputWithVisible("usao")
-		change(&in)
+		tt.in(&in)
 		var causes []string
 		for _, n := range plan.Compute(in).Notices {
 			if n.Email.Key() == ada && n.Kind != plan.UnlistedKept {
 				causes = append(causes, n.Text)
 			}
 		}
-		if diff := cmp.Diff([]string{cause}, causes); diff != "" {
-			t.Errorf("causes (-want +got):\n%s", diff)
+		if diff := cmp.Diff([]string{tt.cause}, causes); diff != "" {
+			t.Errorf("%s: causes (-want +got):\n%s", tt.name, diff)
 		}
 	}
 }
