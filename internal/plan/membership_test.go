@@ -934,6 +934,13 @@ func TestMembership(t *testing.T) {
 			addMails(in, lost(1, -1.0/60), bob)
 			in.Snapshot.Invitations = []org.Invitation{invitation("i5", "bob@example.com", org.StatusPending, -1.0/60)}
 		}, []string{"held invite not_invited ", "unsettled ", "waiting bob@example.com i5"}},
+		{"answer lost, and the later mail is no witness because its answer was lost just now", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("bob@example.com", 4))
+			bob := lost(5, -1.0/60)
+			bob.Email, bob.InvitationID = "bob@example.com", "i5"
+			addMails(in, lost(1, -1.0/60), bob)
+			in.Snapshot.Invitations = []org.Invitation{invitation("i5", "bob@example.com", org.StatusPending, -1.0/60)}
+		}, []string{"held invite not_invited ", "unsettled ", "waiting bob@example.com i5", "fact found bob@example.com"}},
 		{"answer lost, and the later mail is a renewal without a new date", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("bob@example.com", 4))
 			bob := sent(5, "i5", -1.0/60)

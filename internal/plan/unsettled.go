@@ -167,11 +167,11 @@ func (p *person) invitationFor(m org.Mail) *org.Invitation {
 			continue // the invitation belongs to a later mail
 		}
 		isOlder := !inv.Created.IsZero() && inv.Created.Before(m.At.Add(-org.SettleAfter))
-		if !m.Renewal && (own != nil || isOlder) && !inv.Expires.After(m.At) {
+		if !m.Renewal && isOlder && !inv.Expires.After(m.At) {
 			continue // the invitation existed before m, and was not renewed
 		}
 		if !m.Renewal && own != nil && !inv.Expires.After(own.ExpiresAt()) {
-			continue // it was not renewed either: it was declined or cancelled before it expired
+			continue // it belongs to an earlier mail, and was not renewed: it may have been declined before it expired
 		}
 		if inv.Status.IsAnswered() && !inv.Responded.After(m.At) {
 			continue // it was answered before m was sent
