@@ -227,6 +227,7 @@ func TestForeignFiles(t *testing.T) {
 		{"a list", "users.yaml", "ada@example.com\nbob@example.com\n", isList},
 		{"a list with commas", "users.txt", "# all\nada@example.com, bob@example.com;\n", isList},
 		{"text", "users.yaml", "Ada Lovelace\n", "the file must be a mapping"},
+		{"a number", "people.csv", "7\n", "the file must be a mapping of keys to values, not a number"},
 		{"broken YAML", "users.yaml", "users:\n  - email: 'ada\n", "not closed"},
 	}
 	for _, tt := range tests {

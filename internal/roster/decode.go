@@ -189,7 +189,7 @@ func (d *decoder) decodePeople(k *key, list *yaml.Node) {
 func (d *decoder) decodeEntry(n *yaml.Node, s *section) Person {
 	p := Person{At: d.position(n)}
 	switch {
-	case n.Kind == yaml.ScalarNode && strings.HasPrefix(n.Value, "email:"):
+	case strings.HasPrefix(n.Value, "email:"):
 		d.addProblem(n, `a space is missing after "email:"`)
 	case n.Kind == yaml.ScalarNode:
 		p.Email = d.decodeEmail(n, s)

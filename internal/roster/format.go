@@ -181,7 +181,7 @@ func firstLineOfEntry(lines [][]byte, dash int, key string, least int) int {
 	first := dash
 	for i := dash - 1; i >= least && bytes.HasPrefix(bytes.TrimSpace(lines[i]), []byte("#")); i-- {
 		words := strings.Fields(strings.TrimLeft(string(lines[i]), " #"))
-		if key != "" && len(words) > 0 && strings.EqualFold(strings.TrimRight(words[0], ".,:;"), key) {
+		if len(words) > 0 && strings.EqualFold(strings.TrimRight(words[0], ".,:;"), key) {
 			first = i
 		}
 	}
@@ -193,7 +193,7 @@ func firstLineOfEntry(lines [][]byte, dash int, key string, least int) int {
 func lastLineOfEntry(lines [][]byte, n *yaml.Node, end int) int {
 	first := n.Line - 1
 	last := end
-	for last > first && isBoundary(lines[last]) {
+	for isBoundary(lines[last]) { // the first line is none
 		last--
 	}
 	for last < end && len(bytes.TrimSpace(lines[last+1])) > 0 && indentation(lines[last+1]) > indentation(lines[first]) {
@@ -266,7 +266,7 @@ func normalizeSpacing(data []byte, root *yaml.Node) []byte {
 
 // markTextLines sets keep for the lines of literal and folded texts in n.
 func markTextLines(n *yaml.Node, keep []bool, lines []string) {
-	if n.Kind == yaml.ScalarNode && n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
+	if n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
 		indent := indentation([]byte(lines[n.Line-1]))
 		for i := n.Line; i < len(lines); i++ {
 			if strings.TrimSpace(lines[i]) != "" && indentation([]byte(lines[i])) <= indent {

@@ -54,6 +54,12 @@ func TestFormat(t *testing.T) {
 		{"a key without a value", "x-a:\n  b:    # nothing\nusers:\n  - a@example.com\n", ""},
 		{"a literal text", "users:\n  - email: b@example.com\n    note: |\n      two  \n\n\n      lines\n  - a@example.com\n",
 			"users:\n  - a@example.com\n  - email: b@example.com\n    note: |\n      two  \n\n\n      lines\n"},
+		{"spaces outside of a literal text", "x-a:   1\nusers:\n  - email: a@example.com\n    note: |\n      two  \n\n\n" +
+			"      lines\n    name:   A  \n",
+			"x-a: 1\nusers:\n  - email: a@example.com\n    note: |\n      two  \n\n\n      lines\n    name: A\n"},
+		{"columns in braces, and before brackets", "users:\n  - {email:   a@example.com, name:  A}\n" +
+			"  - email: b@example.com\n    groups:   [x]\n", ""},
+		{"an empty text", "x-a:   \"\"\nusers:\n  - a@example.com\n", "x-a: \"\"\nusers:\n  - a@example.com\n"},
 		{"a text over several lines", "users:\n  - email: b@example.com\n    note: \"a\n\n\n      b\"\n", ""},
 		{"an anchor that would be below its alias", "users:\n  - &b {email: b@example.com, groups: &g [x]}\n  - {email: " +
 			"a@example.com, groups: *g}\n", ""},
@@ -61,6 +67,18 @@ func TestFormat(t *testing.T) {
 		{"a mark of byte order", "\ufeffusers:\n  - b@example.com\n  - a@example.com\n",
 			"\ufeffusers:\n  - a@example.com\n  - b@example.com\n"},
 		{"no roster", "a: 1\n", ""},
+		{"a list", "- b@example.com  \n- a@example.com\n", ""},
+		{"an entry without a valid address", "users:\n  - d@example.com\n  - c@example.com\n  - nobody\n" +
+			"  - b@example.com\n  - a@example.com\n",
+			"users:\n  - c@example.com\n  - d@example.com\n  - nobody\n  - a@example.com\n  - b@example.com\n"},
+		{"a comment of the entry above with the address of the entry below", "users:\n  - b@example.com\n" +
+			"    # a@example.com: their manager\n  - a@example.com\n",
+			"users:\n  - a@example.com\n  - b@example.com\n    # a@example.com: their manager\n"},
+		{"a comment with the address of the entry below, above a blank line", "users:\n  - b@example.com\n" +
+			"  # a@example.com: left\n\n  - a@example.com\n", ""},
+		{"an empty comment", "users:\n  - b@example.com\n  #\n  - a@example.com\n", ""},
+		{"a line with only spaces", "users:\n  - b@example.com\n      \n  - a@example.com\n",
+			"users:\n  - b@example.com\n\n  - a@example.com\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

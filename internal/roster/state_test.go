@@ -35,6 +35,20 @@ func TestStateFolder(t *testing.T) {
 	}
 }
 
+// TestStatePlaceWithoutFolder checks that a roster without a state has none, and that the folder counts from the
+// current folder if the roster comes from a device.
+func TestStatePlaceWithoutFolder(t *testing.T) {
+	t.Parallel()
+	for _, r := range []roster.Roster{
+		{StateFile: filepath.Join("rosters", "users.yaml")},
+		{State: "state", StateFile: "/dev/stdin"},
+	} {
+		if got, err := r.StatePlace(); err != nil || got != r.State {
+			t.Errorf("%q in %s: %q, %v", r.State, r.StateFile, got, err)
+		}
+	}
+}
+
 // TestStateFolderOfLink checks that a roster does not get one ledger for each link to it.
 func TestStateFolderOfLink(t *testing.T) {
 	t.Parallel()

@@ -56,15 +56,18 @@ func UpdateAccess(file string, data []byte, updates []AccessUpdate) (text []byte
 	}
 	// Start at the end of the file, so that an update does not move the entries of the next updates.
 	slices.SortStableFunc(inPlace, func(a, b AccessUpdate) int { return b.At.Compare(a.At) })
-	changed, problems := applyUpdates(file, data, inPlace)
+	changed, problems, problem := applyUpdates(file, data, inPlace)
+	if problem != nil {
+		return nil, nil, newProblemsError([]Problem{*problem})
+	}
 	if changed == nil { // the result would be wrong: make each update on its own, to skip the one that fails
 		changed, problems = data, make([]string, len(inPlace))
 		for i := range inPlace {
-			one, problem := applyUpdates(file, changed, inPlace[i:i+1])
+			one, reason, _ := applyUpdates(file, changed, inPlace[i:i+1])
 			if one == nil {
-				one, problem = changed, []string{"the way in which it is written is not supported"}
+				one, reason = changed, []string{"the way in which it is written is not supported"}
 			}
-			changed, problems[i] = one, problem[0]
+			changed, problems[i] = one, reason[0]
 		}
 	}
 	for i, u := range slices.Backward(inPlace) {
@@ -104,12 +107,15 @@ type editor struct {
 
 // applyUpdates returns data with the updates that it can make, and for each update the reason why it
 // cannot make the update; "" if it can. The data is nil if the result would be wrong, because more
-// than the updated values would change.
-func applyUpdates(file string, data []byte, updates []AccessUpdate) ([]byte, []string) {
+// than the updated values would change. If data is not YAML, it returns only a problem.
+func applyUpdates(file string, data []byte, updates []AccessUpdate) ([]byte, []string, *Problem) {
 	problems := make([]string, len(updates))
 	root, problem := parseFile(file, data)
-	if problem != nil || len(updates) == 0 {
-		return data, problems
+	if problem != nil {
+		return nil, nil, problem
+	}
+	if len(updates) == 0 {
+		return data, problems, nil
 	}
 	markLen := len(data) - len(bytes.TrimPrefix(data, byteOrderMark))
 	e := &editor{data: data, lines: []int{markLen}}
@@ -140,9 +146,9 @@ func applyUpdates(file string, data []byte, updates []AccessUpdate) ([]byte, []s
 	changed := e.apply()
 	after, problem := parseFile(file, changed)
 	if problem != nil || !differsOnlyByUpdates(root, after, made) {
-		return nil, problems
+		return nil, problems, nil
 	}
-	return changed, problems
+	return changed, problems, nil
 }
 
 // entriesByPosition returns the entries of users and of teams by line and column.

@@ -1,6 +1,7 @@
 package roster
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -149,15 +150,38 @@ func TestUpdateAccess(t *testing.T) {
 // UpdateAccess skips and reports an update that would change something else.
 func TestUpdateAccessByHand(t *testing.T) {
 	t.Parallel()
-	for name, tt := range map[string]struct{ entry, want string }{
-		"a list that others use": {"- {email: ada@example.com, groups: &g [old]}\n  - {email: bob@example.com, groups: *g}",
-			"others use its list"},
-		"a comment in the list": {"- email: ada@example.com\n    groups: [old, # why\n      kept]", "has a comment in it"},
-		"an empty block list":   {"- email: ada@example.com\n    groups:\n      - old", "would be empty"},
-		"a name over two lines": {"- email: ada@example.com\n    groups: [old, \"a\n      b\"]", "over several lines"},
+	addNew := AccessUpdate{Add: map[org.Kind][]string{org.KindGroup: {"new"}}}
+	allowAPI := AccessUpdate{APIEnabled: new(true)}
+	for name, tt := range map[string]struct {
+		entry, want string
+		update      AccessUpdate // of ada; if it is empty, the group "old" is removed
+	}{
+		"an address behind an alias": {entry: "- name: &ada ada@example.com\n    email: *ada", update: addNew,
+			want: "its address is behind an alias or has an anchor"},
+		"an address with an anchor": {entry: "- &ada ada@example.com", update: addNew,
+			want: "its address is behind an alias or has an anchor"},
+		"an address that needs quotes in braces": {entry: "- ada}@example.com", update: addNew,
+			want: "the way in which it is written is not supported"},
+		"an alias in the list": {entry: "- email: ada@example.com\n    roles: [&k kept]\n    groups: [old, *k]",
+			want: "its list has an alias or an anchor in it"},
+		"a name over two lines at the end of a block list": {update: addNew,
+			entry: "- email: ada@example.com\n    groups:\n      - \"a\n        b\"",
+			want:  "the way in which it is written is not supported"},
+		"API access with an anchor": {entry: "- email: ada@example.com\n    api_enabled: &no no", update: allowAPI,
+			want: "its api_enabled has an anchor or several lines"},
+		"API access on several lines": {entry: "- email: ada@example.com\n    api_enabled: |-\n      no", update: allowAPI,
+			want: "its api_enabled has an anchor or several lines"},
+		"a list that others use": {
+			entry: "- {email: ada@example.com, groups: &g [old]}\n  - {email: bob@example.com, groups: *g}",
+			want:  "others use its list"},
+		"a comment in the list": {entry: "- email: ada@example.com\n    groups: [old, # why\n      kept]",
+			want: "has a comment in it"},
+		"an empty block list": {entry: "- email: ada@example.com\n    groups:\n      - old", want: "would be empty"},
+		"a name over two lines": {entry: "- email: ada@example.com\n    groups: [old, \"a\n      b\"]",
+			want: "over several lines"},
 		"the list is a YAML trap": {
-			"- email: ada@example.com\n    groups:\n      - \"old\" \n      - &x kept\n    roles: [*x]",
-			"has an alias or an anchor"},
+			entry: "- email: ada@example.com\n    groups:\n      - \"old\" \n      - &x kept\n    roles: [*x]",
+			want:  "has an alias or an anchor"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -167,14 +191,18 @@ func TestUpdateAccessByHand(t *testing.T) {
 				t.Fatal(err)
 			}
 			var updates []AccessUpdate
-			for _, who := range []string{"ada@example.com", "zoe@example.com"} {
-				p := r.Find(address(who))
-				updates = append(updates, AccessUpdate{Email: p.Email, At: p.At,
-					Remove: map[org.Kind][]string{org.KindGroup: {"old"}}})
+			ada, zoe := r.People[0], r.Find(address("zoe@example.com"))
+			for i, p := range []*Person{&ada, zoe} {
+				u := tt.update
+				if i > 0 || u.APIEnabled == nil && len(u.Add) == 0 {
+					u = AccessUpdate{Remove: map[org.Kind][]string{org.KindGroup: {"old"}}}
+				}
+				u.Email, u.At = p.Email, p.At
+				updates = append(updates, u)
 			}
 			got, failed, err := UpdateAccess("users.yaml", []byte(text), updates)
 			if err != nil || len(failed) != 1 || !strings.Contains(failed[0], tt.want) ||
-				!strings.HasPrefix(failed[0], "ada@example.com at users.yaml:2:5: ") {
+				!strings.HasPrefix(failed[0], ada.Email.String()+" at users.yaml:2:5: ") {
 				t.Errorf("%v, by hand: %q, want %q", err, failed, tt.want)
 			}
 			if want := strings.Replace(text, "{email: zoe@example.com, groups: [old]}", "{email: zoe@example.com, groups: []}",
@@ -182,6 +210,44 @@ func TestUpdateAccessByHand(t *testing.T) {
 				t.Errorf("the text (-want +got):\n%s", cmp.Diff(want, string(got)))
 			}
 		})
+	}
+}
+
+// UpdateAccess changes lists with one line for each name.
+func TestUpdateAccessBlockList(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		list        string
+		add, remove []string
+		want        string
+	}{
+		"one of two names is removed": {"- old\n- kept\n", nil, []string{"old"}, "- kept\n"},
+		"the only name is replaced":   {"- old\n", []string{"new"}, []string{"old"}, "- new\n"},
+	} {
+		const entry = "users:\n- email: ada@example.com\n  groups:\n"
+		u := AccessUpdate{Email: address("ada@example.com"), At: Position{"users.yaml", 2, 3},
+			Add:    map[org.Kind][]string{org.KindGroup: tt.add},
+			Remove: map[org.Kind][]string{org.KindGroup: tt.remove}}
+		got, failed, err := UpdateAccess("users.yaml", []byte(entry+"  "+strings.ReplaceAll(tt.list, "\n-", "\n  -")),
+			[]AccessUpdate{u})
+		if err != nil || len(failed) > 0 {
+			t.Errorf("%s: %v, by hand: %q", name, err, failed)
+		}
+		if diff := cmp.Diff(entry+"  "+tt.want, string(got)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// UpdateAccess returns the problem of a file that is not YAML, also if it adds no entry.
+func TestUpdateAccessOfBrokenFile(t *testing.T) {
+	t.Parallel()
+	u := AccessUpdate{Email: address("ada@example.com"), At: Position{"users.yaml", 2, 5}, APIEnabled: new(true)}
+	for _, text := range []string{"users:\n  - ada@example.com\n  - 'bob\n", "users:\n  - ada@example.com\n---\n"} {
+		got, failed, err := UpdateAccess("users.yaml", []byte(text), []AccessUpdate{u})
+		if _, ok := errors.AsType[*ProblemsError](err); !ok || got != nil || failed != nil {
+			t.Errorf("%q: %q, by hand: %q, %v", text, got, failed, err)
+		}
 	}
 }
 
@@ -254,6 +320,7 @@ func TestDiffersOnlyByUpdates(t *testing.T) {
 		"something else": {before, strings.Replace(strings.Replace(before, "[old]", "[new]", 1), "[all]", "[]",
 			1), false},
 		"an entry is added":    {before, strings.Replace(before, "[old]", "[new]", 1) + "  - cy@example.com\n", false},
+		"the users are lost":   {before, "defaults: {groups: [all]}\n", false},
 		"API access it lacked": {"groups: [old]", "groups: [new], api_enabled: yes", false},
 	} {
 		root, problem := parseFile("users.yaml", []byte(before))
@@ -263,6 +330,35 @@ func TestDiffersOnlyByUpdates(t *testing.T) {
 		}
 		users := valueOf(root, "users")
 		if got := differsOnlyByUpdates(root, after, map[*yaml.Node]AccessUpdate{users.Content[0]: u}); got != tt.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// TestDiffersInAPIAccess checks that differsOnlyByUpdates notices a change of API access that is not the update.
+func TestDiffersInAPIAccess(t *testing.T) {
+	t.Parallel()
+	yes, no := true, false
+	for name, tt := range map[string]struct {
+		update *bool
+		new    string
+		want   bool
+	}{
+		"the update":         {&no, "false", true},
+		"another value":      {&no, "true", false},
+		"no update of it":    {nil, "false", false},
+		"it stays the same":  {nil, "yes", true},
+		"its other spelling": {&yes, "true", true},
+	} {
+		const before = "users:\n  - {email: ada@example.com, api_enabled: yes}\n"
+		root, problem := parseFile("users.yaml", []byte(before))
+		after, second := parseFile("users.yaml", []byte(strings.Replace(before, "yes", tt.new, 1)))
+		if problem != nil || second != nil {
+			t.Fatal(problem, second)
+		}
+		u := AccessUpdate{Email: address("ada@example.com"), APIEnabled: tt.update}
+		entry := valueOf(root, "users").Content[0]
+		if got := differsOnlyByUpdates(root, after, map[*yaml.Node]AccessUpdate{entry: u}); got != tt.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

@@ -66,7 +66,7 @@ func (d *decoder) decodeMapping(n *yaml.Node, s *section, read func(k *key, name
 			d.addProblem(name, "a key must be a plain word, not %s", describeNode(name))
 		case name.Tag == mergeTag:
 			d.addProblem(name, mergeKeyProblem)
-		case k == nil && s == &rosterKeys && strings.HasPrefix(name.Value, ignoredPrefix):
+		case s == &rosterKeys && strings.HasPrefix(name.Value, ignoredPrefix):
 		case k == nil:
 			if meant := d.reportUnknownKey(name, s); !present.has(meant) {
 				present[meant] = nil
@@ -159,7 +159,7 @@ func (d *decoder) checkValue(k *key, n *yaml.Node) bool {
 		d.addProblem(n, "%s has no value: add one or remove the line", k)
 	case n.Tag == nullTag:
 		d.addProblem(n, "%s has no value: add one or remove the key", k)
-	case k.kind == entryKind && (n.Kind == yaml.MappingNode || n.Kind == yaml.ScalarNode && n.Tag == textTag):
+	case k.kind == entryKind && n.Kind == yaml.MappingNode:
 		return true
 	case n.Kind != kinds[k.kind].node, (k.kind == addressKind || k.kind == entryKind) && n.Tag != textTag:
 		d.addProblem(n, "%s must be %s, not %s", k, k.expected(), describeNode(n))
