@@ -37,10 +37,12 @@ func TestParseCSV(t *testing.T) {
 		"approved\n" +
 		"bob@example.com\t\t\tno\t\tdeployer\n"
 	tests := map[string]string{
-		"commas":                  plain,
-		"semicolons, mark, CRLF":  semicolons,
-		"tabs":                    tabs,
-		"short lines":             strings.Replace(plain, ",deployer,,", ",deployer", 1),
+		"commas":                 plain,
+		"semicolons, mark, CRLF": semicolons,
+		"tabs":                   tabs,
+		"short lines":            strings.Replace(plain, ",deployer,,", ",deployer", 1),
+		"empty names, and names twice": strings.Replace(plain, "everyone;platform team",
+			"everyone;;platform team; everyone;", 1),
 		"without a final newline": strings.TrimSuffix(plain, "\n"),
 	}
 	for name, text := range tests {
@@ -97,6 +99,9 @@ func TestParseCSVProblems(t *testing.T) {
 			`people.csv:1:7: unknown column "department": the columns are email, name, groups, roles, policies, api_enabled, ` +
 				`aliases, until and note; ` +
 				"remove this one, or rename it\n" + `people.csv:1:18: unknown column "nmae": did you mean "name"?`},
+		{"a misspelled column of addresses", "emial,name\n", `people.csv:1:1: unknown column "emial": did you mean "email"?`},
+		{"an alias twice", "email,aliases\nada@example.com,a@example.com;a@example.com\n",
+			`people.csv:2:17: "a@example.com" is already listed at people.csv:2:17`},
 		{"no address", "name,groups\nAda,x\n", `people.csv:1:1: no column is named "email"`},
 		{"a column twice", "email,E-Mail\n", `people.csv:1:7: the column "email" is there twice`},
 		{"nobody", "email,name\n",

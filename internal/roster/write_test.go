@@ -119,6 +119,29 @@ users:
 	}
 }
 
+// TestDraftByTeamKeepsEntries checks that a person in a team keeps an entry that says more than the team.
+func TestDraftByTeamKeepsEntries(t *testing.T) {
+	t.Parallel()
+	for want, change := range map[string]func(*Entry){
+		"name: Ada":                   func(e *Entry) { e.Name = "Ada" },
+		"note: ticket 12":             func(e *Entry) { e.Note = "ticket 12" },
+		"until: 2027-03-31":           func(e *Entry) { e.Until = time.Date(2027, 3, 31, 0, 0, 0, 0, time.UTC) },
+		"api_enabled: false":          func(e *Entry) { e.APIEnabled = new(false) },
+		"external: true":              func(e *Entry) { e.External = true },
+		"aliases: [ada@home.example]": func(e *Entry) { e.Aliases = []org.Address{address("ada@home.example")} },
+		"roles: [deployer]":           func(e *Entry) { e.Roles = refs("deployer") },
+		"policies: [read-only]":       func(e *Entry) { e.Policies = refs("read-only") },
+		"# suspended":                 func(e *Entry) { e.Comments = []string{"suspended"} },
+	} {
+		e := Entry{Person: Person{Email: address("ada@example.com"), Access: Access{Groups: refs("everyone")}}}
+		change(&e)
+		text := string(Draft{ByTeam: true, Entries: []Entry{e}}.YAML())
+		if _, users, _ := strings.Cut(text, "\nusers:\n"); !strings.Contains(users, want+"\n") {
+			t.Errorf("no %q under users:\n%s", want, text)
+		}
+	}
+}
+
 func TestNameable(t *testing.T) {
 	t.Parallel()
 	for s, want := range map[string]bool{
