@@ -71,6 +71,7 @@ func TestFormat(t *testing.T) {
 		{"an entry without a valid address", "users:\n  - d@example.com\n  - c@example.com\n  - nobody\n" +
 			"  - b@example.com\n  - a@example.com\n",
 			"users:\n  - c@example.com\n  - d@example.com\n  - nobody\n  - a@example.com\n  - b@example.com\n"},
+		{"an entry that is a list", "users:\n  - [email, b@example.com]\n  - a@example.com\n", ""},
 		{"a comment of the entry above with the address of the entry below", "users:\n  - b@example.com\n" +
 			"    # a@example.com: their manager\n  - a@example.com\n",
 			"users:\n  - a@example.com\n  - b@example.com\n    # a@example.com: their manager\n"},
