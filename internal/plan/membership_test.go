@@ -1150,6 +1150,15 @@ func TestMembership(t *testing.T) {
 			r.Created, r.Expires = time.Time{}, time.Time{}
 			in.Snapshot.Invitations = []org.Invitation{r}
 		}, []string{"waiting i1"}},
+		{"answer to a renewal lost a minute ago, and the invitation is expired in the list, without an expiration date",
+			func(in *plan.Input) {
+				m := lost(3, -1.0/60)
+				m.Renewal, m.InvitationID = true, "i1"
+				addMails(in, sent(1, "i1", -50), m)
+				r := invitation("i1", ada, org.StatusExpired, -50)
+				r.Expires = time.Time{}
+				in.Snapshot.Invitations = []org.Invitation{r}
+			}, []string{"held reinvite expired i1", "unsettled i1"}},
 		{"answer to a renewal lost, and the list has only an invitation with another id and no date", func(in *plan.Input) {
 			m := lost(3, -1)
 			m.Renewal, m.InvitationID = true, "i1"

@@ -167,7 +167,7 @@ func (p *person) invitationFor(m org.Mail) *org.Invitation {
 			continue // the invitation belongs to a later mail
 		}
 		isOlder := !inv.Created.IsZero() && inv.Created.Before(m.At.Add(-org.SettleAfter))
-		if !m.Renewal && isOlder && !inv.Expires.After(m.At) {
+		if isOlder && !inv.Expires.After(m.At) { // also if its date is unknown
 			continue // the invitation existed before m, and was not renewed
 		}
 		if !m.Renewal && own != nil && !inv.Expires.After(own.ExpiresAt()) {
