@@ -1159,6 +1159,15 @@ func TestMembership(t *testing.T) {
 				r.Expires = time.Time{}
 				in.Snapshot.Invitations = []org.Invitation{r}
 			}, []string{"held reinvite expired i1", "unsettled i1"}},
+		{"answer to a renewal lost a minute ago, and the invitation is pending again in the list, without an expiration date",
+			func(in *plan.Input) {
+				m := lost(3, -1.0/60)
+				m.Renewal, m.InvitationID = true, "i1"
+				addMails(in, sent(1, "i1", -50), m)
+				r := invitation("i1", ada, org.StatusPending, -50)
+				r.Expires = time.Time{}
+				in.Snapshot.Invitations = []org.Invitation{r}
+			}, []string{"waiting i1", "fact found " + ada}},
 		{"answer to a renewal lost, and the list has only an invitation with another id and no date", func(in *plan.Input) {
 			m := lost(3, -1)
 			m.Renewal, m.InvitationID = true, "i1"

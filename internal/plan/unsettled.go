@@ -167,8 +167,9 @@ func (p *person) invitationFor(m org.Mail) *org.Invitation {
 			continue // the invitation belongs to a later mail
 		}
 		isOlder := !inv.Created.IsZero() && inv.Created.Before(m.At.Add(-org.SettleAfter))
-		if isOlder && !inv.Expires.After(m.At) { // also if its date is unknown
-			continue // the invitation existed before m, and was not renewed
+		mayBeRenewed := m.Renewal && inv.Status == org.StatusPending || inv.Expires.After(m.At)
+		if isOlder && !mayBeRenewed {
+			continue // the invitation existed before m
 		}
 		if !m.Renewal && own != nil && !inv.Expires.After(own.ExpiresAt()) {
 			continue // it belongs to an earlier mail, and was not renewed: it may have been declined before it expired

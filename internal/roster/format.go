@@ -193,7 +193,7 @@ func firstLineOfEntry(lines [][]byte, dash int, key string, least int) int {
 func lastLineOfEntry(lines [][]byte, n *yaml.Node, end int) int {
 	first := n.Line - 1
 	last := end
-	for isBoundary(lines[last]) { // the first line is none
+	for last > first && isBoundary(lines[last]) {
 		last--
 	}
 	for last < end && len(bytes.TrimSpace(lines[last+1])) > 0 && indentation(lines[last+1]) > indentation(lines[first]) {
