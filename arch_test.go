@@ -562,7 +562,7 @@ func TestPackageTable(t *testing.T) {
 		}
 		var names []string
 		for _, word := range strings.FieldsFunc(string(row[1]), func(c rune) bool { return c == ',' || c == ';' }) {
-			switch word = strings.TrimPrefix(strings.TrimSpace(word), "the types of "); word {
+			switch word = strings.TrimSuffix(strings.TrimSpace(word), " (types)"); word {
 			case "nothing":
 			default:
 				names = append(names, word)
