@@ -14,12 +14,12 @@ type unlistedAddress struct {
 	userID  string // "" for an invitation
 }
 
-// noteSameName adds a notice if p may be an unlisted user, or may have an unlisted invitation: the names are equal, or
-// the addresses are spelled alike. It does so only for people who have an invitation, get one or left. Users in
-// these notices are not suspended or removed at once, because somebody may have changed their address in the roster.
+// noteSameName adds a notice if p, who is not a member, may be an unlisted user, or may have an unlisted invitation: the
+// names are equal, or the addresses are spelled alike. Users in these notices are not suspended or removed at once,
+// because somebody may have changed their address in the roster. This must not depend on whether p gets a mail now.
 func (ix *index) noteSameName(p *person, d *decision) {
-	invited := d.mails() || d.held != nil || d.hasNotice(Waiting) || d.hasNotice(Left)
-	if !invited && !d.hasNotice(PossibleAlias) {
+	countsAsMember := len(d.changes)+len(d.notices) == 0 && d.held == nil // although no user has the address of p
+	if p.user != nil || p.ended || countsAsMember {
 		return
 	}
 	if ix.unlistedBySameKey == nil { // computed only on demand, because few plans need it

@@ -60,6 +60,24 @@ func TestSameName(t *testing.T) {
 		{"the person declined, so they are not invited again", func(in *plan.Input) {
 			in.Snapshot.Users = append(in.Snapshot.Users, userWithName("u1", "countess@home.example", "Ada Lovelace"))
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusDeclined, -10)}
+		}, []string{"countess@home.example u1"}},
+		{"the person's first day has not begun", func(in *plan.Input) {
+			in.Roster.People[0].From = hours(48).Truncate(24 * time.Hour)
+			in.Snapshot.Users = append(in.Snapshot.Users, userWithName("u1", "countess@home.example", "Ada Lovelace"))
+		}, []string{"countess@home.example u1"}},
+		{"the person's last day is too near for an invitation", func(in *plan.Input) {
+			in.Roster.People[0].Until = hours(24).Truncate(24 * time.Hour)
+			in.Snapshot.Users = append(in.Snapshot.Users, userWithName("u1", "countess@home.example", "Ada Lovelace"))
+		}, []string{"countess@home.example u1"}},
+		{"the API refused the mails to the person", func(in *plan.Input) {
+			in.Memory.People[ada] = org.PersonRecord{Refusals: 3, RefusedAt: hours(-1), RefusedText: "no"}
+			in.Snapshot.Users = append(in.Snapshot.Users, userWithName("u1", "countess@home.example", "Ada Lovelace"))
+		}, []string{"countess@home.example u1"}},
+		{"the key cannot list users, and the person accepted an invitation", func(in *plan.Input) {
+			in.Snapshot.UsersVisible = false
+			in.Snapshot.Users = nil
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -10),
+				invitation("i2", "a.da@example.com", org.StatusPending, -10)}
 		}, nil},
 		{"the person accepted and is not in the list of users", func(in *plan.Input) {
 			in.Snapshot.Users = append(in.Snapshot.Users, userWithName("u1", "countess@home.example", "Ada Lovelace"))
@@ -112,6 +130,53 @@ func TestSameName(t *testing.T) {
 			}
 			if d := cmp.Diff(tt.want, got); d != "" {
 				t.Errorf("-want +got:\n%s", d)
+			}
+		})
+	}
+}
+
+// TestRenamedPersonIsNotRemoved: if somebody changed a person's address in the roster, the user with the old address
+// is not removed at once. It makes no difference whether the new address gets a mail.
+func TestRenamedPersonIsNotRemoved(t *testing.T) {
+	t.Parallel()
+	const ada = "ada@example.com"
+	refused := org.PersonRecord{Refusals: 3, RefusedAt: hours(-1), RefusedText: "no"}
+	addInvitation := func(in *plan.Input, status org.InvitationStatus) {
+		in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, status, -10)}
+	}
+	for name, prepare := range map[string]func(*plan.Input){
+		"invited":                             func(*plan.Input) {},
+		"the first day has not begun":         func(in *plan.Input) { in.Roster.People[0].From = hours(48).Truncate(24 * time.Hour) },
+		"the last day is near":                func(in *plan.Input) { in.Roster.People[0].Until = hours(24).Truncate(24 * time.Hour) },
+		"a mail may have been sent":           func(in *plan.Input) { addMails(in, lost(1, -1.0/60)) },
+		"the API refused mails":               func(in *plan.Input) { in.Memory.People[ada] = refused },
+		"the person declined an invitation":   func(in *plan.Input) { addInvitation(in, org.StatusDeclined) },
+		"the invitation has another status":   func(in *plan.Input) { addInvitation(in, org.StatusUnknown) },
+		"the person accepted and is not seen": func(in *plan.Input) { addInvitation(in, org.StatusAccepted) },
+		"a service user has the new address": func(in *plan.Input) {
+			robot := user("u7", ada)
+			robot.Service = true
+			in.Snapshot.Users = append(in.Snapshot.Users, robot)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			in := newInput()
+			in.Roster.Organization, in.Roster.Settings.Unlisted = "Example Org", roster.UnlistedRemove
+			in.Roster.Settings.UnlistedAfter = 24 * time.Hour
+			in.Roster.People[0].Name = "Ada Lovelace"
+			in.Snapshot.Self = org.MustParseAddress("owner@example.com")
+			old := user("u1", "countess@home.example")
+			old.Name = "Ada Lovelace"
+			in.Snapshot.Users = []org.User{user("u-owner", "owner@example.com"), old}
+			in.Memory.People["countess@home.example"] = org.PersonRecord{Joined: true, JoinedAt: hours(-900), UserID: "u1"}
+			prepare(&in)
+			if got := about(plan.Compute(in), "countess@home.example"); got != "unlisted" {
+				t.Errorf("%s, want unlisted", got)
+			}
+			in.Roster.People[0].Name = "Grace Hopper" // then nothing shows that the two are one person
+			if got := about(plan.Compute(in), "countess@home.example"); got != "remove" {
+				t.Errorf("with another name: %s, want remove", got)
 			}
 		})
 	}
