@@ -14,9 +14,10 @@ type unlistedAddress struct {
 	userID  string // "" for an invitation
 }
 
-// noteSameName adds a notice if p, who is not a member, may be an unlisted user, or may have an unlisted invitation: the
-// names are equal, or the addresses are spelled alike. Users in these notices are not suspended or removed at once,
-// because somebody may have changed their address in the roster. This must not depend on whether p gets a mail now.
+// noteSameName adds a notice if p, who is not a member, may be an unlisted user, or may have an unlisted invitation:
+// the names are equal, or the addresses are spelled alike. Users in these notices are not suspended or removed at
+// once, because somebody may have changed their address in the roster. This must not depend on whether p gets a mail
+// now.
 func (ix *index) noteSameName(p *person, d *decision) {
 	countsAsMember := len(d.changes)+len(d.notices) == 0 && d.held == nil // although no user has the address of p
 	if p.user != nil || p.ended || countsAsMember {

@@ -140,14 +140,15 @@ func TestSameName(t *testing.T) {
 func TestRenamedPersonIsNotRemoved(t *testing.T) {
 	t.Parallel()
 	const ada = "ada@example.com"
+	day := func(after float64) time.Time { return hours(after).Truncate(24 * time.Hour) }
 	refused := org.PersonRecord{Refusals: 3, RefusedAt: hours(-1), RefusedText: "no"}
 	addInvitation := func(in *plan.Input, status org.InvitationStatus) {
 		in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, status, -10)}
 	}
 	for name, prepare := range map[string]func(*plan.Input){
 		"invited":                             func(*plan.Input) {},
-		"the first day has not begun":         func(in *plan.Input) { in.Roster.People[0].From = hours(48).Truncate(24 * time.Hour) },
-		"the last day is near":                func(in *plan.Input) { in.Roster.People[0].Until = hours(24).Truncate(24 * time.Hour) },
+		"the first day has not begun":         func(in *plan.Input) { in.Roster.People[0].From = day(48) },
+		"the last day is near":                func(in *plan.Input) { in.Roster.People[0].Until = day(24) },
 		"a mail may have been sent":           func(in *plan.Input) { addMails(in, lost(1, -1.0/60)) },
 		"the API refused mails":               func(in *plan.Input) { in.Memory.People[ada] = refused },
 		"the person declined an invitation":   func(in *plan.Input) { addInvitation(in, org.StatusDeclined) },
