@@ -151,6 +151,9 @@ func findCommand(t *testing.T, a *app, path string) *cobra.Command {
 
 // TestHintForManyNames checks that the advice after a list of names is never cut off, and that a short list is whole.
 func TestHintForManyNames(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow under the race detector, which runs the short tests")
+	}
 	t.Parallel()
 	for name, namesOf := range map[string]func(i int) string{
 		"short": func(i int) string { return fmt.Sprint("group", i) },

@@ -387,6 +387,9 @@ func TestRedactText(t *testing.T) {
 // A value with the maximum depth of JSON is too deep inside the object of the file. This is an
 // error, and does not panic.
 func TestRecordDeepAnswer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow under the race detector, which runs the short tests")
+	}
 	t.Parallel()
 	const deepest = 10_000 // of encoding/json
 	body := strings.Repeat("[", deepest) + strings.Repeat("]", deepest)

@@ -28,6 +28,9 @@ import (
 
 // A large report fits into a comment. Short tables stay whole, and cut tables give the number of missing rows.
 func TestMarkdownBound(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow under the race detector, which runs the short tests")
+	}
 	t.Parallel()
 	for _, people := range []int{100, 1000, 20_000} {
 		p := plan.Plan{Organization: acme, Now: now}
@@ -205,6 +208,9 @@ func TestMarkdownOfJoinedReports(t *testing.T) {
 // A status with many people, or with much about each person, is not larger than MaxMarkdown. It has the people who
 // leave and the notices. A cut part gives the number of missing rows, and the format that has them.
 func TestStatusMarkdownBound(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow under the race detector, which runs the short tests")
+	}
 	t.Parallel()
 	long := strings.Repeat("`日", 1000)
 	history := func(id string) []ledger.Entry {
