@@ -327,10 +327,11 @@ func (r *run) sendCanaries(ctx context.Context, people [][]*item) [][]*item {
 				// Settle this change before the next one is sent.
 				lost++
 				if failure == org.Unreadable || lost == maxLostCanaries {
-					r.stop(fmt.Errorf("the first changes were not answered in a way that can be understood: %w", it.Err))
+					r.stop(fmt.Errorf("the first changes got no answer that orgsync understands: %w", it.Err))
 				}
 				if r.readings == maxReadings-1 { // keep the last reading for settle
-					r.stop(fmt.Errorf("the first changes were not answered, in spite of %d readings: %w", r.readings, it.Err))
+					r.stop(fmt.Errorf("the first changes got no answer, and orgsync has read the organization %d times already: %w",
+						r.readings, it.Err))
 					return nil
 				}
 				r.readings++

@@ -42,7 +42,7 @@ func ReadAndPlan(
 func checkSameLists(hadUsers, hadSuspended bool, later org.Snapshot) error {
 	switch {
 	case hadUsers && !later.UsersVisible:
-		return errors.New("the API key may not list users any more")
+		return errors.New("the API key is no longer allowed to list users")
 	case hadSuspended && !later.SuspendedVisible:
 		return errors.New("suspended users cannot be listed any more")
 	}

@@ -49,7 +49,7 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 	}
 	if grant := it.waitsFor(); grant != nil {
 		it.state = blocked
-		it.Err = fmt.Errorf("%s keeps the %s %s as long as they do not have the %s %s",
+		it.Err = fmt.Errorf("%s keeps the %s %s until they have the %s %s",
 			it.Email, it.Detail.Kind, it.Detail.Name, grant.Detail.Kind, grant.Detail.Name)
 		return org.Refused
 	}

@@ -804,7 +804,8 @@ func TestDriftPullRequestLater(t *testing.T) {
 func TestDriftRemarks(t *testing.T) {
 	t.Parallel()
 	d := newDrift(t)
-	const remark = "- bob@example.com at users.yaml:3:5: others use its list by an alias: change it by hand\n"
+	const remark = "- bob@example.com at users.yaml:3:5: other entries use its list through a YAML alias: " +
+		"change it by hand\n"
 	d.write(t, "remarks", "People whose access differs: 1. People who left: 0. Changes to make by hand: 1.\n"+remark)
 	log, _ := d.job(t, "compare", "origin/main")
 	if summary := sample(t, filepath.Join(d.dir, "summary")); !strings.Contains(log, remark) ||

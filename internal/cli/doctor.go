@@ -69,7 +69,7 @@ func (a *app) doctor(ctx context.Context, record string, verbose, rosterRequired
 	// The name of a file that --record writes: all of them end in .json.
 	if folder := roster.FolderOf(a.rosters, filepath.Join(record, "users.json")); record != "" && folder != "" {
 		return &adviceError{
-			fmt.Errorf("--record %s: the files would be in the folder %s of the roster, and orgsync could not read this roster",
+			fmt.Errorf("--record %s: the files would be in the folder %s of the roster, and later runs would refuse this roster",
 				record, folder),
 			"name a folder outside of the roster, or put a dot in front of its name",
 		}

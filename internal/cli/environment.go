@@ -94,7 +94,7 @@ func (a *app) warnUnknownEnvironment(root *cobra.Command) {
 		}
 		shown := clean(name)
 		if flag := names.forOneRun[name]; flag != "" {
-			a.log.Warn("this flag is for one run and has no environment variable: the variable is ignored",
+			a.log.Warn("this variable is ignored: its flag works only on the command line",
 				"name", shown, "flag", flag)
 			continue
 		}

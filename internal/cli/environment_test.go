@@ -34,7 +34,7 @@ func TestUnknownEnvironment(t *testing.T) {
 		{"the API's URL", map[string]string{"ORGSYNC_API_URL": "secret"}, "validate",
 			[]string{`name=ORGSYNC_API_URL did_you_mean=VULTR_API_URL`}},
 		{"the flag for one run", map[string]string{"ORGSYNC_REINVITE": "secret@example.com"}, "validate", []string{
-			`msg="this flag is for one run and has no environment variable: the variable is ignored" name=ORGSYNC_REINVITE ` +
+			`msg="this variable is ignored: its flag works only on the command line" name=ORGSYNC_REINVITE ` +
 				`flag=--reinvite`}},
 		{"near the flag for one run", map[string]string{"ORGSYNC_REINVITES": "secret"}, "validate",
 			[]string{`msg="` + unknown + `" name=ORGSYNC_REINVITES`}},

@@ -66,10 +66,11 @@ func parseFault(s string) (sandbox.Fault, error) {
 		return sandbox.Fault{}, fmt.Errorf("must say what happens: %s", printable.JoinOr(faultWords))
 	}
 	if f.Kind == sandbox.FaultSlow && f.Delay == 0 {
-		return sandbox.Fault{}, errors.New("the fault slow needs a delay, as in delay=5s")
+		return sandbox.Fault{}, errors.New("the word slow needs the word delay, as in: slow delay=5s")
 	}
 	if f.ActAfter > 0 && (f.ActFirst || f.Kind == sandbox.FaultSlow) {
-		return sandbox.Fault{}, errors.New("late cannot be combined with after or slow: the server acts once")
+		return sandbox.Fault{}, errors.New("the word late cannot be used with after or slow: each of these words says " +
+			"when the server acts")
 	}
 	return f, nil
 }

@@ -26,13 +26,15 @@ func (a *app) fmtCommand() *cobra.Command {
 		Short: "Sort and tidy roster files",
 		Long: `Sorts the people of each list by address, and removes unnecessary white space.
 fmt prints the names of the files that it changed. Blank lines, and comments on
-their own line, divide a list into blocks. fmt sorts people only within their
-block, and does not move these comments. If a comment directly above an entry
-begins with the address of the entry, it moves with the entry. A comment below
-an entry moves with the entry if the comment is indented like the keys of the
-entry. fmt does not change lists that are written on one line. Without
-arguments, fmt formats users.yaml, or the files that --roster names. fmt needs
-no API key.
+their own line, divide a list into blocks. fmt sorts the people of each block,
+and does not move these comments. Two kinds of comments belong to an entry, and
+move with it:
+
+- a comment directly above the entry that begins with the entry's address
+- a comment below the entry that is indented like the keys of the entry
+
+fmt does not change lists that are written on one line. Without arguments, fmt
+formats users.yaml, or the files that --roster names. fmt needs no API key.
 
 With --check, fmt changes no file. It prints the names of unformatted files. If
 there is an unformatted file, fmt exits with 6.`,

@@ -448,7 +448,7 @@ func (a *app) callHint(call *org.CallError) string {
 			"iam.invitation.* and iam.user.*; also iam.group.*, iam.role.* or iam.policy.* if the roster uses groups, roles " +
 			"or policies"
 	case call.Status == 404 && call.Target != "":
-		return "it was deleted after the organization was read: run again"
+		return "what this request names was deleted after orgsync read the organization: run again"
 	case call.Status == 404:
 		return "the API has no such path: check --api-url (VULTR_API_URL)"
 	case call.Status == 429:

@@ -97,7 +97,7 @@ sometimes removes old lines.`,
 	f := cmd.Flags()
 	f.StringVar(&o.since, "since", "", "show only entries from this `time` on: a date, a time as in "+
 		"2026-01-31T08:00:00Z, or an age as in 14d")
-	f.StringVar(&o.until, "until", "", "show only entries before this `time`, in a form of --since; a date means the "+
+	f.StringVar(&o.until, "until", "", "show only entries before this `time`, written as for --since; a date means the "+
 		"start of the day in UTC")
 	f.StringVar(&o.action, "action", "", "show only entries with this `action`, such as invite, resend, grant or joined")
 	f.StringVar(&o.organization, "organization", "", "`id` of the organization, if there are ledgers of "+

@@ -40,8 +40,8 @@ are not in the roster, and things that a roster cannot express. import changes
 nothing in the organization. If you run plan with this roster right away, the
 plan has no changes.
 
-import reads the members of every group, role and policy. If the organization
-has many of them, import needs many requests.
+import reads the members of every group, role and policy. In an organization with
+many groups, roles and policies, import needs many requests.
 
 With --by-team, each group becomes a team with the members of the group.
 
@@ -53,14 +53,14 @@ a list by semicolons. If semicolons also separate the columns, put the list in
 double quotes. Empty columns at the end are ignored. The file can also be a
 plain list of addresses.
 
-With --merge FILE, import prints the roster FILE. It adds missing people at the
-end of users. The rest of FILE stays the same.
+With --merge FILE, import prints the roster FILE with the missing people added.
+They are at the end of the list users. The rest of the output is as in FILE.
 
 With --merge FILE --access, import also changes the access of people in FILE to
 the access that they have in the organization. It changes only access that the
-roster manages (see docs/roster.md). It marks each person who left the
-organization with a comment. deploy/github-drift.yml is a scheduled job that
-opens a pull request with these updates.
+roster manages (see docs/roster.md). If a person left the organization, import
+adds a comment above the person's entry. deploy/github-drift.yml is a scheduled
+job that opens a pull request with these updates.
 
 Do not redirect the output to FILE: the shell would empty FILE before import
 reads it.`,
@@ -76,8 +76,8 @@ reads it.`,
 			// ORGSYNC_ROSTER without --merge is no mistake: it may be set for other commands.
 			byEnvironment := a.getenv(environmentName(cmd.Flags().Lookup("roster"))) != ""
 			if len(o.roster) > 0 && o.merge == "" && !byEnvironment {
-				return &usageError{cmd.CommandPath(), errors.New("--roster needs --merge: it names the whole roster that " +
-					"the file of --merge is part of")}
+				return &usageError{cmd.CommandPath(), errors.New("--roster needs --merge: --roster names the whole roster, " +
+					"and the file of --merge is a part of it")}
 			}
 			if o.byTeam && o.merge != "" {
 				return &usageError{cmd.CommandPath(), errors.New("--by-team makes a new roster, and --merge adds people to an " +
@@ -236,7 +236,7 @@ func (a *app) importCSV(ctx context.Context, o importOptions) error {
 	fmt.Fprintf(a.stderr, "People added to %s: %d. People who were listed already: %d.\n", shellword.Quote(o.merge),
 		len(entries), before-len(entries))
 	for _, who := range outside {
-		remark := fmt.Sprintf("%s is outside the allowed domains: the entry says external: true", who)
+		remark := fmt.Sprintf("%s is outside the allowed domains, so the new entry has external: true", who)
 		fmt.Fprintf(a.stderr, "- %s\n", clean(remark))
 	}
 	a.reported = true

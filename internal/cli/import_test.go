@@ -163,8 +163,8 @@ func TestImportForbidden(t *testing.T) {
 	w.api.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Path: "/v2/roles/{id}/users"})
 	w.want(w.run(t.Context(), "import"), exitDone, 0)
 	got := w.stdout.String()
-	for _, part := range []string{"the key may not read groups: none are listed",
-		"the key may not read roles: none are listed", "policies: [read-only]"} {
+	for _, part := range []string{"the key is not allowed to read groups: none are listed",
+		"the key is not allowed to read roles: none are listed", "policies: [read-only]"} {
 		if !strings.Contains(got, part) {
 			t.Errorf("it does not say %q:\n%s", part, got)
 		}

@@ -54,7 +54,7 @@ instead of init. The roster then lists these members.`,
 				return fmt.Errorf("init needs at most one argument: FILE; %q is one too many", args[1])
 			}
 			if len(args) == 1 && args[0] == "-" {
-				return errors.New("FILE is -: init writes a file, and not to the standard output")
+				return errors.New("FILE is -, but init cannot write to the standard output")
 			}
 			return nil
 		},

@@ -314,7 +314,7 @@ func TestMistakes(t *testing.T) {
 			"'orgsync --help' shows its arguments and flags", exitError,
 		},
 		{
-			"init -", "FILE is -: init writes a file, and not to the standard output",
+			"init -", "FILE is -, but init cannot write to the standard output",
 			"'orgsync init --help' shows its arguments and flags", exitError,
 		},
 		{

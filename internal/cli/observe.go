@@ -158,7 +158,8 @@ func (a *app) trackChanges() func(apply.ChangeResult) {
 // trackWait logs and shows that the run waits, because answers to mails were lost, before it reads
 // the organization again.
 func (a *app) trackWait(w apply.Wait) {
-	a.log.Info("waiting for mails whose answer was lost", "mails", w.Mails, "until", w.Until.UTC().Truncate(time.Second))
+	a.log.Info("waiting to find out whether mails were sent", "mails", w.Mails, "until",
+		w.Until.UTC().Truncate(time.Second))
 	a.progress.wait(w.Mails, w.Until)
 }
 

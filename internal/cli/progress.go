@@ -66,7 +66,7 @@ func (p *progress) wait(mails int, until time.Time) {
 	p.container = mpb.New(mpb.WithConsoleWriter(console{cupwriter.New(p.out, false), p.out}))
 	p.bar = p.container.New(0, mpb.NopStyle(), mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {
 		left := max(0, time.Until(until)).Round(time.Second)
-		return fmt.Sprintf("Waiting to know whether %s sent; reading again in %v", what, left)
+		return fmt.Sprintf("Waiting to find out whether %s sent; reading again in %v", what, left)
 	})))
 }
 

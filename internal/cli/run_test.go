@@ -438,7 +438,7 @@ func TestInviteOnlyKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.want(w.run(t.Context(), "apply"), exitDone, 3)
-	if !strings.Contains(w.stdout.String(), "this key may not list users") {
+	if !strings.Contains(w.stdout.String(), "this key is not allowed to list users") {
 		t.Errorf("what the key cannot see is not reported:\n%s", &w.stdout)
 	}
 	if err := w.api.Accept("ada@example.com"); err != nil {

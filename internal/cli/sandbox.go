@@ -25,8 +25,8 @@ func (a *app) sandboxCommand() *cobra.Command {
 		Annotations: exitStatus(),
 		Long: `The simulated API keeps one organization in a file. With --sandbox, commands
 such as 'orgsync plan' and 'orgsync apply' use this organization. With the
-subcommands, you act as the people of the organization, and move its clock. The
-simulation sends no mail, and nothing leaves this machine.`,
+subcommands, you act as the people of the organization, and move the clock of
+the simulation. The simulation sends no mail, and nothing leaves this machine.`,
 	}
 	needSubcommand(cmd)
 	f := cmd.PersistentFlags()

@@ -138,8 +138,8 @@ func (a *app) addLockTimeoutFlag(cmd *cobra.Command) {
 
 func (a *app) addStateFlag(f *pflag.FlagSet) {
 	f.StringVar(&a.state, "state", "", "folder or `URL` of the ledger and the lock; a URL has the form "+
-		"s3://BUCKET/PREFIX?endpoint=URL or postgres://USER@HOST/DATABASE (default: the place after state: in the roster, "+
-		"else the state folder)")
+		"s3://BUCKET/PREFIX?endpoint=URL or postgres://USER@HOST/DATABASE (default: the roster's state; without it, "+
+		"the state folder)")
 }
 
 // addConnectionFlags adds the flags of all commands that call the API.

@@ -157,7 +157,8 @@ still uses FROM could mail people again.`,
 	}
 	a.addTimeoutFlag(cmd, "command")
 	a.addLockTimeoutFlag(cmd)
-	addBoolFlag(cmd.Flags(), &retire, "retire", "after the copy, runs that still use FROM refuse to start, and name TO")
+	addBoolFlag(cmd.Flags(), &retire, "retire",
+		"after the copy, runs that still use FROM refuse to start; their error names TO")
 	markWithoutEnvironment(cmd.Flags(), "retire")
 	return cmd
 }

@@ -45,15 +45,15 @@ prints:
   person has not answered
 - how long the invitation is still valid
 - the number of invitation mails without an answer
-- how much of the access in the roster the person has
+- how much access the roster gives to the person, and how much of it they have
 
-Without EMAIL and --stale, status also lists people who are in the organization,
-or invited to it, but are not in the roster. status changes nothing, and does
-not wait for the lock of another run.
+If you give neither EMAIL nor --stale, status also lists people who are not in
+the roster, but are in the organization or invited to it. status changes
+nothing, and does not wait for the lock of another run.
 
 EMAIL is an address or an alias in the roster. For each EMAIL, status prints
-everything that is known about the person. It also reads the person's invitation
-by its id, to be sure of its state.
+everything that is known about the person. To be sure of the state of their
+invitation, status also reads the invitation by its id.
 
 With --by team, the table has one part for each team. People who are in several
 teams appear in each of their teams.
@@ -74,8 +74,8 @@ summary.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.watch && (a.output == "html" || a.output == "markdown") { // several reports in a row are not one page
-				return &usageError{cmd.CommandPath(), fmt.Errorf("--watch cannot print %s: run 'orgsync status --output %s' each "+
-					"time, or use --watch with --output text or json", a.output, a.output)}
+				return &usageError{cmd.CommandPath(), fmt.Errorf("--watch cannot print %s: use --watch with --output text "+
+					"or json, or run 'orgsync status --output %s' without --watch", a.output, a.output)}
 			}
 			for _, arg := range args {
 				who, err := org.ParseAddress(arg)
@@ -98,7 +98,7 @@ summary.`,
 	addBoolFlag(f, &o.watch, "watch", "read again every "+watchInterval.String()+" until nobody is pending, or "+
 		"--timeout has passed")
 	f.Var(flagvalue.Age(&o.stale), "stale",
-		"show only people who were invited longer ago than this time, as in 14d or 36h, and have not accepted")
+		"show only people who have not accepted, and were invited longer ago than this time, as in 14d or 36h")
 	o.by = "person"
 	f.Var(flagvalue.Choice(&o.by, "order", "person", "team"), "by",
 		"`order` of the table: person or team; with team, people appear in each of their teams")

@@ -399,7 +399,7 @@ func TestStatusPage(t *testing.T) {
 	// Several pages in a row are not a page, so the command ends before its first request.
 	requests.Store(0)
 	w.want(w.run(t.Context(), "status", "--watch", "-o", "html"), exitError, 0)
-	w.wantStderr("--watch cannot print html: run 'orgsync status --output html' each time")
+	w.wantStderr("--watch cannot print html: use --watch with --output text or json")
 	if w.stdout.Len() > 0 || requests.Load() > 0 {
 		t.Errorf("%d requests, and stdout:\n%s", requests.Load(), &w.stdout)
 	}

@@ -431,8 +431,8 @@ func (c *content) warnings(setAside string) []string {
 			lines = fmt.Sprintf("%d lines of the ledger cannot be read, the first is line %d: their mails are forgotten", n,
 				c.damaged[0])
 		}
-		text := lines + ", so a person whom the list of invitations does not show yet could be mailed again, and " +
-			"unanswered mails may be counted too low"
+		text := lines + ". orgsync may mail a person again if the list of invitations does not show their mail yet, " +
+			"and may count too few unanswered mails"
 		if setAside != "" {
 			text += "; the damaged ledger was kept as " + setAside
 		}

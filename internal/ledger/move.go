@@ -128,5 +128,6 @@ func retire(ctx context.Context, from state.Store, source state.Lease, content [
 	if _, retired := errors.AsType[*RetiredError](err); retired {
 		return nil
 	}
-	return cmp.Or(err, errors.New("the source is copied, but it does not say that it has moved: remove it"))
+	return cmp.Or(err, errors.New("the ledger was copied, but the source has no last line that names the "+
+		"new place: remove the source"))
 }

@@ -208,7 +208,7 @@ func TestCopyFails(t *testing.T) {
 		"the source is full": {func(from, _ *unreliable) { from.OnAppend = fails }, full.Error()},
 		"the source does not keep the line about the move": {func(from, _ *unreliable) {
 			from.read = func() ([]byte, error) { return nil, nil }
-		}, "remove it"},
+		}, "remove the source"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			from, to := &unreliable{Store: ledgerWithMails(t, "ada@example.com")}, &unreliable{Store: &ledgertest.Store{}}

@@ -168,7 +168,7 @@ func (ix *index) missingPermission() string {
 	if len(asks) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("the roster %s; this needs the list of users, which the API key may not read",
+	return fmt.Sprintf("the roster %s; this needs the list of users, which the API key is not allowed to read",
 		strings.Join(asks, " and "))
 }
 

@@ -322,14 +322,15 @@ func TestAccess(t *testing.T) {
 			in.Roster.Settings.Unlisted = roster.UnlistedRemove
 		}, []string{
 			"members_unseen  ", "unknown_membership ada@example.com ", "unknown_membership bob@example.com ",
-			"the roster gives groups and has `unlisted: remove`; this needs the list of users, which the API key may not read",
+			"the roster gives groups and has `unlisted: remove`; this needs the list of users, which the API key is not " +
+				"allowed to read",
 		}},
 		{"a key that may not list users, and a roster that suspends", func(in *plan.Input) {
 			in.Snapshot.Users, in.Snapshot.UsersVisible = nil, false
 			in.Roster.Settings.Unlisted = roster.UnlistedSuspend
 		}, []string{
 			"members_unseen  ", "unknown_membership ada@example.com ", "unknown_membership bob@example.com ",
-			"the roster has `unlisted: suspend`; this needs the list of users, which the API key may not read",
+			"the roster has `unlisted: suspend`; this needs the list of users, which the API key is not allowed to read",
 		}},
 	}
 	for _, tt := range tests {

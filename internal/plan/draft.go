@@ -89,7 +89,7 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 		case isUnaccepted(u):
 			isForUser := func(inv org.Invitation) bool { return inv.Invited.Equal(u.Email) }
 			if !slices.ContainsFunc(ix.unlistedInvitations, isForUser) {
-				dr.remark("%s has not accepted an invitation, and none is listed for them", u.Email)
+				dr.remark("%s is a user with an unaccepted invitation, but this invitation is not listed", u.Email)
 			}
 		case !ix.isSelf(u):
 			add(u.Email)
@@ -394,13 +394,14 @@ func (dr *drafter) rosterName(a *org.Access) string {
 func (dr *drafter) remarkAccess() {
 	s := dr.in.Snapshot
 	if !s.UsersVisible {
-		dr.remark("the key may not list users: everybody who accepted an invitation is listed, without their access")
+		dr.remark("the key is not allowed to list users: everybody who accepted an invitation is listed, " +
+			"without their access")
 	}
 	if !s.SuspendedVisible {
 		dr.remark("the key cannot list suspended users")
 	}
 	for _, kind := range dr.hidden {
-		dr.remark("the key may not read %s: none are listed", kind.Plural())
+		dr.remark("the key is not allowed to read %s: none are listed", kind.Plural())
 	}
 	byID := map[org.Kind][]string{}
 	var deleted, unreadable, assumable []string

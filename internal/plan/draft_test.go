@@ -165,7 +165,8 @@ func TestDraftRoster(t *testing.T) {
 			in.Snapshot.SuspendedVisible = false
 		}, []org.Kind{org.KindRole, org.KindPolicy}, []string{
 			adaLine, "bob@example.com api true group everyone", aboutRobot, aboutOwner, "# the key cannot list suspended users",
-			"# the key may not read roles: none are listed", "# the key may not read policies: none are listed", aboutGone,
+			"# the key is not allowed to read roles: none are listed",
+			"# the key is not allowed to read policies: none are listed", aboutGone,
 		}, ""},
 		{"users cannot be listed", func(in *plan.Input) {
 			in.Snapshot.Users, in.Snapshot.UsersVisible = nil, false
@@ -173,8 +174,9 @@ func TestDraftRoster(t *testing.T) {
 				invitation("i2", "cy@example.com", org.StatusPending, -10),
 				invitation("i3", "dee@example.com", org.StatusDeclined, -10)}
 		}, nil, []string{
-			ada, "cy@example.com", aboutOwner, "# the key may not list users: everybody who accepted an invitation is listed, " +
-				"without their access", aboutGone, aboutRole,
+			ada, "cy@example.com", aboutOwner,
+			"# the key is not allowed to list users: everybody who accepted an invitation is listed, without their access",
+			aboutGone, aboutRole,
 		}, ""},
 		{"no users except the key's own user", func(in *plan.Input) {
 			in.Snapshot.Users = in.Snapshot.Users[2:]
@@ -223,8 +225,8 @@ func TestDraftRoster(t *testing.T) {
 		}, nil, []string{
 			"x00@example.com" + aliases[len(" alias x00@example.com"):] + " alias x20@example.com",
 			"# x00@example.com has 1 addresses more than an entry may have", aboutOwner,
-			"# the key may not list users: everybody who accepted an invitation is listed, without their access", aboutGone,
-			aboutRole,
+			"# the key is not allowed to list users: everybody who accepted an invitation is listed, without their access",
+			aboutGone, aboutRole,
 		}, ""},
 
 		{"people who are listed already", func(in *plan.Input) {
@@ -449,7 +451,7 @@ func TestDraftNamesOmittedPeople(t *testing.T) {
 	}
 	comments := strings.Join(d.Comments, "\n")
 	for _, text := range []string{
-		"bob@example.com is not listed", "dan@example.com has not accepted",
+		"bob@example.com is not listed", "dan@example.com is a user with an unaccepted invitation",
 		"p00@example.com is not listed: they may have been mailed, but the answer was lost",
 		"invitation expired and apply would send a new one: p01@example.com", "p20@example.com and 4 more",
 	} {

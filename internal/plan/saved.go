@@ -193,7 +193,7 @@ func (e *StaleError) Error() string {
 			label(e.Fresh))
 	}
 	if len(e.OnlySaved)+len(e.OnlyFresh) == 0 {
-		return "the saved plan is out of date: in a new plan, mails to other people wait"
+		return "the saved plan is out of date: a new plan holds back mails to other people than the saved plan"
 	}
 	return fmt.Sprintf("the saved plan is out of date: changes no longer needed: %d, new ones: %d", len(e.OnlySaved),
 		len(e.OnlyFresh))

@@ -103,7 +103,8 @@ func TestCheckStale(t *testing.T) {
 		{"access to another group", func(p *plan.Plan) {
 			p.Changes[2].Detail = plan.Detail{Kind: org.KindGroup, Name: "platform", ID: "g2"}
 		}, []string{"grant cy@example.com"}, []string{"grant cy@example.com"}, "no longer needed: 1, new ones: 1"},
-		{"a held mail more", func(p *plan.Plan) { p.Held = []plan.Change{eve} }, nil, nil, "mails to other people wait"},
+		{"a held mail more", func(p *plan.Plan) { p.Held = []plan.Change{eve} }, nil, nil,
+			"holds back mails to other people"},
 		{"another organization", func(p *plan.Plan) { p.Organization = org.Organization{ID: "org-2"} }, nil, nil,
 			`saved for the organization "Example Org", but this key acts on "org-2"`},
 	}

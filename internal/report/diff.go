@@ -282,8 +282,8 @@ func fieldText(f diff.Field, kind diff.Kind) string {
 		return textForChange(from, to, "not invited before "+to, "invited at once (was from "+from+")",
 			"first day "+to+" instead of "+from)
 	case diff.External:
-		return textForChange(from, to, "outside the allowed domains on purpose",
-			"no longer outside the allowed domains on purpose", "")
+		return textForChange(from, to, "address outside allowed_domains is allowed",
+			"address outside allowed_domains is no longer allowed", "")
 	default:
 		return listText(f, kind)
 	}

@@ -91,7 +91,7 @@ func verdictText(c doctor.Checkup) string {
 	if len(c.Limits) > 0 {
 		can = "orgsync can plan with this key, with the limits named here."
 	}
-	return can + " This check changed nothing, so it cannot show whether the key may invite people."
+	return can + " This check changed nothing, so it cannot show whether the key is allowed to invite people."
 }
 
 // keySentences returns sentences about the key: whether it works, its account and its organization.
@@ -226,13 +226,13 @@ func limitText(l doctor.Limit) string {
 	case doctor.LimitOrganization:
 		return "it is unknown which organization the key acts on, so nothing can be planned: " + detail
 	case doctor.LimitListFailed:
-		return fmt.Sprintf("%s cannot be read, and not because of a missing permission: "+
-			"nothing can be planned until this works", detail)
+		return fmt.Sprintf("%s cannot be read, and the reason is not a missing permission: "+
+			"nothing can be planned until this reading works", detail)
 	case doctor.LimitUsersUnseen:
 		return "users cannot be listed: orgsync decides by invitations alone, cannot manage access, " +
 			"and cannot suspend or remove anybody"
 	case doctor.LimitAcceptanceUnseen:
-		return "accepted invitations are not listed either: people who accepted may look like people who never answered"
+		return "accepted invitations are not listed: people who accepted may look like people who never answered"
 	case doctor.LimitSuspendedUnseen:
 		return "suspended users cannot be listed: a suspended user may look like someone who left"
 	case doctor.LimitSelfUnseen:

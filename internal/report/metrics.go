@@ -67,7 +67,7 @@ func MetricsText(w io.Writer, m Metrics) error {
 		fmt.Sprintf("%.3f", m.Duration.Seconds()))
 	out.gauge("orgsync_last_run_exit_code", "The exit code of the last run.", strconv.Itoa(m.Code))
 	out.gauge("orgsync_last_run_requests",
-		"How many requests the last run sent, without those that certainly did not reach the API.",
+		"How many requests the last run sent. Requests that certainly did not reach the API do not count.",
 		strconv.Itoa(m.Requests))
 	out.gauge("orgsync_last_run_throttled_requests", "How many requests of the last run were answered with 429.",
 		strconv.Itoa(m.Throttled))

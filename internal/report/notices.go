@@ -60,11 +60,10 @@ var noticeStyles = []noticeStyle{
 		one: "orgsync cannot confirm that this key belongs to the organization {said}",
 	})},
 	{plan.NewLedger, pressing, always(noticeWords{
-		one: "the ledger is empty, but the organization has invitations: if orgsync ran before, the ledger was lost: " +
-			"restore it",
+		one: "the ledger is empty, but the organization has invitations: if orgsync ran before, restore the lost ledger",
 	})},
 	{plan.MembersUnseen, calm, always(noticeWords{
-		one: "this key may not list users: everyone who accepted an invitation counts as a member",
+		one: "this key is not allowed to list users: everyone who accepted an invitation counts as a member",
 	})},
 	{plan.SuspendedUnseen, calm, always(noticeWords{
 		one: "this key cannot list suspended users: a suspended user may look like someone who left",
@@ -81,9 +80,9 @@ var noticeStyles = []noticeStyle{
 	})},
 	{plan.UnlistedKept, ordinary, always(noticeWords{
 		one: "{who} may have joined under an address that is not in the roster: " +
-			"until this is clear, orgsync only reports people who are not in the roster, unless the ledger knows them",
+			"until this is clear, orgsync suspends or removes nobody, except people that the ledger knows",
 		many: "people may have joined under addresses that are not in the roster: " +
-			"until this is clear, orgsync only reports people who are not in the roster, unless the ledger knows them",
+			"until this is clear, orgsync suspends or removes nobody, except people that the ledger knows",
 	})},
 	{plan.SameName, pressing, always(noticeWords{
 		one: "{who} " + sameNameSentence("{said}", "{alias}"),
@@ -144,11 +143,12 @@ var noticeStyles = []noticeStyle{
 	{plan.RefusedMail, pressing, func(n plan.Notice) noticeWords {
 		if n.Text == "" {
 			return noticeWords{
-				one: "orgsync mailed {who} in several runs, but no mail is confirmed: the API's answer to the last one{at} was " +
-					"lost or unclear, and the list does not show the mail; orgsync tries again once a day; to try now: " +
-					"--reinvite {word}",
-				many: "people were mailed in several runs, but no mail is confirmed: the API's answer to the last one was lost " +
-					"or unclear, and the list does not show the mail; orgsync tries again once a day; to try now: --reinvite EMAIL",
+				one: "orgsync mailed {who} in several runs, but no mail is confirmed: the API's answer to the last mail{at} was " +
+					"lost or unclear, and the list of invitations does not show this mail; orgsync tries again once a day, " +
+					"or at once with --reinvite {word}",
+				many: "people were mailed in several runs, but no mail is confirmed: the API's answer to the last mail was " +
+					"lost or unclear, and the list of invitations does not show this mail; orgsync tries again once a day, " +
+					"or at once with --reinvite EMAIL",
 				item: "{who}, last mail{at}",
 			}
 		}
@@ -295,10 +295,10 @@ func needsAttentionWords(n plan.Notice) noticeWords {
 		}
 	case n.UserID != "" && n.Text != "":
 		return noticeWords{
-			one: "{who} is listed as a user who has not accepted an invitation, but no invitation is listed: " +
-				"orgsync changes nothing; check it in Vultr's console",
-			many: "people are listed as users who have not accepted an invitation, but no invitation is listed: " +
-				"orgsync changes nothing; check them in Vultr's console",
+			one: "{who} is in the list of users with an unaccepted invitation, but this invitation is not in the list of " +
+				"invitations: orgsync changes nothing; check it in Vultr's console",
+			many: "people are in the list of users with an unaccepted invitation, but this invitation is not in the list of " +
+				"invitations: orgsync changes nothing; check them in Vultr's console",
 		}
 	case n.UserID != "":
 		return noticeWords{
@@ -386,9 +386,9 @@ func unlistedWords(n plan.Notice) noticeWords {
 	case n.InvitationID != "":
 		return noticeWords{
 			one: "{who} has an invitation{(invitation)} but is not in the roster: the API cannot cancel it; " +
-				"if they accept, apply removes them only if the roster has 'unlisted: remove'",
+				"after they accept, apply removes them only with 'unlisted: remove' in the roster",
 			many: "people have an invitation but are not in the roster: the API cannot cancel it; " +
-				"if they accept, apply removes them only if the roster has 'unlisted: remove'",
+				"after they accept, apply removes them only with 'unlisted: remove' in the roster",
 			item: "{who}{(invitation)}",
 		}
 	case !n.Since.IsZero():

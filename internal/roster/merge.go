@@ -55,8 +55,8 @@ func Merge(file string, data []byte, entries []Entry) ([]byte, error) {
 		return nil, fmt.Errorf(`add people to %s: the file has no list of "users", and none can be added at its end: add `+
 			`one by hand, with one person in it`, file)
 	}
-	return nil, fmt.Errorf("add people after %v: the lines below would change their meaning: add a line without "+
-		"indentation, such as a key or a comment, below the list",
+	return nil, fmt.Errorf("people cannot be added after %v, because the lines below would then mean something else: "+
+		"add a line without indentation, such as a key or a comment, below the list",
 		Position{file, last + 1, 1})
 }
 

@@ -46,7 +46,7 @@ var mergeTests = []struct {
 	{"dashes apart", "users:\n  -\n    email: ada@example.com\n", `no entry begins with "- email:" on one line`},
 	{"broken", "users:\n  - email: 'ada\n", "not closed"},
 	{"a text that would grow", "users:\n  - email: ada@example.com\n    note: |+\n      one\n\n\n",
-		"would change their meaning"},
+		"would then mean something else"},
 }
 
 func TestMerge(t *testing.T) {

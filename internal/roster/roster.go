@@ -199,7 +199,7 @@ type LinkedStateError struct{ File, State string }
 
 // Error returns a message with the state and the file.
 func (e *LinkedStateError) Error() string {
-	return fmt.Sprintf("the state %q counts from the folder of %s, but this file is a link", e.State, e.File)
+	return fmt.Sprintf("the state %q is relative to the folder of %s, but this file is a link", e.State, e.File)
 }
 
 // Addresses returns the address to which orgsync sends invitations, followed by the aliases.

@@ -36,7 +36,7 @@ func (d *decoder) decodeTeams(k *key, n *yaml.Node) {
 			d.addProblem(name, mergeKeyProblem)
 			continue
 		case name.Tag == nullTag:
-			d.addProblem(name, "a team has no name: put it in quotes if this is meant as one")
+			d.addProblem(name, "a team has no name: if this word is meant as a name, put it in quotes")
 			continue
 		case textProblem != "":
 			d.addProblem(name, "the name of a team %s", textProblem)

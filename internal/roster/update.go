@@ -129,7 +129,7 @@ func applyUpdates(file string, data []byte, updates []AccessUpdate) ([]byte, []s
 	for i, u := range updates {
 		node, before := entries[[2]int{u.At.Line, u.At.Column}], len(e.edits)
 		if e.problem = ""; node == nil {
-			e.problem = "the entry is behind an alias"
+			e.problem = "the entry comes from a YAML alias"
 		} else if _, found := made[node]; found {
 			e.problem = "the entry changes twice"
 		} else if u.Left {
@@ -208,7 +208,7 @@ func (e *editor) markLeft(n *yaml.Node, who org.Address) {
 	start := e.lineStart(n)
 	indent, _, isFirst := strings.Cut(dashBefore(e.data[start:], n), "-")
 	if !isFirst {
-		e.problem = "they left the organization, and the entry has no line of its own for a comment"
+		e.problem = "they left the organization, but the entry is not on a line of its own, so a comment cannot be added"
 		return
 	}
 	if n.Line > 1 {
@@ -251,7 +251,7 @@ func (e *editor) update(n *yaml.Node, u AccessUpdate) {
 		email = valueOf(n, "email")
 	}
 	if email == nil || email.Kind != yaml.ScalarNode || email.Anchor != "" {
-		e.problem = "its address is behind an alias or has an anchor"
+		e.problem = "its address comes from a YAML alias or has an anchor"
 		return
 	}
 	begin, end := e.span(email)
@@ -285,7 +285,7 @@ func (e *editor) addLines(n *yaml.Node, prefix string, lines []string) {
 func (e *editor) updateList(n *yaml.Node, add, remove []string) {
 	switch {
 	case n.Anchor != "":
-		e.problem = "others use its list by an alias"
+		e.problem = "other entries use its list through a YAML alias"
 	case n.Kind == yaml.AliasNode:
 		begin, end := e.span(n)
 		e.replace(begin, end, flowList(append(namesWithout(n, remove), add...)))
@@ -311,7 +311,7 @@ func (e *editor) updateFlowList(n *yaml.Node, add, remove []string) {
 	for _, item := range n.Content {
 		var start int
 		if start, at = e.span(item); at < 0 {
-			e.problem = "its list has a name over several lines"
+			e.problem = "a name in its list is written on several lines"
 			return
 		}
 		if !slices.Contains(remove, strings.TrimSpace(item.Value)) {
@@ -345,7 +345,7 @@ func (e *editor) updateBlockList(n *yaml.Node, add, remove []string) {
 	last := n.Content[len(n.Content)-1]
 	dash := dashBefore(e.data[e.lineStart(last):], last)
 	if dash == "" {
-		e.problem = "its list has names without a line of their own"
+		e.problem = "a name in its list is not on a line of its own"
 		return
 	}
 	for _, item := range removed {

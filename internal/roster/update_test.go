@@ -157,9 +157,9 @@ func TestUpdateAccessByHand(t *testing.T) {
 		update      AccessUpdate // of ada; if it is empty, the group "old" is removed
 	}{
 		"an address behind an alias": {entry: "- name: &ada ada@example.com\n    email: *ada", update: addNew,
-			want: "its address is behind an alias or has an anchor"},
+			want: "its address comes from a YAML alias or has an anchor"},
 		"an address with an anchor": {entry: "- &ada ada@example.com", update: addNew,
-			want: "its address is behind an alias or has an anchor"},
+			want: "its address comes from a YAML alias or has an anchor"},
 		"an address that needs quotes in braces": {entry: "- ada}@example.com", update: addNew,
 			want: "the way in which it is written is not supported"},
 		"an alias in the list": {entry: "- email: ada@example.com\n    roles: [&k kept]\n    groups: [old, *k]",
@@ -173,12 +173,12 @@ func TestUpdateAccessByHand(t *testing.T) {
 			want: "its api_enabled has an anchor or several lines"},
 		"a list that others use": {
 			entry: "- {email: ada@example.com, groups: &g [old]}\n  - {email: bob@example.com, groups: *g}",
-			want:  "others use its list"},
+			want:  "other entries use its list"},
 		"a comment in the list": {entry: "- email: ada@example.com\n    groups: [old, # why\n      kept]",
 			want: "has a comment in it"},
 		"an empty block list": {entry: "- email: ada@example.com\n    groups:\n      - old", want: "would be empty"},
 		"a name over two lines": {entry: "- email: ada@example.com\n    groups: [old, \"a\n      b\"]",
-			want: "over several lines"},
+			want: "written on several lines"},
 		"the list is a YAML trap": {
 			entry: "- email: ada@example.com\n    groups:\n      - \"old\" \n      - &x kept\n    roles: [*x]",
 			want:  "has an alias or an anchor"},

@@ -65,9 +65,11 @@ func (d Draft) YAML() []byte {
 			about += " on " + d.ReadAt.UTC().Format(time.DateOnly)
 		}
 		writeComment(&b, "", about+". Applying this file changes nothing.")
-		lists := "People without a list of groups, roles or policies have none; orgsync does not change theirs."
+		lists := "A person without a list of groups is in no group, and orgsync does not change their groups. The same " +
+			"applies to roles and policies."
 		if d.ByTeam {
-			lists = "Each team is a group. People without a list of roles or policies have none; orgsync does not change theirs."
+			lists = "Each team is a group. A person without a list of roles has no role, and orgsync does not change their " +
+				"roles. The same applies to policies."
 		}
 		writeComment(&b, "", lists)
 	}

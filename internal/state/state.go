@@ -57,7 +57,7 @@ type Lease interface {
 
 // ErrNoAnswer means that the storage could not be reached, or that its answer does not show whether it
 // did what it was asked to do.
-var ErrNoAnswer = errors.New("the storage gave no answer that can be relied on")
+var ErrNoAnswer = errors.New("the storage gave no reliable answer")
 
 // Holder identifies the process that holds a lease.
 type Holder struct {

@@ -161,7 +161,7 @@ func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size
 		case err != nil:
 			return listRead[T]{}, err
 		case a.status != http.StatusOK && a.status != http.StatusNonAuthoritativeInfo:
-			return unreadable(a, "the status does not mean that this is the whole page")
+			return unreadable(a, "with this status, the answer may be only a part of the page")
 		}
 		pages++
 		r.paged = pages > 1

@@ -344,7 +344,8 @@ func TestCancelledInFlight(t *testing.T) {
 		words   string // "": it is done
 	}{
 		{"answered within the grace", 9 * time.Second, 30 * time.Second, 9 * time.Second, ""},
-		{"not answered within the grace", time.Hour, 30 * time.Second, 11 * time.Second, "no answer within 10s of the stop"},
+		{"not answered within the grace", time.Hour, 30 * time.Second, 11 * time.Second,
+			"no answer within 10s after the run was stopped"},
 		{"time-out before the end of the grace", time.Hour, 5 * time.Second, 5 * time.Second, "no answer within 5s"},
 	}
 	for _, test := range tests {

@@ -28,7 +28,7 @@ const (
 
 var (
 	errTooLarge = fmt.Errorf("the answer is larger than %d MiB", maxAnswer>>20)
-	errStopped  = fmt.Errorf("no answer within %v of the stop", stopGrace)
+	errStopped  = fmt.Errorf("no answer within %v after the run was stopped", stopGrace)
 )
 
 // call is a request to the API.

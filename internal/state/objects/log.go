@@ -109,8 +109,8 @@ func gapError(first, last int) error {
 	}
 	return &state.Problem{
 		Err: errors.New(text),
-		Advice: "without them it is not known who was mailed: check whether the storage has a rule that deletes old " +
-			"objects, and restore them from a backup; a new place begins with an empty ledger",
+		Advice: "the records say who was mailed: restore them from a backup, and check whether the storage has a rule " +
+			"that deletes old objects; in a new place, orgsync would begin with an empty ledger",
 	}
 }
 
@@ -186,7 +186,7 @@ func (s *Store) readOnce(ctx context.Context, known map[int]record, isRetry bool
 		default:
 			return nil, &state.Problem{
 				Err:    fmt.Errorf("record %d of the shared state is damaged", n),
-				Advice: "without it it is not known who was mailed: restore it from a backup of the storage",
+				Advice: "the record says who was mailed: restore it from a backup of the storage",
 			}
 		}
 	}

@@ -21,9 +21,9 @@ const (
 // storage, two runs could have the lease at the same time.
 func errUnconditional(place string) error {
 	return &state.Problem{
-		Err: fmt.Errorf("the storage %s overwrote an object that it was asked to create only if it does not exist", place),
-		Advice: "two runs at once could mail everybody twice there: use a storage that supports conditional writes " +
-			"(If-None-Match: *), such as AWS S3, Ceph, MinIO or Cloudflare R2, or PostgreSQL",
+		Err: fmt.Errorf("the storage %s replaced an existing object, although the request said not to", place),
+		Advice: "with this storage, two runs at once could mail everybody twice: use a storage that supports " +
+			"conditional writes (If-None-Match: *), such as AWS S3, Ceph, MinIO or Cloudflare R2, or PostgreSQL",
 	}
 }
 

@@ -325,7 +325,7 @@ func (s *Store) Inspect(ctx context.Context) (state.Inspection, error) {
 	}
 	if unneeded > 0 {
 		i.Notes = append(i.Notes, fmt.Sprintf(
-			"%d old objects could be deleted; the runs may lack the permission to delete", unneeded))
+			"%d old objects are not needed, but were not deleted; perhaps the runs have no permission to delete", unneeded))
 	}
 	return i, nil
 }

@@ -215,7 +215,7 @@ func (b *bucket) explain(operation string, err error) error {
 	case "RequestTimeTooSkewed":
 		return problem("this machine's clock is wrong", "set the clock: the storage accepts 15 minutes of difference")
 	case "NotImplemented":
-		return problem("the storage does not support "+operation+", or not with a condition",
+		return problem("the storage does not support "+operation+", or does not support it with a condition",
 			"use a storage that supports conditional writes (If-None-Match: *), or PostgreSQL")
 	}
 	switch {
