@@ -451,7 +451,8 @@ func (r *referee) compare(o outcome, before map[string][]sandbox.Mail) {
 
 // leaving checks (e): orgsync does not suspend or remove a person of the roster, also not under an unknown address with
 // which the person accepted a mail of orgsync. A person who was invited by hand and accepted with such an address is a
-// stranger.
+// stranger. So is the second user of a person whose own address somebody else used to accept an invitation, if the list
+// does not show accepted invitations: orgsync takes the user with the person's address for the person.
 func (r *referee) leaving(change apply.ChangeResult) {
 	if change.Action != plan.Suspend && change.Action != plan.Remove || change.Outcome == apply.Skipped {
 		return // for example because the second reading shows that the person is in the roster
@@ -461,7 +462,9 @@ func (r *referee) leaving(change apply.ChangeResult) {
 	}
 	who := change.Email.Key()
 	for _, p := range r.roster.People {
-		isOtherAddress := elsewhere(p.Email.Key()) == who && (r.known[p.Email.Key()] || len(p.Aliases) > 0)
+		_, isTaken := r.userOf(p.Email.Key())
+		isTaken = isTaken && r.script.Dialect.Accepted == sandbox.AcceptedVanish
+		isOtherAddress := elsewhere(p.Email.Key()) == who && (r.known[p.Email.Key()] && !isTaken || len(p.Aliases) > 0)
 		if (p.Email.Key() == who || isOtherAddress) && !p.Ended(r.Now()) {
 			r.fault("(e) %s is listed, and %s took place: %s", p.Email, change.Action, who)
 		}
