@@ -292,7 +292,7 @@ func TestHistoryThreeLostAndOneStays(t *testing.T) {
 		if n := c.postCount(); n != 3 || o.Stopped == nil {
 			t.Errorf("%d mails were asked for, stopped by %v", n, o.Stopped)
 		}
-		if n := strings.Count(o.Changes[0].Err.Error(), "also failed"); n != 1 {
+		if n := strings.Count(o.Changes[0].Err.Error(), "could not read the organization"); n != 1 {
 			t.Errorf("the error reports %d times that a reading failed: %v", n, o.Changes[0].Err)
 		}
 	})

@@ -169,7 +169,7 @@ func (r *run) settleOnce(ctx context.Context) (progress bool) {
 		for _, it := range open {
 			if it.state == ambiguous && !it.readFailed {
 				it.readFailed = true
-				it.Err = fmt.Errorf("%w; reading the organization to find out also failed: %w", it.Err, err)
+				it.Err = fmt.Errorf("%w; orgsync then could not read the organization to find out the outcome: %w", it.Err, err)
 			}
 		}
 		return false
@@ -321,7 +321,8 @@ func (r *run) confirmRemovals(ctx context.Context) {
 	}
 	for _, it := range leaving {
 		if sameChange(fresh.Changes, it.Change) == nil {
-			r.conclude(it, Skipped, fmt.Errorf("%s %s: a second reading does not confirm it: %w", it.Action, it.Email, err))
+			r.conclude(it, Skipped, fmt.Errorf("%s %s: the second reading did not confirm this change: %w", it.Action,
+				it.Email, err))
 		}
 	}
 }
@@ -378,7 +379,7 @@ func isUnsentMail(it *item) bool {
 var errNotNeeded = errors.New("their invitation or membership has changed since the plan was made")
 
 // errNoLongerUnlisted says why a person is not suspended or removed after all.
-var errNoLongerUnlisted = errors.New("the second plan does not have this change")
+var errNoLongerUnlisted = errors.New("the second plan does not have it")
 
 // concludeUnneeded concludes a change that the new plan does not need. An edit must have taken effect, so it is done. A
 // mail is done, unless a notice about the person gives another reason why the new plan does not need it.

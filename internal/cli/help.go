@@ -57,7 +57,7 @@ VARIABLES
 		fmt.Fprintf(&b, "  %-28s %s\n", name, environment.known[name])
 	}
 	b.WriteString(`
-ALSO READ
+OTHER VARIABLES
   NO_COLOR, TERM=dumb          no colours, unless you give --color always
   XDG_STATE_HOME               without --state-dir, the state folder is
                                $XDG_STATE_HOME/orgsync

@@ -232,7 +232,7 @@ func copyLedger(ctx context.Context, source, target *backend.Backend, o ledger.C
 	}
 	lines, err = ledger.Copy(ctx, from, to, o)
 	if errors.Is(err, ledger.ErrTargetDiffers) {
-		err = &state.Problem{Err: err, Advice: "runs may have used both places: keep the one that jobs use now, and copy " +
+		err = &state.Problem{Err: err, Advice: "runs may have used both places: keep the place that jobs use now, and copy " +
 			"to an empty place"}
 	}
 	return lines, err

@@ -428,8 +428,8 @@ func (c *content) warnings(setAside string) []string {
 	if len(c.damaged) > 0 {
 		lines := fmt.Sprintf("line %d of the ledger cannot be read: its mail is forgotten", c.damaged[0])
 		if n := len(c.damaged); n > 1 {
-			lines = fmt.Sprintf("%d lines of the ledger cannot be read, the first is line %d: their mails are forgotten", n,
-				c.damaged[0])
+			lines = fmt.Sprintf("%d lines of the ledger cannot be read, the first is line %d: these mails are forgotten",
+				n, c.damaged[0])
 		}
 		text := lines + ". orgsync may mail a person again if the list of invitations does not show their mail yet, " +
 			"and may count too few unanswered mails"

@@ -43,7 +43,7 @@ func ParseAddress(s string) (Address, error) {
 		// The printable ASCII characters that need quotes (RFC 5322, 3.2.3).
 		case strings.ContainsRune(` <>"(),:;[\]`, r):
 			if strings.ContainsAny(s, "<>") {
-				return Address{}, errors.New("the address has a name or angle brackets with it: only local@domain is read")
+				return Address{}, errors.New("the address has a name or angle brackets with it: write only local@domain")
 			}
 			if r == ' ' {
 				return Address{}, errors.New("the address has a space in it")

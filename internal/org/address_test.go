@@ -65,7 +65,7 @@ func TestParseAddressErrors(t *testing.T) {
 	t.Parallel()
 	const (
 		badDomain = "the domain of the address is not a valid one"
-		named     = "the address has a name or angle brackets with it: only local@domain is read"
+		named     = "the address has a name or angle brackets with it: write only local@domain"
 		dots      = "the part before the @ begins or ends with a dot, or has two in a row"
 	)
 	badCharacter := func(c string) string {

@@ -91,9 +91,9 @@ var noticeStyles = []noticeStyle{
 		item: "{who} as {said}",
 	})},
 	{plan.Unsettled, pressing, always(noticeWords{
-		one: "{who} may have been sent an invitation mail{at}, but the API's answer was lost: " +
+		one: "{who} may have got an invitation mail{at}, but the API's answer was lost: " +
 			"they get no other mail until orgsync knows whether it was sent",
-		many: "people may have been sent an invitation mail, but the API's answer was lost: " +
+		many: "people may have got an invitation mail, but the API's answer was lost: " +
 			"they get no other mail until orgsync knows whether it was sent",
 		item: "{who}{at}",
 	})},

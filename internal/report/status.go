@@ -361,7 +361,7 @@ func (s Status) unlistedRows(unlisted []plan.Notice) []document.Row {
 		case n.UserID == "":
 			add(person, "", "invitation", n.Expires, "the API cannot cancel it")
 		case !n.Since.IsZero():
-			add(person, "", what, time.Time{}, "only reported; last day has passed, not in the roster"+sinceText(n.Since))
+			add(person, "", what, time.Time{}, "only reported; last day has passed, so not in the roster"+sinceText(n.Since))
 		default:
 			next := "only reported"
 			if !n.RemovalAfter.IsZero() {

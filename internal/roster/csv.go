@@ -44,8 +44,8 @@ func ParseCSV(file string, data []byte) ([]Entry, error) {
 		entries = c.read()
 	}
 	if len(c.problems) == 0 && len(entries) == 0 {
-		c.problems.add(Position{file, 1, 1}, "the file has no people: it needs a line with column names, one of which "+
-			`is "email", and a line for each person`)
+		c.problems.add(Position{file, 1, 1}, "the file has no people: it needs a line with column names, "+
+			`with "email" as one of them, and a line for each person`)
 	}
 	if len(c.problems) > 0 {
 		return nil, newProblemsError(c.problems)

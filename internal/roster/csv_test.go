@@ -105,10 +105,11 @@ func TestParseCSVProblems(t *testing.T) {
 		{"no address", "name,groups\nAda,x\n", `people.csv:1:1: no column is named "email"`},
 		{"a column twice", "email,E-Mail\n", `people.csv:1:7: the column "email" is there twice`},
 		{"nobody", "email,name\n",
-			`people.csv:1:1: the file has no people: it needs a line with column names, one of which is "email", ` +
+			`people.csv:1:1: the file has no people: it needs a line with column names, with "email" as one of them, ` +
 				"and a line for each person"},
-		{"empty", "", `people.csv:1:1: the file has no people: it needs a line with column names, one of which is "email", ` +
-			"and a line for each person"},
+		{"empty", "",
+			`people.csv:1:1: the file has no people: it needs a line with column names, with "email" as one of them, ` +
+				"and a line for each person"},
 		{"values", "email,until,api_enabled,name\nnobody,31.3.2027,maybe,\"a\nb\"\n,2027-01-01,,\n" +
 			"ada@example.com,,,\nADA@example.com,,,\n",
 			`people.csv:2:1: "nobody": the address has no @` + "\n" +

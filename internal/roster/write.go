@@ -65,13 +65,16 @@ func (d Draft) YAML() []byte {
 			about += " on " + d.ReadAt.UTC().Format(time.DateOnly)
 		}
 		writeComment(&b, "", about+". Applying this file changes nothing.")
-		lists := "A person without a list of groups is in no group, and orgsync does not change their groups. The same " +
-			"applies to roles and policies."
+		lists := []string{"A person without a list of groups is in no group, and orgsync does not change their groups.",
+			"The same applies to roles and policies."}
 		if d.ByTeam {
-			lists = "Each team is a group. A person without a list of roles has no role, and orgsync does not change their " +
-				"roles. The same applies to policies."
+			lists = []string{"Each team is a group.",
+				"A person without a list of roles has no role, and orgsync does not change their roles.",
+				"The same applies to policies."}
 		}
-		writeComment(&b, "", lists)
+		for _, text := range lists {
+			writeComment(&b, "", text)
+		}
 	}
 	if len(d.Comments) > 0 {
 		b.WriteString("#\n# Not included:\n")

@@ -50,7 +50,8 @@ func TestDraft(t *testing.T) {
 	want := `# yaml-language-server: $schema=./roster.schema.json
 #
 # The people of an organization, as read by 'orgsync import' on 2026-11-23. Applying this file changes nothing.
-# People without a list of groups, roles or policies have none; orgsync does not change theirs.
+# A person without a list of groups is in no group, and orgsync does not change their groups.
+# The same applies to roles and policies.
 #
 # Not included:
 # - owner@example.com is the key's own user
