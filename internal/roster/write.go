@@ -65,11 +65,11 @@ func (d Draft) YAML() []byte {
 			about += " on " + d.ReadAt.UTC().Format(time.DateOnly)
 		}
 		writeComment(&b, "", about+". Applying this file changes nothing.")
-		lists := []string{"A person without a list of groups is in no group, and orgsync does not change their groups.",
+		lists := []string{"orgsync does not change the groups of a person without a list of groups.",
 			"The same applies to roles and policies."}
 		if d.ByTeam {
 			lists = []string{"Each team is a group.",
-				"A person without a list of roles has no role, and orgsync does not change their roles.",
+				"orgsync does not change the roles of a person without a list of roles.",
 				"The same applies to policies."}
 		}
 		for _, text := range lists {

@@ -50,7 +50,7 @@ func TestDraft(t *testing.T) {
 	want := `# yaml-language-server: $schema=./roster.schema.json
 #
 # The people of an organization, as read by 'orgsync import' on 2026-11-23. Applying this file changes nothing.
-# A person without a list of groups is in no group, and orgsync does not change their groups.
+# orgsync does not change the groups of a person without a list of groups.
 # The same applies to roles and policies.
 #
 # Not included:
