@@ -319,7 +319,7 @@ func (r *run) sendCanaries(ctx context.Context, people [][]*item) [][]*item {
 						continue
 					}
 					r.readings++
-					if r.settleOnce(ctx); it.Outcome == Done && r.sending.Err() == nil {
+					if r.settleOnce(ctx); it.Outcome == Done {
 						return rest()
 					}
 					break
@@ -358,7 +358,7 @@ func (r *run) sendRest(people [][]*item) {
 	}
 	r.fanOut(people[:firstFailed])
 	failed := people[firstFailed:]
-	if it := r.keptBack; it != nil && it.failedAt.IsZero() && r.lostAt.IsZero() && r.sending.Err() == nil {
+	if it := r.keptBack; it != nil && it.failedAt.IsZero() && r.lostAt.IsZero() {
 		for at, person := range slices.Backward(failed) {
 			if isUnsentMail(person[0]) { // a reading may have shown that it is no longer needed
 				r.carryOut(it, it.Change)

@@ -512,6 +512,17 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
+// TestRunLeavesNothingBehind: a run that has returned leaves no goroutine, even if its context goes on.
+func TestRunLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) { // synctest fails the test if a goroutine is left
+		c := newCompany(t, sandbox.Options{}, "ada@example.com")
+		if run := c.apply(with{ctx: context.WithoutCancel(t.Context())}); run.counts() != "1/0/0/0" {
+			t.Errorf("%s (done/failed/unknown/skipped)", run.counts())
+		}
+	})
+}
+
 // TestSimultaneousRuns: of three runs at the same time one applies the plan. The others end with [state.LockedError].
 func TestSimultaneousRuns(t *testing.T) {
 	t.Parallel()
@@ -796,14 +807,14 @@ func TestWrongLocalClock(t *testing.T) {
 	}
 }
 
-// TestConcurrencyLimit: a run never has more requests in flight than --concurrency allows.
+// TestConcurrencyLimit: a run never has more requests in flight than --concurrency allows. Without a value, it is 1.
 func TestConcurrencyLimit(t *testing.T) {
 	t.Parallel()
-	for _, n := range []int{1, 3, 8} {
+	for _, n := range []int{-1, 1, 3, 8} {
 		synctest.Test(t, func(t *testing.T) {
 			c := newCompany(t, sandbox.Options{Latency: time.Second}, manyPeople(40)...)
 			c.apply(with{concurrency: n})
-			if peak := c.PeakInFlight(); peak > n || n > 3 && peak < n {
+			if peak := c.PeakInFlight(); peak > max(1, n) || n > 3 && peak < n {
 				t.Errorf("--concurrency %d: %d in flight", n, peak)
 			}
 		})

@@ -670,6 +670,38 @@ func TestManyEditsAnsweredWithText(t *testing.T) {
 	}
 }
 
+// TestEditsGoAloneUntilOneIsConfirmed: as long as neither an answer nor a reading confirms an edit, edits are made one
+// after another.
+func TestEditsGoAloneUntilOneIsConfirmed(t *testing.T) {
+	t.Parallel()
+	for made, want := range map[bool]int32{false: 1, true: 8} {
+		synctest.Test(t, func(t *testing.T) {
+			people := manyPeople(30)
+			c := newDefaultCompany(t, sandbox.Options{}, people...)
+			c.addMembers(people...)
+			for i := range c.roster.People {
+				c.roster.People[i].Groups = refs("everyone")
+			}
+			c.answerEdits(`{"message": "The request was received"}`, func(*http.Request) bool { return made })
+			var inFlight, peak atomic.Int32
+			inner := c.wire.Handler
+			c.wire.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method != http.MethodGet {
+					peak.Store(max(peak.Load(), inFlight.Add(1)))
+					defer inFlight.Add(-1)
+					time.Sleep(time.Second)
+				}
+				inner.ServeHTTP(w, r)
+			})
+			o := c.run(with{})
+			if peak.Load() != want || o.Stopped != nil {
+				t.Errorf("made %v: %d edits at the same time, want %d; %s (done/failed/unknown/skipped), stopped by %v", made,
+					peak.Load(), want, o.counts(), o.Stopped)
+			}
+		})
+	}
+}
+
 // TestEditDoneButAnsweredWithText: a server makes an edit and answers with a text, and its lists lag. The edit is made
 // once more, and the server refuses that. The outcome is not known, and the next run finds that the edit is done.
 func TestEditDoneButAnsweredWithText(t *testing.T) {

@@ -79,7 +79,7 @@ func manyPeople(n int) []string {
 
 // with has the options of one run.
 type with struct {
-	concurrency int
+	concurrency int // 0 is 8, as on the command line; less is 0
 	rate        float64
 	reinvite    []string
 	only        []string
@@ -130,7 +130,7 @@ func (c *company) client(w with) *vultr.Client {
 		w.key = "K3Y"
 	}
 	client, err := vultr.New(vultr.Config{
-		BaseURL: "http://127.0.0.1", Key: w.key, UserAgent: "orgsync/test", Rate: w.rate, Concurrency: w.concurrency,
+		BaseURL: "http://127.0.0.1", Key: w.key, UserAgent: "orgsync/test", Rate: w.rate, Concurrency: max(1, w.concurrency),
 		RequestTimeout: 30 * time.Second, Transport: c.wire,
 	})
 	if err != nil {
@@ -188,7 +188,7 @@ func (c *company) apply(w with) outcome {
 		w.settleWait = 5 * time.Minute
 	}
 	result := apply.Run(ctx, p, apply.Options{
-		API: client, Ledger: book, Concurrency: w.concurrency, Progress: w.progress, Replan: decide,
+		API: client, Ledger: book, Concurrency: max(0, w.concurrency), Progress: w.progress, Replan: decide,
 		SettleWait: max(0, w.settleWait), Waiting: w.waiting, Read: read,
 		Order: func(a org.Address) int {
 			return slices.IndexFunc(c.roster.People, func(p roster.Person) bool { return p.Email.Equal(a) })

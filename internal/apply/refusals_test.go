@@ -14,6 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/orgsync/orgsync/internal/apply"
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/roster"
@@ -150,6 +152,54 @@ func TestRosterOrder(t *testing.T) {
 		}
 		if !slices.IsSorted(reported) {
 			t.Errorf("reported %v", reported)
+		}
+	})
+}
+
+// TestOrderOfPeopleWhoFailedBefore: of the people whose last mail was refused, the person whose refusal was the last
+// is mailed last.
+func TestOrderOfPeopleWhoFailedBefore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{})
+		var asked []string
+		refuses := true
+		c.refuseMails(func(_ int, who string) string {
+			asked = append(asked, who)
+			if refuses {
+				return "refused"
+			}
+			return ""
+		})
+		for _, who := range []string{"c@example.com", "a@example.com", "b@example.com"} {
+			c.setRoster(who)
+			c.apply(with{})
+			must(t, c.Advance(time.Minute))
+		}
+		refuses, asked = false, nil
+		c.setRoster("a@example.com", "b@example.com", "c@example.com", "d@example.com")
+		c.apply(with{concurrency: 1})
+		want := []string{"d@example.com", "c@example.com", "a@example.com", "b@example.com"}
+		if diff := cmp.Diff(want, asked); diff != "" {
+			t.Errorf("mailed (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestOrderOfEdits: changes without a mail are made in the order of the plan, not in that of the roster.
+func TestOrderOfEdits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		people := []string{"d@example.com", "b@example.com", "c@example.com", "a@example.com"}
+		c := newCompany(t, sandbox.Options{}, people...)
+		c.addMembers(people...)
+		for i := range c.roster.People {
+			c.roster.People[i].Groups = refs("everyone")
+		}
+		var made []string
+		run := c.apply(with{concurrency: 1, progress: func(r apply.ChangeResult) { made = append(made, r.Email.String()) }})
+		if diff := cmp.Diff(sorted(people), made); diff != "" || run.counts() != "4/0/0/0" {
+			t.Errorf("%s (done/failed/unknown/skipped), made (-want +got):\n%s", run.counts(), diff)
 		}
 	})
 }

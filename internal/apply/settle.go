@@ -85,7 +85,7 @@ func (r *run) settle(ctx context.Context) {
 			waited = false
 			continue
 		}
-		if waited = r.waitForReading(ctx); !waited {
+		if waited = r.waitForReading(); !waited {
 			return
 		}
 	}
@@ -93,7 +93,7 @@ func (r *run) settle(ctx context.Context) {
 
 // waitForReading waits until the time of the next reading. It returns false if there should be no other reading: no
 // mail is lost, the run was stopped, or there is no time left.
-func (r *run) waitForReading(ctx context.Context) bool {
+func (r *run) waitForReading() bool {
 	mails := r.countAmbiguous(nil)
 	next := r.nextReading()
 	if mails == 0 || r.sending.Err() != nil || next.After(r.deadline) {
@@ -107,7 +107,7 @@ func (r *run) waitForReading(ctx context.Context) bool {
 	select {
 	case <-timer.C:
 		return true
-	case <-ctx.Done():
+	case <-r.sending.Done(): // ctx has ended or the lease is lost
 		return false
 	}
 }

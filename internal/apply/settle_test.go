@@ -227,6 +227,39 @@ func TestStoppedWhileWaiting(t *testing.T) {
 	})
 }
 
+// TestLeaseLostWhileWaiting: a run that loses its lease while it waits ends at once. It may wait for a lost mail or,
+// because the API throttles it, for its next request.
+func TestLeaseLostWhileWaiting(t *testing.T) {
+	t.Parallel()
+	lost := errors.New("another run has the lease")
+	for name, tt := range map[string]struct {
+		fault  sandbox.Fault
+		counts string
+	}{
+		"for a lost mail": {sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true}, "2/0/1/1"},
+		"for a request":   {sandbox.Fault{Kind: sandbox.FaultThrottle, RetryAfter: "20"}, "2/0/0/2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := newCompany(t, sandbox.Options{ListLag: 10 * time.Minute}, manyPeople(4)...)
+				tt.fault.Method, tt.fault.From, tt.fault.Times = http.MethodPost, 3, 1
+				c.AddFault(tt.fault)
+				start := time.Now()
+				time.AfterFunc(5*time.Second, func() { c.store.Lose(lost) })
+				run := c.apply(with{concurrency: 1})
+				if took := time.Since(start); took != 5*time.Second {
+					t.Errorf("it took %v to stop", took)
+				}
+				if run.counts() != tt.counts || !errors.Is(run.Stopped, lost) {
+					c.logOutcome(run)
+					t.Errorf("%s (done/failed/unknown/skipped), want %s; stopped by %v", run.counts(), tt.counts, run.Stopped)
+				}
+			})
+		})
+	}
+}
+
 // TestSettleWait: a run keeps no mail back if --settle-wait is too short for a witness, and it does not wait longer
 // than --settle-wait.
 func TestSettleWait(t *testing.T) {
@@ -290,6 +323,47 @@ func TestWitnessForAnEarlierRun(t *testing.T) {
 				t.Errorf("paused %v: %s (done/failed/unknown/skipped)", tt.paused, run.counts())
 			}
 			c.expectOneMailEach()
+		})
+	}
+}
+
+// TestEditsBesideAHeldMail: a run that makes only edits works as usual while the server may still act on the lost mail
+// of an earlier run. The single mail of a run with an edit is not kept back.
+func TestEditsBesideAHeldMail(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		people []string
+		counts string
+	}{
+		"only an edit":       {[]string{"bob@example.com", "ada@example.com"}, "1/0/0/0"},
+		"a mail and an edit": {[]string{"bob@example.com", "ada@example.com", "cy@example.com"}, "2/0/0/0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := newCompanyWithLostMail(t)
+				c.addMembers("bob@example.com")
+				c.setRoster(tt.people...)
+				c.setFirstGroups("everyone")
+				var written []time.Time
+				c.wire.Before = func(r *http.Request) error {
+					if r.Method == http.MethodPost {
+						written = append(written, time.Now())
+					}
+					return nil
+				}
+				start := time.Now()
+				run := c.apply(with{settleWait: 10 * time.Minute})
+				if len(run.plan.Held) != 1 || run.counts() != tt.counts || run.Stopped != nil {
+					c.logOutcome(run)
+					t.Errorf("%s (done/failed/unknown/skipped), want %s; stopped by %v", run.counts(), tt.counts, run.Stopped)
+				}
+				for _, at := range written {
+					if waited := at.Sub(start); waited > 0 {
+						t.Errorf("a change was made after %v", waited)
+					}
+				}
+			})
 		})
 	}
 }

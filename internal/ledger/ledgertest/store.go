@@ -15,7 +15,7 @@ type Store struct {
 	// OnAppend is called before lines are added. It returns the error of Append, and how many bytes of the lines are
 	// added if there is an error (a torn write). If OnAppend is nil, Append adds all lines.
 	OnAppend func(lines []byte) (kept int, err error)
-	// OnCheck returns the result of Check of the lease. If OnCheck is nil, the lease is never lost.
+	// OnCheck returns the result of Check of the lease. If OnCheck is nil, only Lose ends the lease.
 	OnCheck func() error
 	// Paused is the result of HolderMayOutliveLease.
 	Paused bool
@@ -26,6 +26,8 @@ type Store struct {
 	content  []byte
 	setAside [][]byte
 	holder   *state.Holder
+	lost     chan struct{} // ends the lease that is held
+	lostErr  error         // why the lease that is held was lost
 }
 
 // Acquire does not wait: it returns an error if the store is locked.
@@ -35,8 +37,16 @@ func (s *Store) Acquire(_ context.Context, h state.Holder, _ time.Duration) (sta
 	if s.holder != nil {
 		return nil, &state.LockedError{Place: "memory", Holder: *s.holder}
 	}
-	s.holder = &h
-	return &lease{s, slices.Clone(s.content), make(chan struct{})}, nil
+	s.holder, s.lost, s.lostErr = &h, make(chan struct{}), nil
+	return &lease{s, slices.Clone(s.content), s.lost}, nil
+}
+
+// Lose makes the holder lose its lease because of err. It must be called once for a lease.
+func (s *Store) Lose(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lostErr = err
+	close(s.lost)
 }
 
 // Unlock ends the lease, as the kernel does when its holder dies.
@@ -84,7 +94,9 @@ func (l *lease) Check() error {
 	if l.OnCheck != nil {
 		return l.OnCheck()
 	}
-	return nil
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lostErr
 }
 
 func (l *lease) Release() error {
