@@ -261,6 +261,23 @@ func TestGrantBeforeRevoke(t *testing.T) {
 	}
 }
 
+// TestRevokesDoNotWaitForEachOther: if one group cannot be revoked from a person, the other one is.
+func TestRevokesDoNotWaitForEachOther(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{}, ada)
+		c.roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+		c.nameGroups("everyone", "platform")
+		c.setFirstGroups()
+		_, err := c.AddUser(sandbox.User{Email: ada, Groups: []string{"everyone", "platform"}})
+		must(t, err)
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Status: http.StatusConflict, Method: http.MethodDelete,
+			Path: "/v2/groups*", Times: 1})
+		c.expect(c.run(with{}), 3, ada, "revoke failed, revoke done")
+		c.expectUser(ada, "everyone")
+	})
+}
+
 // TestKeyMayNotGrant: a key that may not grant access can still invite people.
 func TestKeyMayNotGrant(t *testing.T) {
 	t.Parallel()

@@ -264,6 +264,32 @@ func TestPersonIsDeniedAgain(t *testing.T) {
 	})
 }
 
+// TestKeyIsDeniedAgain: the API denies the mail to one person in every run. If it accepts no other mail, or if it does
+// not know the key, the denial is about the key: each run stops, and the person does not count as refused.
+func TestKeyIsDeniedAgain(t *testing.T) {
+	t.Parallel()
+	for name, others := range map[string]bool{"403": false, "401": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				const bad = "bad@example.com"
+				c := newDefaultCompany(t, sandbox.Options{}, bad)
+				c.failAlways(failingAnswers[name], bad)
+				for i := range 6 {
+					if others {
+						c.addToRoster(fmt.Sprintf("new%d@example.com", i))
+					}
+					o := c.run(with{concurrency: 1})
+					if got := o.about(bad); got != "invite failed" || o.Stopped == nil {
+						t.Errorf("run %d: %s, stopped by %v", i+1, got, o.Stopped)
+					}
+					must(t, c.Advance(time.Hour))
+				}
+			})
+		})
+	}
+}
+
 // TestKeyMayNotGrantOneGroup: many people lack only a group that the key may not give. All others get their groups in
 // the first run.
 func TestKeyMayNotGrantOneGroup(t *testing.T) {

@@ -674,7 +674,7 @@ func TestManyEditsAnsweredWithText(t *testing.T) {
 // after another.
 func TestEditsGoAloneUntilOneIsConfirmed(t *testing.T) {
 	t.Parallel()
-	for made, want := range map[bool]int32{false: 1, true: 8} {
+	for made, want := range map[bool]int{false: 1, true: 8} {
 		synctest.Test(t, func(t *testing.T) {
 			people := manyPeople(30)
 			c := newDefaultCompany(t, sandbox.Options{}, people...)
@@ -683,20 +683,27 @@ func TestEditsGoAloneUntilOneIsConfirmed(t *testing.T) {
 				c.roster.People[i].Groups = refs("everyone")
 			}
 			c.answerEdits(`{"message": "The request was received"}`, func(*http.Request) bool { return made })
-			var inFlight, peak atomic.Int32
+			var mu sync.Mutex
+			inFlight, peak := 0, 0
+			count := func(n int) {
+				mu.Lock()
+				defer mu.Unlock()
+				inFlight += n
+				peak = max(peak, inFlight)
+			}
 			inner := c.wire.Handler
 			c.wire.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.Method != http.MethodGet {
-					peak.Store(max(peak.Load(), inFlight.Add(1)))
-					defer inFlight.Add(-1)
+					count(1)
+					defer count(-1)
 					time.Sleep(time.Second)
 				}
 				inner.ServeHTTP(w, r)
 			})
 			o := c.run(with{})
-			if peak.Load() != want || o.Stopped != nil {
+			if peak != want || o.Stopped != nil {
 				t.Errorf("made %v: %d edits at the same time, want %d; %s (done/failed/unknown/skipped), stopped by %v", made,
-					peak.Load(), want, o.counts(), o.Stopped)
+					peak, want, o.counts(), o.Stopped)
 			}
 		})
 	}

@@ -978,6 +978,48 @@ func TestHistoryStoppedBetweenFormsOfRequest(t *testing.T) {
 	})
 }
 
+// TestStoppedDuringSecondForm: the server refuses the first form of an invitation request. The run is stopped during
+// the second form, which the server accepts. The mail was sent, so it is done.
+func TestStoppedDuringSecondForm(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dialect := sandbox.Dialect{Asking: sandbox.AskingBool}
+		c := newCompany(t, sandbox.Options{Dialect: dialect}, "bob@example.com")
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		posts := 0
+		c.wire.Before = func(r *http.Request) error {
+			if r.Method == http.MethodPost {
+				if posts++; posts == 2 {
+					stop()
+				}
+			}
+			return nil
+		}
+		o := c.apply(with{ctx: ctx})
+		if o.counts() != "1/0/0/0" || o.Changes[0].Requests != 2 || o.Changes[0].InvitationID == "" {
+			c.logOutcome(o)
+			t.Errorf("%s (done/failed/unknown/skipped)", o.counts())
+		}
+	})
+}
+
+// TestThrottledInSecondForm: the server refuses the first form of an invitation request and throttles the second one.
+// The run ends, as it does if the server throttles the first form.
+func TestThrottledInSecondForm(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, manyPeople(5)...)
+		c.AddFault(sandbox.Fault{Method: "POST", Path: invitePath, Kind: sandbox.FaultStatus, Status: 400, Times: 1})
+		c.AddFault(sandbox.Fault{Method: "POST", Path: invitePath, Kind: sandbox.FaultThrottle, From: 2})
+		o := c.apply(with{})
+		if o.counts() != "0/1/0/4" || o.Stopped == nil {
+			c.logOutcome(o)
+			t.Errorf("%s (done/failed/unknown/skipped), stopped by %v", o.counts(), o.Stopped)
+		}
+	})
+}
+
 // TestHistoryThreeLostNotInARow: the first three lost mails are not in a row, because the server refuses a mail
 // between them. The run must not stop.
 func TestHistoryThreeLostNotInARow(t *testing.T) {

@@ -160,30 +160,40 @@ func TestRosterOrder(t *testing.T) {
 // is mailed last.
 func TestOrderOfPeopleWhoFailedBefore(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{})
-		var asked []string
-		refuses := true
-		c.refuseMails(func(_ int, who string) string {
-			asked = append(asked, who)
-			if refuses {
-				return "refused"
-			}
-			return ""
+	for name, tt := range map[string]struct {
+		others []string
+	}{
+		"with a new person": {[]string{"d@example.com"}},
+		"without others":    {nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := newCompany(t, sandbox.Options{})
+				var asked []string
+				refuses := true
+				c.refuseMails(func(_ int, who string) string {
+					asked = append(asked, who)
+					if refuses {
+						return "refused"
+					}
+					return ""
+				})
+				refused := []string{"c@example.com", "a@example.com", "b@example.com"}
+				for _, who := range refused {
+					c.setRoster(who)
+					c.apply(with{})
+					must(t, c.Advance(time.Minute))
+				}
+				refuses, asked = false, nil
+				c.setRoster(append(sorted(refused), tt.others...)...)
+				c.apply(with{concurrency: 1})
+				if diff := cmp.Diff(append(tt.others, refused...), asked); diff != "" {
+					t.Errorf("mailed (-want +got):\n%s", diff)
+				}
+			})
 		})
-		for _, who := range []string{"c@example.com", "a@example.com", "b@example.com"} {
-			c.setRoster(who)
-			c.apply(with{})
-			must(t, c.Advance(time.Minute))
-		}
-		refuses, asked = false, nil
-		c.setRoster("a@example.com", "b@example.com", "c@example.com", "d@example.com")
-		c.apply(with{concurrency: 1})
-		want := []string{"d@example.com", "c@example.com", "a@example.com", "b@example.com"}
-		if diff := cmp.Diff(want, asked); diff != "" {
-			t.Errorf("mailed (-want +got):\n%s", diff)
-		}
-	})
+	}
 }
 
 // TestOrderOfEdits: changes without a mail are made in the order of the plan, not in that of the roster.
@@ -373,6 +383,21 @@ func TestKeyMayNotRenew(t *testing.T) {
 		must(t, c.Advance(time.Hour))
 		if o := c.run(with{resend: []string{ada}}); o.exitCode() == 0 || len(c.Mails()[ada]) != 1 {
 			t.Errorf("--resend: exit code %d, %d mails", o.exitCode(), len(c.Mails()[ada]))
+		}
+	})
+}
+
+// TestProxyForbidsRenewal: a proxy answers 403 to a renewal. That says nothing about the key, so the run does not try a
+// new invitation instead.
+func TestProxyForbidsRenewal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{}, ada)
+		_, err := c.AddInvitation(sandbox.Invitation{Email: ada, State: "expired"})
+		must(t, err)
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultHTML, Status: http.StatusForbidden, Path: resendPath})
+		if o := c.run(with{}); c.postCount() != 1 || o.counts() != "0/1/0/0" || o.Stopped == nil {
+			t.Errorf("%d requests, %s (done/failed/unknown/skipped), stopped by %v", c.postCount(), o.counts(), o.Stopped)
 		}
 	})
 }

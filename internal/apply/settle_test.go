@@ -11,8 +11,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/orgsync/orgsync/internal/apply"
 	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/roster"
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
@@ -409,6 +412,22 @@ func TestProgressMatchesResult(t *testing.T) {
 	})
 }
 
+// TestHeldMailIsReported: a held mail that the run sends is part of the result, even if its answer is lost too.
+func TestHeldMailIsReported(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, "ada@example.com")
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, Every: 2, From: 1})
+		c.apply(with{settleWait: leaveToLaterRun})
+		c.setRoster("ada@example.com", "bob@example.com")
+		run := c.apply(with{})
+		if len(run.plan.Held) != 1 || run.counts() != "1/0/1/0" {
+			c.logOutcome(run)
+			t.Errorf("%s (done/failed/unknown/skipped), held %v", run.counts(), run.plan.Held)
+		}
+	})
+}
+
 // TestNoticesAreOfTheLastReading: the result has the notices of the last reading. Here the reading after the canary
 // shows an earlier lost mail, so the person is not reported as unsettled.
 func TestNoticesAreOfTheLastReading(t *testing.T) {
@@ -428,6 +447,30 @@ func TestNoticesAreOfTheLastReading(t *testing.T) {
 		}
 		if who := run.notices(plan.Waiting); len(who) != 1 || who[0] != "ada@example.com" {
 			t.Errorf("reported as waiting: %v", who)
+		}
+	})
+}
+
+// TestNoticesAfterAnotherReading: after another reading, each notice is in the result once. What the first plan said
+// about a new ledger stays, and the limits of one run are no matter of later plans.
+func TestNoticesAfterAnotherReading(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, "ada@example.com", "zoe@example.com")
+		c.roster.Settings.Unlisted, c.roster.Settings.MaxRemovals = roster.UnlistedRemove, 1
+		_, err := c.AddInvitation(sandbox.Invitation{Email: "zoe@example.com"})
+		must(t, err)
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, Times: 1})
+		strangers := []string{"eve@example.com", "mallory@example.com"}
+		join := sync.OnceFunc(func() { c.addMembers(strangers...) })
+		run := c.apply(with{waiting: func(apply.Wait) { join() }})
+		var got []string
+		for _, n := range run.Notices {
+			got = append(got, fmt.Sprintf("%s %s", n.Kind, n.Email))
+		}
+		want := []string{"new_ledger ", "unlisted eve@example.com", "unlisted mallory@example.com", "waiting zoe@example.com"}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("notices (-want +got):\n%s", diff)
 		}
 	})
 }
