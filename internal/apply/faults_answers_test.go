@@ -641,7 +641,7 @@ func TestEditAnsweredWithText(t *testing.T) {
 }
 
 // TestManyEditsAnsweredWithText: a server that answers every edit with a text stops no run. It does not act on the
-// first edits, which are made once more.
+// first edits, which are made once more. The number of readings does not grow with the number of edits.
 func TestManyEditsAnsweredWithText(t *testing.T) {
 	t.Parallel()
 	for _, idle := range []int{0, 5, 30} {
@@ -665,6 +665,15 @@ func TestManyEditsAnsweredWithText(t *testing.T) {
 			}
 			if want := 40 - idle; c.writeCount() != want {
 				t.Errorf("%d idle: the server acted on %d edits, want %d", idle, c.writeCount(), want)
+			}
+			readings := 0
+			for _, r := range c.Requests() {
+				if r.Path == "/v2/users" {
+					readings++
+				}
+			}
+			if readings > 1+12 {
+				t.Errorf("%d idle: %d readings", idle, readings)
 			}
 		})
 	}

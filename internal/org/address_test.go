@@ -74,8 +74,10 @@ func TestParseAddressErrors(t *testing.T) {
 	tests := map[string]struct {
 		in, want string
 	}{
-		"empty":                   {"", "the address is empty"},
-		"blank":                   {" \t ", "the address is empty"},
+		"empty": {"", "the address is empty"},
+		"blank": {" \t ", "the address is empty"},
+		"kelvin sign": {"\u212aate@example.com",
+			"the part before the @ has a character that looks like an ASCII letter"},
 		"display name":            {"Ada Lovelace <ada@example.com>", named},
 		"angle brackets":          {"<ada@example.com>", named},
 		"quoted local part":       {`"ada"@example.com`, badCharacter(`'"'`)},
@@ -158,6 +160,16 @@ func TestAddressEqual(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestMustParseAddressPanics(t *testing.T) {
+	t.Parallel()
+	defer func() {
+		if recover() == nil {
+			t.Error("no panic")
+		}
+	}()
+	MustParseAddress("ada")
 }
 
 func FuzzParseAddress(f *testing.F) {

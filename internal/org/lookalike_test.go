@@ -28,6 +28,9 @@ func TestLookAlike(t *testing.T) {
 		"иtanaka田中@example.com":     "mixes Cyrillic and Latin letters (U+0074)",
 		"田中иван@example.com":        "mixes Han and Cyrillic letters (U+0438)",
 		"123@example.com":           "",
+		"ad1\u0430@example.com":     "mixes Latin and Cyrillic letters (U+0430)",
+		"иван1@example.com":         "",
+		"ada\u02b9@example.com":     "",
 	} {
 		if got := org.MustParseAddress(text).LookAlike(); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)

@@ -52,3 +52,30 @@ func TestMerge(t *testing.T) {
 		t.Error("a reading was changed")
 	}
 }
+
+// TestMergeVisibility: what one reading confirms is confirmed, and what one reading could not list counts as not listed.
+func TestMergeVisibility(t *testing.T) {
+	t.Parallel()
+	for _, first := range []bool{false, true} {
+		for _, second := range []bool{false, true} {
+			flags := func(b bool) org.Snapshot {
+				return org.Snapshot{PinConfirmed: b, Paged: b, UsersVisible: b, SuspendedVisible: b}
+			}
+			got := flags(first).Merge(flags(second))
+			either, both := first || second, first && second
+			if got.PinConfirmed != either || got.Paged != either || got.UsersVisible != both || got.SuspendedVisible != both {
+				t.Errorf("%v, then %v: %+v", first, second, got)
+			}
+		}
+	}
+}
+
+func TestLater(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 6, 10, 12, 0, 0, 0, time.UTC)
+	for _, both := range [][2]time.Time{{now, now.Add(time.Second)}, {now.Add(time.Second), now}} {
+		if got := org.Later(both[0], both[1]); !got.Equal(now.Add(time.Second)) {
+			t.Errorf("the later one of %v is %v", both, got)
+		}
+	}
+}
