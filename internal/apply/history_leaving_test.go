@@ -597,3 +597,21 @@ func TestHistoryInvitedAsAMemberAndLeft(t *testing.T) {
 		}
 	})
 }
+
+// TestLostRemovalAfterLastDay: the answer to the removal of a person whose last day is over is lost. The reading shows
+// that the person is gone, so the removal is done.
+func TestLostRemovalAfterLastDay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, ada)
+		c.addMembers(ada)
+		c.roster.Settings.Unlisted = roster.UnlistedRemove
+		c.roster.People[0].Until = c.Now().UTC().Truncate(24 * time.Hour)
+		must(t, c.Advance(24*time.Hour))
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true, Method: http.MethodDelete, Times: 1})
+		if o := c.apply(with{}); o.about(ada) != "remove done" || c.user(ada) != nil {
+			c.logOutcome(o)
+			t.Error(o.about(ada))
+		}
+	})
+}

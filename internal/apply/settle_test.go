@@ -330,16 +330,20 @@ func TestWitnessForAnEarlierRun(t *testing.T) {
 	}
 }
 
-// TestEditsBesideAHeldMail: a run that makes only edits works as usual while the server may still act on the lost mail
-// of an earlier run. The single mail of a run with an edit is not kept back.
-func TestEditsBesideAHeldMail(t *testing.T) {
+// TestRunBesideAHeldMail: a run makes its other changes at once while the server may still act on the lost mail of an
+// earlier run. It waits for the held mail only if a mail of its own can be the witness, and not longer than necessary.
+func TestRunBesideAHeldMail(t *testing.T) {
 	t.Parallel()
+	people := []string{"bob@example.com", "ada@example.com"}
 	for name, tt := range map[string]struct {
 		people []string
+		refuse bool // the mail to cy
 		counts string
+		took   time.Duration
 	}{
-		"only an edit":       {[]string{"bob@example.com", "ada@example.com"}, "1/0/0/0"},
-		"a mail and an edit": {[]string{"bob@example.com", "ada@example.com", "cy@example.com"}, "2/0/0/0"},
+		"only an edit":               {people, false, "1/0/0/0", 0},
+		"a mail and an edit":         {append(people, "cy@example.com"), false, "2/0/0/0", time.Minute},
+		"a refused mail and an edit": {append(people, "cy@example.com"), true, "1/1/0/0", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -348,27 +352,66 @@ func TestEditsBesideAHeldMail(t *testing.T) {
 				c.addMembers("bob@example.com")
 				c.setRoster(tt.people...)
 				c.setFirstGroups("everyone")
-				var written []time.Time
+				if tt.refuse {
+					c.refuseMails(func(int, string) string { return "no" })
+				}
+				start := time.Now()
 				c.wire.Before = func(r *http.Request) error {
-					if r.Method == http.MethodPost {
-						written = append(written, time.Now())
+					if waited := time.Since(start); r.Method == http.MethodPost && waited > 0 {
+						t.Errorf("a change was made after %v", waited)
 					}
 					return nil
 				}
-				start := time.Now()
 				run := c.apply(with{settleWait: 10 * time.Minute})
 				if len(run.plan.Held) != 1 || run.counts() != tt.counts || run.Stopped != nil {
 					c.logOutcome(run)
 					t.Errorf("%s (done/failed/unknown/skipped), want %s; stopped by %v", run.counts(), tt.counts, run.Stopped)
 				}
-				for _, at := range written {
-					if waited := at.Sub(start); waited > 0 {
-						t.Errorf("a change was made after %v", waited)
-					}
+				if took := time.Since(start).Truncate(time.Minute); took != tt.took {
+					t.Errorf("the run took %v, want %v", took, tt.took)
 				}
 			})
 		})
 	}
+}
+
+// TestWitnessInvitedBySomebodyElse: the mail that should be the witness for a held mail is no longer needed. The run
+// ends, because it has no witness.
+func TestWitnessInvitedBySomebodyElse(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompanyWithLostMail(t)
+		c.setRoster("ada@example.com", "bob@example.com")
+		start := time.Now()
+		waits := 0
+		run := c.apply(with{settleWait: 10 * time.Minute, waiting: func(apply.Wait) {
+			if waits++; waits == 1 {
+				_, err := c.AddInvitation(sandbox.Invitation{Email: "bob@example.com", Created: c.Now().Add(-time.Hour)})
+				must(t, err)
+			}
+		}})
+		if took := time.Since(start); waits != 1 || took > time.Minute || run.counts() != "1/0/0/0" {
+			c.logOutcome(run)
+			t.Errorf("%d waits in %v, %s (done/failed/unknown/skipped)", waits, took, run.counts())
+		}
+	})
+}
+
+// TestRefusalStaysTheError: a mail was refused, and the reading after it fails. The error of the change is the
+// refusal, which is certain.
+func TestRefusalStaysTheError(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, "ada@example.com")
+		c.refuseMails(func(int, string) string { return "no seat is left" })
+		c.AddFault(sandbox.Fault{Method: http.MethodGet, Path: "/v2/users", Kind: sandbox.FaultForbid, From: 2})
+		run := c.apply(with{})
+		want := "invite ada@example.com: HTTP 409: no seat is left"
+		if run.counts() != "0/1/0/0" || run.Changes[0].Err.Error() != want {
+			c.logOutcome(run)
+			t.Errorf("%s (done/failed/unknown/skipped)", run.counts())
+		}
+	})
 }
 
 // TestNotSentAndStopped: if a reading after the end of the run shows that a mail was not sent, it counts as skipped.

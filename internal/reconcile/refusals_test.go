@@ -1,0 +1,342 @@
+package reconcile_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/orgsync/orgsync/internal/apply"
+	"github.com/orgsync/orgsync/internal/ledger/ledgertest"
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/reconcile"
+	"github.com/orgsync/orgsync/internal/roster"
+	"github.com/orgsync/orgsync/internal/sandbox"
+	"github.com/orgsync/orgsync/internal/state"
+)
+
+// isError returns a function that reports whether an error is a T.
+func isError[T error]() func(error) bool {
+	return func(err error) bool {
+		_, ok := errors.AsType[T](err)
+		return ok
+	}
+}
+
+// postCount returns the number of POST requests.
+func postCount(api *sandbox.Server) int {
+	return len(slices.DeleteFunc(api.Requests(), func(r sandbox.Request) bool { return r.Method != "POST" }))
+}
+
+// withoutUsers is an API whose key may not list users.
+type withoutUsers struct{ reconcile.Provider }
+
+func (p withoutUsers) ReadOrganization(ctx context.Context, pin string, w org.Wanted) (org.Snapshot, error) {
+	s, err := p.Provider.ReadOrganization(ctx, pin, w)
+	s.Users, s.UsersVisible = nil, false
+	return s, err
+}
+
+// hideUsers makes a plan need the list of users, and hides this list.
+func hideUsers(o *reconcile.Options) {
+	o.Provider, o.Roster.Settings.Unlisted = withoutUsers{o.Provider}, roster.UnlistedRemove
+}
+
+// savedPlan returns the plan that a session would make now.
+func savedPlan(t *testing.T, o reconcile.Options) *plan.Saved {
+	t.Helper()
+	d, err := open(t, o).Plan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := d.Plan
+	return &plan.Saved{Organization: p.Organization, Made: p.Now, Changes: p.Changes, Held: p.Held, Only: p.Only,
+		Resend: p.Resend, Reinvite: p.Reinvite}
+}
+
+// TestNothingIsSentForARefusedPlan: a run sends nothing if its plan must not be carried out, whether it asks a person
+// or not. If there is a plan, all of its changes are skipped.
+func TestNothingIsSentForARefusedPlan(t *testing.T) {
+	t.Parallel()
+	refusal := errors.New("no")
+	nobody := []org.Address{org.MustParseAddress("nobody@example.com")}
+	for name, tt := range map[string]struct {
+		prepare func(o *reconcile.Options, a *reconcile.ApplyOptions)
+		want    func(error) bool
+		noPlan  bool
+	}{
+		"not approved": {func(_ *reconcile.Options, a *reconcile.ApplyOptions) {
+			a.Approve = func(context.Context, plan.Plan) error { return refusal }
+		}, func(err error) bool { return errors.Is(err, refusal) }, false},
+		"too many mails": {func(o *reconcile.Options, _ *reconcile.ApplyOptions) {
+			o.Roster.Settings.MaxInvites = 1
+		}, isError[*plan.LimitError](), false},
+		"another plan was saved": {func(o *reconcile.Options, a *reconcile.ApplyOptions) {
+			a.Saved = savedPlan(t, *o)
+			a.Saved.Changes = a.Saved.Changes[:1]
+		}, isError[*plan.StaleError](), false},
+		"a person of the saved plan is gone": {func(o *reconcile.Options, a *reconcile.ApplyOptions) {
+			a.Saved = savedPlan(t, *o)
+			a.Saved.Only = nobody
+		}, isError[*plan.StaleError](), false},
+		"the key may not list users": {func(o *reconcile.Options, _ *reconcile.ApplyOptions) {
+			hideUsers(o)
+		}, isError[*plan.NeedsError](), true},
+		"nobody has the address": {func(o *reconcile.Options, _ *reconcile.ApplyOptions) {
+			o.Flags.Only = nobody
+		}, isError[*plan.UnknownNameError](), true},
+	} {
+		for _, asks := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, ", asks ", asks), func(t *testing.T) {
+				t.Parallel()
+				o, api, store := options(t)
+				a := reconcile.ApplyOptions{Approve: approve, Asks: asks}
+				tt.prepare(&o, &a)
+				_, result, err := open(t, o).Apply(t.Context(), a)
+				if tt.noPlan != tt.want(err) || tt.noPlan == tt.want(result.Stopped) || tt.noPlan == (err == nil) {
+					t.Errorf("stopped by %v, error %v", result.Stopped, err)
+				}
+				for _, c := range result.Changes {
+					if c.Outcome != apply.Skipped || !tt.want(c.Err) {
+						t.Errorf("%s is %s: %v", c.Email, c.Outcome, c.Err)
+					}
+				}
+				if n := postCount(api); n > 0 {
+					t.Errorf("%d requests were sent", n)
+				}
+				if i, err := store.Inspect(t.Context()); err != nil || i.Held || i.Bytes > 0 {
+					t.Errorf("the ledger: %+v, %v", i, err)
+				}
+			})
+		}
+	}
+}
+
+// TestProblemAfterTheAnswer: the organization changes while a person is asked, so that the plan needs a permission or
+// has a problem. Nothing is sent.
+func TestProblemAfterTheAnswer(t *testing.T) {
+	t.Parallel()
+	o, api, _ := options(t)
+	_, result, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{
+		Asks: true, Approve: func(context.Context, plan.Plan) error {
+			api.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Method: "GET", Path: "/v2/invitation"})
+			return nil
+		},
+	})
+	if err != nil || !isError[*org.CallError]()(result.Stopped) || result.Count(apply.Skipped) != 2 || postCount(api) > 0 {
+		t.Errorf("stopped by %v, %+v, %d requests, %v", result.Stopped, result.Changes, postCount(api), err)
+	}
+}
+
+// TestSavedPlan: a saved plan is carried out with its own flags.
+func TestSavedPlan(t *testing.T) {
+	t.Parallel()
+	for _, asks := range []bool{false, true} {
+		o, api, _ := options(t)
+		for _, who := range []string{"ada@example.com", "bob@example.com"} {
+			_, err := api.AddInvitation(sandbox.Invitation{Email: who, Created: api.Now().Add(-20 * time.Minute)})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		o.Roster.People = append(o.Roster.People, roster.Person{Email: org.MustParseAddress("zoe@example.com")})
+		o.Flags.Only = []org.Address{o.Roster.People[0].Email, o.Roster.People[1].Email}
+		o.Flags.Resend = []org.Address{o.Roster.People[0].Email}
+		o.Flags.Reinvite = []org.Address{o.Roster.People[1].Email}
+		saved := savedPlan(t, o)
+		o.Flags = plan.Flags{}
+		p, result, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve, Saved: saved, Asks: asks})
+		if err != nil || result.Stopped != nil || result.Count(apply.Done) != 1 || len(api.Mails()["ada@example.com"]) != 1 {
+			t.Errorf("stopped by %v, %+v, %v", result.Stopped, result.Changes, err)
+		}
+		if len(p.Only) != 2 || len(p.Resend) != 1 || len(p.Reinvite) != 1 {
+			t.Errorf("only %v, resend %v, reinvite %v", p.Only, p.Resend, p.Reinvite)
+		}
+	}
+}
+
+// TestMailsInRosterOrder: mails are sent in the order of the roster.
+func TestMailsInRosterOrder(t *testing.T) {
+	t.Parallel()
+	o, _, _ := options(t)
+	o.Roster.People = nil
+	want := []string{"d@example.com", "b@example.com", "a@example.com", "c@example.com"}
+	for _, who := range want {
+		o.Roster.People = append(o.Roster.People, roster.Person{Email: org.MustParseAddress(who)})
+	}
+	var got []string
+	_, _, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve, Concurrency: 1,
+		Progress: func(r apply.ChangeResult) { got = append(got, r.Email.String()) }})
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v; mails (-want +got):\n%s", err, diff)
+	}
+}
+
+// TestErrorsOfReadings: every command returns the error of the API, and the cause of an interruption once.
+func TestErrorsOfReadings(t *testing.T) {
+	t.Parallel()
+	interrupted := errors.New("interrupted")
+	for name, call := range map[string]func(context.Context, *reconcile.Session) error{
+		"plan": func(ctx context.Context, s *reconcile.Session) error {
+			_, err := s.Plan(ctx)
+			return err
+		},
+		"draft": func(ctx context.Context, s *reconcile.Session) error {
+			_, _, err := s.Draft(ctx)
+			return err
+		},
+		"status": func(ctx context.Context, s *reconcile.Session) error {
+			_, _, err := s.Status(ctx)
+			return err
+		},
+		"apply": func(ctx context.Context, s *reconcile.Session) error {
+			_, _, err := s.Apply(ctx, reconcile.ApplyOptions{Approve: approve})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o, api, _ := options(t)
+			read := 0
+			o.AfterReading = func() { read++ }
+			s := open(t, o)
+			api.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Method: "GET", Path: "/v2/invitation"})
+			if err := call(t.Context(), s); !isError[*org.CallError]()(err) || errors.Is(err, interrupted) {
+				t.Errorf("a reading that fails: %v", err)
+			}
+			ctx, cancel := context.WithCancelCause(t.Context())
+			cancel(interrupted)
+			if err := call(ctx, s); !errors.Is(err, interrupted) || strings.Count(err.Error(), "interrupted") != 1 {
+				t.Errorf("an interrupted reading: %v", err)
+			}
+			if read == 0 {
+				t.Error("AfterReading was not called")
+			}
+		})
+	}
+}
+
+// TestProblemsOfThePlan: neither a plan nor a status hides that the key lacks a permission. A plan does not hide that
+// nobody has an address of --only.
+func TestProblemsOfThePlan(t *testing.T) {
+	t.Parallel()
+	o, _, _ := options(t)
+	hideUsers(&o)
+	if d, err := open(t, o).Plan(t.Context()); !isError[*plan.NeedsError]()(err) || d.Plan.Needs == "" {
+		t.Errorf("plan: %v", err)
+	}
+	if _, _, err := open(t, o).Status(t.Context()); !isError[*plan.NeedsError]()(err) {
+		t.Errorf("status: %v", err)
+	}
+	o, _, _ = options(t)
+	o.Flags.Only = []org.Address{org.MustParseAddress("nobody@example.com")}
+	if _, err := open(t, o).Plan(t.Context()); !isError[*plan.UnknownNameError]()(err) {
+		t.Errorf("plan with --only: %v", err)
+	}
+}
+
+// TestErrorsOfOpen: a session is not opened if the API or the place of the ledger fails. Before, a reading that was
+// started ends.
+func TestErrorsOfOpen(t *testing.T) {
+	t.Parallel()
+	full := errors.New("no such place")
+	for name, tt := range map[string]struct {
+		storeFails bool
+		want       func(error) bool
+	}{
+		"the API":   {false, isError[*org.CallError]()},
+		"the place": {true, isError[*reconcile.StateError]()},
+	} {
+		for caller, open := range map[string]func(context.Context, reconcile.Options) (*reconcile.Session, error){
+			"open": reconcile.Open, "open ahead": reconcile.OpenAhead,
+		} {
+			t.Run(name+", "+caller, func(t *testing.T) {
+				t.Parallel()
+				o, api, _ := options(t)
+				identified := 0
+				o.Identified = func(org.Organization) { identified++ }
+				if tt.storeFails {
+					o.Store = func(context.Context, org.Organization) (state.Store, error) { return nil, full }
+				} else {
+					api.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Status: 401})
+				}
+				s, err := open(t.Context(), o)
+				if s != nil || !tt.want(err) || identified == 1 != tt.storeFails {
+					t.Errorf("session %v, identified %d times, %v", s, identified, err)
+				}
+			})
+		}
+	}
+}
+
+// closingStore is a store whose lease cannot be released.
+type closingStore struct {
+	*ledgertest.Store
+	err error
+}
+
+type closingLease struct {
+	state.Lease
+	err error
+}
+
+func (s closingStore) Acquire(ctx context.Context, h state.Holder, d time.Duration) (state.Lease, error) {
+	l, err := s.Store.Acquire(ctx, h, d)
+	return closingLease{l, s.err}, err
+}
+
+func (l closingLease) Release() error { return errors.Join(l.Lease.Release(), l.err) }
+
+// TestLockNotReleased: a lock that cannot be released is a warning. A lease that was lost needs no warning.
+func TestLockNotReleased(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		err  error
+		want int
+	}{
+		"released":     {nil, 0},
+		"not released": {errors.New("no answer"), 1},
+		"lost":         {&state.LostError{Place: "memory"}, 0},
+	} {
+		o, _, store := options(t)
+		o.Store = func(context.Context, org.Organization) (state.Store, error) { return closingStore{store, tt.err}, nil }
+		var warnings []string
+		o.Warn = func(text string) { warnings = append(warnings, text) }
+		_, result, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve})
+		if err != nil || result.Stopped != nil || len(warnings) != tt.want {
+			t.Errorf("%s: warnings %q, stopped by %v, %v", name, warnings, result.Stopped, err)
+		}
+	}
+}
+
+// TestWarningsOfTheLedger: each command warns of a damaged ledger.
+func TestWarningsOfTheLedger(t *testing.T) {
+	t.Parallel()
+	for _, warns := range []bool{true, false} {
+		o, _, store := options(t)
+		if _, _, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve}); err != nil {
+			t.Fatal(err)
+		}
+		if err := store.Append([]byte("{\"v\":1,\n{\"v\":1")); err != nil {
+			t.Fatal(err)
+		}
+		var warnings []string
+		if warns {
+			o.Warn = func(text string) { warnings = append(warnings, text) }
+		}
+		if _, err := open(t, o).Plan(t.Context()); err != nil || warns != (len(warnings) > 0) {
+			t.Errorf("plan: warnings %q, %v", warnings, err)
+		}
+		warnings = nil
+		_, _, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve})
+		if err != nil || warns != (len(warnings) > 0) {
+			t.Errorf("apply: warnings %q, %v", warnings, err)
+		}
+	}
+}
