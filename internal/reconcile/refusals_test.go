@@ -88,6 +88,10 @@ func TestNothingIsSentForARefusedPlan(t *testing.T) {
 		"the key may not list users": {func(o *reconcile.Options, _ *reconcile.ApplyOptions) {
 			hideUsers(o)
 		}, isError[*plan.NeedsError](), true},
+		"a saved plan, and the key may not list users": {func(o *reconcile.Options, a *reconcile.ApplyOptions) {
+			a.Saved = savedPlan(t, *o)
+			hideUsers(o)
+		}, isError[*plan.NeedsError](), true},
 		"nobody has the address": {func(o *reconcile.Options, _ *reconcile.ApplyOptions) {
 			o.Flags.Only = nobody
 		}, isError[*plan.UnknownNameError](), true},
@@ -272,6 +276,127 @@ func TestErrorsOfOpen(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestWithCause: the cause of a context is added to an error that does not have it.
+func TestWithCause(t *testing.T) {
+	t.Parallel()
+	interrupted, failed := errors.New("interrupted"), errors.New("failed")
+	running := t.Context()
+	ended, end := context.WithCancelCause(t.Context())
+	end(interrupted)
+	for name, tt := range map[string]struct {
+		ctx  context.Context
+		err  error
+		want string
+	}{
+		"no error":                  {running, nil, ""},
+		"no error, and interrupted": {ended, nil, ""},
+		"an error":                  {running, failed, "failed"},
+		"an error, and interrupted": {ended, failed, "interrupted, at: failed"},
+		"an error with the cause":   {ended, fmt.Errorf("stopped: %w", interrupted), "stopped: interrupted"},
+		"the error of the cause":    {ended, interrupted, "interrupted"},
+	} {
+		got := reconcile.WithCause(tt.ctx, tt.err)
+		if (got == nil) != (tt.want == "") || got != nil && (got.Error() != tt.want || !errors.Is(got, tt.err)) {
+			t.Errorf("%s: %v, want %s", name, got, tt.want)
+		}
+	}
+}
+
+// brokenStore is a store that cannot be read or locked.
+type brokenStore struct {
+	*ledgertest.Store
+	err error
+}
+
+func (s brokenStore) Read(context.Context) ([]byte, error) { return nil, s.err }
+
+func (s brokenStore) Acquire(context.Context, state.Holder, time.Duration) (state.Lease, error) {
+	return nil, s.err
+}
+
+// TestLedgerCannotBeRead: no command goes on without the ledger. A lease that was lost is no error of the ledger.
+func TestLedgerCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for _, broken := range []error{errors.New("no answer"), &state.LostError{Place: "memory"}} {
+		o, api, store := options(t)
+		o.Store = func(context.Context, org.Organization) (state.Store, error) { return brokenStore{store, broken}, nil }
+		s := open(t, o)
+		before := len(api.Requests())
+		_, planErr := s.Plan(t.Context())
+		_, _, draftErr := s.Draft(t.Context())
+		_, _, statusErr := s.Status(t.Context())
+		_, historyErr := s.History(t.Context(), &o.Roster.People[0])
+		_, _, applyErr := s.Apply(t.Context(), reconcile.ApplyOptions{Approve: approve})
+		for name, err := range map[string]error{
+			"plan": planErr, "draft": draftErr, "status": statusErr, "history": historyErr, "apply": applyErr,
+		} {
+			ofLedger := isError[*reconcile.StateError]()(err)
+			if !errors.Is(err, broken) || ofLedger == isError[*state.LostError]()(broken) {
+				t.Errorf("%s: %T %v", name, err, err)
+			}
+		}
+		if n := len(api.Requests()) - before; n > 0 {
+			t.Errorf("%d requests without a ledger", n)
+		}
+	}
+}
+
+// TestReadsOnce: a plan uses the reading that OpenAhead started. It reads again only for another plan.
+func TestReadsOnce(t *testing.T) {
+	t.Parallel()
+	o, api, _ := options(t)
+	for _, name := range []string{"crew", "guests"} {
+		if _, err := api.AddGroup(sandbox.Group{Name: name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o.Roster.People[0].Groups = []roster.Ref{{Name: "crew", At: roster.Position{File: "users.yaml", Line: 1}}}
+	s, err := reconcile.OpenAhead(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	readings := func() int {
+		return len(slices.DeleteFunc(api.Requests(), func(r sandbox.Request) bool { return r.Path != "/v2/users" }))
+	}
+	for want := 1; want <= 2; want++ {
+		d, err := s.Plan(t.Context())
+		if err != nil || readings() != want || len(d.Plan.Changes) != 3-want {
+			t.Errorf("plan %d: %d readings, %+v, %v", want, readings(), d.Plan.Changes, err)
+		}
+		if _, err := api.AddInvitation(sandbox.Invitation{Email: "bob@example.com"}); err != nil && want == 1 {
+			t.Fatal(err)
+		}
+	}
+	api.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Method: "GET", Path: "/v2/invitation", Times: 1})
+	if s, err = reconcile.OpenAhead(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Plan(t.Context()); !isError[*org.CallError]()(err) {
+		t.Errorf("a reading that failed was made again: %v", err)
+	}
+}
+
+// TestReleaseTellsWhoHasTheLease: a run that does not know whether another run has its lease finds out at its end.
+func TestReleaseTellsWhoHasTheLease(t *testing.T) {
+	t.Parallel()
+	o, api, store := options(t)
+	unsure := &state.LostError{Place: "memory", Err: errors.New("this run was paused")}
+	taken := &state.LostError{Place: "memory", NewHolder: state.Holder{PID: 7}}
+	store.OnCheck = func() error {
+		switch i, err := store.Inspect(t.Context()); {
+		case err != nil || !i.Held:
+			return taken
+		case len(api.Mails()) > 0:
+			return unsure
+		}
+		return nil
+	}
+	_, result, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve})
+	if err != nil || !errors.Is(result.Stopped, taken) {
+		t.Errorf("stopped by %v, %v", result.Stopped, err)
 	}
 }
 

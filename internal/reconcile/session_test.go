@@ -128,14 +128,21 @@ func TestNothingIsSentWithoutApproval(t *testing.T) {
 // and before a later one.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
-	for name, fails := range map[string]int{"at once": 1, "later": 4} {
+	full := &fs.PathError{Op: "write", Path: "ledger", Err: syscall.ENOSPC}
+	for name, tt := range map[string]struct {
+		fails int
+		err   error
+	}{
+		"at once": {1, full}, "later": {4, full},
+		"with advice": {4, &state.Problem{Err: syscall.ENOSPC, Advice: "free some space"}},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o, _, store := options(t)
 			appended := 0
 			store.OnAppend = func(lines []byte) (int, error) {
-				if appended++; appended >= fails {
-					return 0, &fs.PathError{Op: "write", Path: "ledger", Err: syscall.ENOSPC}
+				if appended++; appended >= tt.fails {
+					return 0, tt.err
 				}
 				return len(lines), nil
 			}
