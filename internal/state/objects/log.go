@@ -181,7 +181,7 @@ func (s *Store) readOnce(ctx context.Context, known map[int]record, isRetry bool
 			}
 		case i == len(numbers)-1:
 			r.number, r.damaged = n, true
-		case i+1 < len(numbers) && records[i+1].Ignored == n: // the writer of the next record saw the damage too
+		case records[i+1].Ignored == n: // the writer of the next record saw the damage too
 			r.number = n
 		default:
 			return nil, &state.Problem{
