@@ -2,15 +2,18 @@ package objects_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/orgsync/orgsync/internal/state"
+	"github.com/orgsync/orgsync/internal/state/objects"
 	"github.com/orgsync/orgsync/internal/state/statetest"
 )
 
@@ -168,6 +171,208 @@ func TestNoCleaningAfterAFailure(t *testing.T) {
 			if err := l.Release(); (err != nil) != (failing == "log/") || lists > 0 {
 				t.Errorf("%s: %d lists, %v", failing, lists, err)
 			}
+		})
+	}
+}
+
+// oddProofs is a storage that treats the objects of its first test in its own way.
+type oddProofs struct {
+	*statetest.Memory
+	create func(o oddProofs, key string, data []byte) error
+	get    func(data []byte) []byte
+}
+
+func (o oddProofs) Create(ctx context.Context, key string, data ...[]byte) error {
+	if o.create != nil && strings.Contains(key, "/proof/") {
+		return o.create(o, key, bytes.Join(data, nil))
+	}
+	return o.Memory.Create(ctx, key, data...)
+}
+
+func (o oddProofs) Get(ctx context.Context, key string) ([]byte, error) {
+	data, err := o.Memory.Get(ctx, key)
+	if o.get != nil && err == nil && strings.Contains(key, "/proof/") {
+		data = o.get(data)
+	}
+	return data, err
+}
+
+// TestFirstTestOfAStorage: the first use of a storage finds that it keeps another object than it says. Lost answers are
+// no proof of that.
+func TestFirstTestOfAStorage(t *testing.T) {
+	t.Parallel()
+	returns := func(text string) func([]byte) []byte { return func([]byte) []byte { return []byte(text) } }
+	overwrite := func(o oddProofs, key string, data []byte) error {
+		err := o.Memory.Create(context.Background(), key, data)
+		if err != nil {
+			_ = o.Put(context.Background(), key, data)
+		}
+		return err
+	}
+	lose := func(o oddProofs, key string, data []byte) error {
+		if err := o.Memory.Create(context.Background(), key, data); err != nil {
+			return err
+		}
+		return objects.ErrUnknown
+	}
+	for name, tt := range map[string]struct {
+		storage oddProofs
+		refused bool
+	}{
+		"overwrites, and says that it did not": {oddProofs{create: overwrite}, true},
+		"keeps other bytes":                    {oddProofs{get: returns("x")}, true},
+		"keeps an object of nobody":            {oddProofs{get: returns("16")}, true},
+		"keeps an object below the first":      {oddProofs{get: returns("-1")}, true},
+		"loses the answer to the winner":       {oddProofs{create: lose}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				tt.storage.Memory = &statetest.Memory{}
+				l, err := newStore(tt.storage).Acquire(t.Context(), state.Holder{}, 0)
+				var problem *state.Problem
+				if tt.refused != errors.As(err, &problem) || tt.refused == (err == nil) {
+					t.Errorf("acquire: %v", err)
+				}
+				if err == nil {
+					must(t, l.Release())
+				}
+			})
+		})
+	}
+}
+
+// TestReadFailsWhileWaiting: a run that waits for the lease ends with the error of the storage.
+func TestReadFailsWhileWaiting(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := &statetest.Memory{}
+		acquire(t, newStore(memory))
+		refused, waits := errors.New("not allowed"), false
+		wire := &statetest.Faulty{Objects: memory, Fault: func(op, key string) statetest.Fault {
+			waits = waits || op == "put"
+			if waits && op == "list" {
+				return statetest.Fault{Err: refused, Skip: true}
+			}
+			return statetest.Fault{}
+		}}
+		_, err := newStore(wire).Acquire(t.Context(), state.Holder{PID: 2}, time.Minute)
+		if !errors.Is(err, refused) {
+			t.Errorf("acquire: %v", err)
+		}
+	})
+}
+
+// TestUnlockWithAFrozenClock: a run that writes is alive, even if the clock of the storage does not move.
+func TestUnlockWithAFrozenClock(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := &frozenClock{Memory: &statetest.Memory{}, at: time.Now()}
+		l := acquire(t, newStore(memory))
+		i, err := newStore(memory).Inspect(t.Context())
+		must(t, err)
+		time.AfterFunc(time.Second, func() { must(t, l.Append([]byte("a\n"))) })
+		err = newStore(memory).Unlock(t.Context(), i.ID, state.Holder{PID: 2})
+		if err == nil || !strings.Contains(err.Error(), "is alive") {
+			t.Errorf("unlock: %v", err)
+		}
+		must(t, l.Append([]byte("b\n")))
+	})
+}
+
+// TestFindFails: an organization is not taken for a new one if the storage does not say whether it has a ledger.
+func TestFindFails(t *testing.T) {
+	t.Parallel()
+	memory := &statetest.Memory{}
+	for _, folder := range []string{"log/", "base/"} {
+		refused := errors.New("not allowed")
+		wire := &statetest.Faulty{Objects: memory, Fault: func(_, key string) statetest.Fault {
+			if strings.HasSuffix(key, folder) {
+				return statetest.Fault{Err: refused, Skip: true}
+			}
+			return statetest.Fault{}
+		}}
+		if _, err := objects.Find(t.Context(), wire, "o1", objects.DefaultTimes); !errors.Is(err, refused) {
+			t.Errorf("%s: %v", folder, err)
+		}
+	}
+}
+
+// TestEveryFailedRequest: if the storage refuses any request of a reading or of a lock, there is an error. Otherwise
+// the ledger could look empty, and everybody would be mailed again. If an object vanishes once, the log is read again.
+func TestEveryFailedRequest(t *testing.T) {
+	t.Parallel()
+	refused := errors.New("not allowed")
+	for name, use := range map[string]func(ctx context.Context, s *objects.Store) (content string, err error){
+		"read": func(ctx context.Context, s *objects.Store) (string, error) {
+			lines, err := s.Read(ctx)
+			return string(lines), err
+		},
+		"acquire": func(ctx context.Context, s *objects.Store) (string, error) {
+			l, err := s.Acquire(ctx, state.Holder{}, 0)
+			if err != nil {
+				return "", err
+			}
+			return string(l.Content()), l.Release()
+		},
+		"inspect": func(ctx context.Context, s *objects.Store) (string, error) {
+			_, err := s.Inspect(ctx)
+			return "", err
+		},
+		"archived": func(ctx context.Context, s *objects.Store) (string, error) {
+			lines, err := s.Archived(ctx)
+			return string(lines), err
+		},
+		"replace": func(ctx context.Context, s *objects.Store) (string, error) {
+			l, err := s.Acquire(ctx, state.Holder{}, 0)
+			if err != nil {
+				return "", err
+			}
+			return "", errors.Join(l.Replace([]byte("line 3\n")), l.Release())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				// attempt uses a new ledger. The request with the number failing, counted from 1, has the fault.
+				attempt := func(failing int, fault error) (got, want string, requests []string, err error) {
+					memory, _ := newLedger(t, 12)
+					l := acquire(t, newStore(memory))
+					must(t, l.Replace([]byte("line 1\nline 3\n")))
+					must(t, l.Append([]byte("line 12\n")))
+					must(t, l.Release())
+					var mu sync.Mutex
+					wire := &statetest.Faulty{Objects: memory, Fault: func(op, key string) statetest.Fault {
+						mu.Lock()
+						defer mu.Unlock()
+						requests = append(requests, op+" "+key)
+						if len(requests) == failing {
+							return statetest.Fault{Err: fault, Skip: true}
+						}
+						return statetest.Fault{}
+					}}
+					s := objects.New(wire, "o1", objects.DefaultTimes)
+					got, err = use(t.Context(), s)
+					return got, "line 1\nline 3\nline 12\n", requests, err
+				}
+				_, _, all, err := attempt(0, nil)
+				must(t, err)
+				for i, request := range all {
+					if strings.HasPrefix(request, "delete") || strings.HasPrefix(request, "create o1/probe") {
+						continue
+					}
+					if _, _, _, err := attempt(i+1, refused); !errors.Is(err, refused) {
+						t.Errorf("%s is refused: %v", request, err)
+					}
+					if !strings.HasPrefix(request, "get o1/log/") && !strings.HasPrefix(request, "get o1/base/") {
+						continue
+					}
+					got, want, _, err := attempt(i+1, objects.ErrNotFound)
+					if err != nil || got != "" && got != want {
+						t.Errorf("%s finds nothing once: %q, %v", request, got, err)
+					}
+				}
+			})
 		})
 	}
 }

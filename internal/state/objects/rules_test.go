@@ -1,6 +1,9 @@
 package objects
 
 import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -77,6 +80,36 @@ func TestNumberIn(t *testing.T) {
 		n, ok := numberIn(name, logFolder)
 		if ok != (want > 0) || ok && n != want {
 			t.Errorf("%s: %d, %v", name, n, ok)
+		}
+	}
+}
+
+// TestDecodeRecord: the checksum is a line of its own.
+func TestDecodeRecord(t *testing.T) {
+	t.Parallel()
+	sealed := func(text string) []byte { return fmt.Appendf(nil, "%s#sha256 %x\n", text, sha256.Sum256([]byte(text))) }
+	const head = `{"v":1,"kind":"lines","number":3}`
+	if rec, err := decodeRecord(sealed(head + "\na\n")); err != nil || rec.Number != 3 || string(rec.lines.join()) != "a\n" {
+		t.Errorf("%+v, %v", rec, err)
+	}
+	for name, object := range map[string][]byte{
+		"empty": nil, "only a checksum": sealed(""), "no line before the checksum": sealed(head), "no JSON": sealed("{\n"),
+		"more after the checksum": append(sealed(head+"\n"), '\n'), "no checksum": []byte(head + "\n"),
+	} {
+		if _, err := decodeRecord(object); !errors.Is(err, errDamaged) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestIsKeyPart(t *testing.T) {
+	t.Parallel()
+	for id, want := range map[string]bool{
+		"a": true, "0b1f-9": true, strings.Repeat("a", 128): true, strings.Repeat("a", 129): false, "": false, "a/b": false,
+		`a\b`: false, "a b": false, "a\x00": false, "a\r": false, "a\n": false, "~a": false,
+	} {
+		if IsKeyPart(id) != want {
+			t.Errorf("%q: %v", id, !want)
 		}
 	}
 }
