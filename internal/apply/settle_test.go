@@ -14,8 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/orgsync/orgsync/internal/apply"
+	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
-	"github.com/orgsync/orgsync/internal/roster"
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
@@ -495,23 +495,26 @@ func TestNoticesAreOfTheLastReading(t *testing.T) {
 }
 
 // TestNoticesAfterAnotherReading: after another reading, each notice is in the result once. What the first plan said
-// about a new ledger stays, and the limits of one run are no matter of later plans.
+// about a new ledger stays, and the limits of one run are no matter of later plans. Here an invitation expires during
+// the run, so that a later plan has one mail too many.
 func TestNoticesAfterAnotherReading(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{}, "ada@example.com", "zoe@example.com")
-		c.roster.Settings.Unlisted, c.roster.Settings.MaxRemovals = roster.UnlistedRemove, 1
-		_, err := c.AddInvitation(sandbox.Invitation{Email: "zoe@example.com"})
-		must(t, err)
+		c := newCompany(t, sandbox.Options{}, "ada@example.com", "cy@example.com", "zoe@example.com")
+		c.roster.Settings.MaxInvites = 1
+		for who, age := range map[string]time.Duration{
+			"cy@example.com": org.InvitationLife - 45*time.Second, "zoe@example.com": time.Hour,
+		} {
+			_, err := c.AddInvitation(sandbox.Invitation{Email: who, Created: c.Now().Add(-age)})
+			must(t, err)
+		}
 		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, Times: 1})
-		strangers := []string{"eve@example.com", "mallory@example.com"}
-		join := sync.OnceFunc(func() { c.addMembers(strangers...) })
-		run := c.apply(with{waiting: func(apply.Wait) { join() }})
+		run := c.apply(with{})
 		var got []string
 		for _, n := range run.Notices {
 			got = append(got, fmt.Sprintf("%s %s", n.Kind, n.Email))
 		}
-		want := []string{"new_ledger ", "unlisted eve@example.com", "unlisted mallory@example.com", "waiting zoe@example.com"}
+		want := []string{"new_ledger ", "waiting zoe@example.com"}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("notices (-want +got):\n%s", diff)
 		}
