@@ -120,13 +120,11 @@ func TestSignOfNextRun(t *testing.T) {
 		earlier := acquire(t, newStore(memory))
 		time.Sleep(time.Minute)
 		must(t, earlier.Release())
-		var next state.Lease
+		begin := sync.OnceValue(func() state.Lease { return acquire(t, newStore(memory)) })
 		releasing := false
-		wire := &statetest.Faulty{Objects: memory, Fault: func(op, key string) statetest.Fault {
-			if releasing && op == "list" && next == nil {
-				next = acquire(t, newStore(memory))
-			}
+		wire := &statetest.Faulty{Objects: memory, Fault: func(op, _ string) statetest.Fault {
 			if releasing && op == "list" {
+				begin()
 				return statetest.Fault{Before: 5 * time.Second}
 			}
 			return statetest.Fault{}
@@ -143,7 +141,7 @@ func TestSignOfNextRun(t *testing.T) {
 		if after := keys(t, memory, "runs/"); len(before) != 2 || len(after) != 2 || after[0] != before[1] {
 			t.Errorf("signs of life: %q, then %q", before, after)
 		}
-		must(t, next.Check())
+		must(t, begin().Check())
 	})
 }
 
@@ -153,8 +151,11 @@ func TestNoCleaningAfterAFailure(t *testing.T) {
 	for _, failing := range []string{"base/", "log/"} {
 		synctest.Test(t, func(t *testing.T) {
 			memory := &statetest.Memory{}
+			var mu sync.Mutex
 			releasing, lists := false, 0
 			wire := &statetest.Faulty{Objects: memory, Fault: func(op, key string) statetest.Fault {
+				mu.Lock()
+				defer mu.Unlock()
 				switch {
 				case releasing && op == "list":
 					lists++
@@ -248,8 +249,11 @@ func TestReadFailsWhileWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		memory := &statetest.Memory{}
 		acquire(t, newStore(memory))
+		var mu sync.Mutex
 		refused, waits := errors.New("not allowed"), false
-		wire := &statetest.Faulty{Objects: memory, Fault: func(op, key string) statetest.Fault {
+		wire := &statetest.Faulty{Objects: memory, Fault: func(op, _ string) statetest.Fault {
+			mu.Lock()
+			defer mu.Unlock()
 			waits = waits || op == "put"
 			if waits && op == "list" {
 				return statetest.Fault{Err: refused, Skip: true}
