@@ -120,7 +120,7 @@ func (r *run) send(it *item, change plan.Change) (org.Invitation, error) {
 	if !change.Action.Mails() {
 		return org.Invitation{}, r.sendEdit(it, r.toEdit(change))
 	}
-	if change.InvitationID != "" {
+	if change.Action == plan.Reinvite && change.InvitationID != "" {
 		inv, err := r.sendMail(it, ledger.Resend, change, func(ctx context.Context) (org.Receipt, error) {
 			return r.opts.API.Resend(ctx, change.InvitationID, change.Email)
 		})
