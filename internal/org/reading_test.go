@@ -53,7 +53,7 @@ func TestMerge(t *testing.T) {
 	}
 }
 
-// TestMergeVisibility: what one reading confirms is confirmed, and what one reading could not list counts as not listed.
+// TestMergeVisibility: what one reading confirms is confirmed. What one reading could not list counts as not listed.
 func TestMergeVisibility(t *testing.T) {
 	t.Parallel()
 	for _, first := range []bool{false, true} {

@@ -83,7 +83,10 @@ func TestUnusableRecord(t *testing.T) {
 		log := keys(t, memory, "log/")
 		fourth, err := memory.Get(t.Context(), "o1/"+log[3])
 		must(t, err)
-		for want, object := range map[string][]byte{"record 3 of the shared state is damaged": fourth, "a later version": later} {
+		for want, object := range map[string][]byte{
+			"record 3 of the shared state is damaged": fourth,
+			"a later version":                         later,
+		} {
 			must(t, memory.Put(t.Context(), "o1/"+log[2], object))
 			_, err := newStore(memory).Read(t.Context())
 			var problem *state.Problem

@@ -89,7 +89,8 @@ func TestDecodeRecord(t *testing.T) {
 	t.Parallel()
 	sealed := func(text string) []byte { return fmt.Appendf(nil, "%s#sha256 %x\n", text, sha256.Sum256([]byte(text))) }
 	const head = `{"v":1,"kind":"lines","number":3}`
-	if rec, err := decodeRecord(sealed(head + "\na\n")); err != nil || rec.Number != 3 || string(rec.lines.join()) != "a\n" {
+	rec, err := decodeRecord(sealed(head + "\na\n"))
+	if err != nil || rec.Number != 3 || string(rec.lines.join()) != "a\n" {
 		t.Errorf("%+v, %v", rec, err)
 	}
 	for name, object := range map[string][]byte{
