@@ -56,12 +56,12 @@ func Compute(in Input) Plan {
 		p := &ix.people[i]
 		d.reset()
 		ix.decideMembership(p, &d)
+		ix.noteSameName(p, &d)
 		d.noteNotMailed(p)
 		for _, u := range p.secondUsers {
 			d.note(p, Notice{Kind: SecondUser, UserID: u.ID, Text: u.Email.String()})
 		}
 		ix.noteEndsSoon(p, &d)
-		ix.noteSameName(p, &d)
 		ix.decideAccess(p, cat, &d)
 		result.add(d)
 		if p.ended {

@@ -295,10 +295,10 @@ func needsAttentionWords(n plan.Notice) noticeWords {
 		}
 	case n.UserID != "" && n.Text != "":
 		return noticeWords{
-			one: "{who} is in the list of users with an unaccepted invitation, but this invitation is not in the list of " +
-				"invitations: orgsync changes nothing; check it in Vultr's console",
-			many: "people are in the list of users with an unaccepted invitation, but this invitation is not in the list of " +
-				"invitations: orgsync changes nothing; check them in Vultr's console",
+			one: "the list of users shows {who} with an unaccepted invitation, but the list of invitations does not show " +
+				"this invitation: orgsync changes nothing; check it in Vultr's console",
+			many: "people are users with an unaccepted invitation, but the list of invitations does not show this " +
+				"invitation: orgsync changes nothing; check them in Vultr's console",
 		}
 	case n.UserID != "":
 		return noticeWords{
