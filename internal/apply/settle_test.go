@@ -271,8 +271,10 @@ func TestSettleWait(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			c := newCompany(t, sandbox.Options{}, manyPeople(20)...)
 			c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 5, Times: 1})
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour) // the later end does not lengthen the wait
+			defer cancel()
 			start := time.Now()
-			run := c.apply(with{settleWait: wait})
+			run := c.apply(with{settleWait: wait, ctx: ctx})
 			if run.counts() != "19/0/1/0" || run.Stopped != nil {
 				t.Errorf("%v: %s (done/failed/unknown/skipped), stopped by %v", wait, run.counts(), run.Stopped)
 			}
