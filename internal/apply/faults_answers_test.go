@@ -485,9 +485,7 @@ func TestFaultA15EscapedAddresses(t *testing.T) {
 						Escape: escape, Duplicate: sandbox.DuplicateSecond, Accepted: sandbox.AcceptedVanish,
 					}}, people...)
 					c.roster.Settings.Unlisted, c.roster.Settings.UnlistedAfter = roster.UnlistedRemove, 0
-					for i := range c.roster.People {
-						c.roster.People[i].Groups = refs("everyone")
-					}
+					c.setAllGroups("everyone")
 					c.applyTimes(4, 20*time.Hour, with{}, func(i int, o outcome) {
 						if !kept {
 							c.loseLedger()
@@ -649,9 +647,7 @@ func TestManyEditsAnsweredWithText(t *testing.T) {
 			people := manyPeople(40)
 			c := newDefaultCompany(t, sandbox.Options{}, people...)
 			c.addMembers(people...)
-			for i := range c.roster.People {
-				c.roster.People[i].Groups = refs("everyone")
-			}
+			c.setAllGroups("everyone")
 			refused := map[string]bool{}
 			for _, who := range people[:idle] {
 				refused[c.user(who).ID] = true
@@ -688,9 +684,7 @@ func TestEditsGoAloneUntilOneIsConfirmed(t *testing.T) {
 			people := manyPeople(30)
 			c := newDefaultCompany(t, sandbox.Options{}, people...)
 			c.addMembers(people...)
-			for i := range c.roster.People {
-				c.roster.People[i].Groups = refs("everyone")
-			}
+			c.setAllGroups("everyone")
 			c.answerEdits(`{"message": "The request was received"}`, func(*http.Request) bool { return made })
 			var mu sync.Mutex
 			inFlight, peak := 0, 0

@@ -165,6 +165,13 @@ func (c *company) loseLedger() { must(c.t, c.store.Replace(nil)) }
 // setFirstGroups sets the groups of the first person of the roster.
 func (c *company) setFirstGroups(groups ...string) { c.roster.People[0].Groups = refs(groups...) }
 
+// setAllGroups sets the groups of all people of the roster.
+func (c *company) setAllGroups(groups ...string) {
+	for i := range c.roster.People {
+		c.roster.People[i].Groups = refs(groups...)
+	}
+}
+
 // failReading makes each GET request for a path fail with a status.
 func (c *company) failReading(path string, status int) {
 	c.AddFault(sandbox.Fault{Method: http.MethodGet, Path: path, Kind: sandbox.FaultStatus, Status: status})

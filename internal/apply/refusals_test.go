@@ -203,9 +203,7 @@ func TestOrderOfEdits(t *testing.T) {
 		people := []string{"d@example.com", "b@example.com", "c@example.com", "a@example.com"}
 		c := newCompany(t, sandbox.Options{}, people...)
 		c.addMembers(people...)
-		for i := range c.roster.People {
-			c.roster.People[i].Groups = refs("everyone")
-		}
+		c.setAllGroups("everyone")
 		var made []string
 		run := c.apply(with{concurrency: 1, progress: func(r apply.ChangeResult) { made = append(made, r.Email.String()) }})
 		if diff := cmp.Diff(sorted(people), made); diff != "" || run.counts() != "4/0/0/0" {

@@ -186,24 +186,12 @@ func TestMailsInRosterOrder(t *testing.T) {
 func TestErrorsOfReadings(t *testing.T) {
 	t.Parallel()
 	interrupted := errors.New("interrupted")
-	for name, call := range map[string]func(context.Context, *reconcile.Session) error{
-		"plan": func(ctx context.Context, s *reconcile.Session) error {
-			_, err := s.Plan(ctx)
-			return err
-		},
-		"draft": func(ctx context.Context, s *reconcile.Session) error {
-			_, _, err := s.Draft(ctx)
-			return err
-		},
-		"status": func(ctx context.Context, s *reconcile.Session) error {
-			_, _, err := s.Status(ctx)
-			return err
-		},
-		"apply": func(ctx context.Context, s *reconcile.Session) error {
-			_, _, err := s.Apply(ctx, reconcile.ApplyOptions{Approve: approve})
-			return err
-		},
-	} {
+	calls := readingCommands()
+	calls["apply"] = func(ctx context.Context, s *reconcile.Session) error {
+		_, _, err := s.Apply(ctx, reconcile.ApplyOptions{Approve: approve})
+		return err
+	}
+	for name, call := range calls {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o, api, _ := options(t)

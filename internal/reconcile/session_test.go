@@ -206,13 +206,9 @@ func (slowStore) Read(ctx context.Context) ([]byte, error) {
 	return nil, ctx.Err()
 }
 
-// TestInterruptedWhileReadingLedger: a command that is interrupted while it reads the ledger returns the cause of the
-// interruption.
-func TestInterruptedWhileReadingLedger(t *testing.T) {
-	t.Parallel()
-	o, _, store := options(t)
-	o.Store = func(context.Context, org.Organization) (state.Store, error) { return slowStore{store}, nil }
-	for name, call := range map[string]func(context.Context, *reconcile.Session) error{
+// readingCommands returns the commands that only read.
+func readingCommands() map[string]func(context.Context, *reconcile.Session) error {
+	return map[string]func(context.Context, *reconcile.Session) error{
 		"plan": func(ctx context.Context, s *reconcile.Session) error {
 			_, err := s.Plan(ctx)
 			return err
@@ -225,7 +221,16 @@ func TestInterruptedWhileReadingLedger(t *testing.T) {
 			_, _, err := s.Status(ctx)
 			return err
 		},
-	} {
+	}
+}
+
+// TestInterruptedWhileReadingLedger: a command that is interrupted while it reads the ledger returns the cause of the
+// interruption.
+func TestInterruptedWhileReadingLedger(t *testing.T) {
+	t.Parallel()
+	o, _, store := options(t)
+	o.Store = func(context.Context, org.Organization) (state.Store, error) { return slowStore{store}, nil }
+	for name, call := range readingCommands() {
 		interrupted := errors.New("interrupted")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(interrupted)

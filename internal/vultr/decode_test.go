@@ -535,7 +535,7 @@ func TestWithSuspended(t *testing.T) {
 		withSuspended([]org.User{{ID: "u1"}, person}, nil), withSuspended([]org.User{{ID: "u1"}}, []org.User{person}),
 	} {
 		if !all[1].Unidentified {
-			t.Errorf("the row says that it is about a person, but not about whom: %+v", all)
+			t.Errorf("the row is about a person and has no address, so the user must be unidentified: %+v", all)
 		}
 	}
 	nobody := org.User{ID: "u3", ServiceUnknown: true, Unidentified: true}

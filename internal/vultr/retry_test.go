@@ -80,20 +80,24 @@ func TestReadIsRepeated(t *testing.T) {
 	}
 }
 
+// refuseDials returns a change of a configuration after which the first n attempts to connect fail with err.
+func refuseDials(n int, err error) func(*Config) {
+	return func(cfg *Config) {
+		transport, dials := cfg.Transport.(*http.Transport), 0
+		dial := transport.DialContext
+		transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+			if dials++; dials <= n {
+				return nil, err
+			}
+			return dial(ctx, network, address)
+		}
+	}
+}
+
 func TestReadIsRepeatedWithoutConnection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		dials := 0
-		c := newBubbleClient(t, status(200, noUsers), func(cfg *Config) {
-			transport := cfg.Transport.(*http.Transport)
-			dial := transport.DialContext
-			transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-				if dials++; dials < maxAttempts {
-					return nil, errors.New("connection refused")
-				}
-				return dial(ctx, network, address)
-			}
-		})
+		c := newBubbleClient(t, status(200, noUsers), refuseDials(maxAttempts-1, errors.New("connection refused")))
 		if _, err := list(t.Context(), c, users); err != nil || c.Stats().Requests != 1 {
 			t.Errorf("error %v after %d requests, want success after 1", err, c.Stats().Requests)
 		}
@@ -201,17 +205,7 @@ func TestWriteIsRepeatedOnlyWhenNotActedOn(t *testing.T) {
 	t.Run("no connection at first", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			dials := 0
-			c := newBubbleClient(t, status(201, sentToAda), func(cfg *Config) {
-				transport := cfg.Transport.(*http.Transport)
-				dial := transport.DialContext
-				transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-					if dials++; dials < 3 {
-						return nil, refused
-					}
-					return dial(ctx, network, address)
-				}
-			})
+			c := newBubbleClient(t, status(201, sentToAda), refuseDials(2, refused))
 			if receipt, err := c.Invite(t.Context(), ada, true); err != nil || receipt.Requests != 1 {
 				t.Errorf("receipt %+v, error %v, want done with one request", receipt, err)
 			}

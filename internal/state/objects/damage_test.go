@@ -103,9 +103,7 @@ func TestOldRecordsBeforeANewBase(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		memory := &statetest.Memory{}
 		l := acquire(t, newStore(memory))
-		for range 15 {
-			must(t, l.Append([]byte("a\n")))
-		}
+		appendManyLines(t, l)
 		time.Sleep(25 * time.Hour)
 		must(t, l.Release())
 		if log := keys(t, memory, "log/"); len(log) != 1+15+1 || len(keys(t, memory, "base/")) != 1 {
@@ -133,9 +131,7 @@ func TestSignOfNextRun(t *testing.T) {
 			return statetest.Fault{}
 		}}
 		l := acquire(t, newStore(wire))
-		for range 15 {
-			must(t, l.Append([]byte("a\n")))
-		}
+		appendManyLines(t, l)
 		time.Sleep(time.Minute)
 		before := keys(t, memory, "runs/")
 		releasing = true
@@ -168,9 +164,7 @@ func TestNoCleaningAfterAFailure(t *testing.T) {
 				return statetest.Fault{}
 			}}
 			l := acquire(t, newStore(wire))
-			for range 15 {
-				must(t, l.Append([]byte("a\n")))
-			}
+			appendManyLines(t, l)
 			releasing = true
 			if err := l.Release(); (err != nil) != (failing == "log/") || lists > 0 {
 				t.Errorf("%s: %d lists, %v", failing, lists, err)

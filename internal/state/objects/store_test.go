@@ -27,6 +27,14 @@ func acquire(t *testing.T, s *objects.Store) state.Lease {
 	return l
 }
 
+// appendManyLines appends 15 records of one line. So a release at the end of the run makes a base.
+func appendManyLines(t *testing.T, l state.Lease) {
+	t.Helper()
+	for range 15 {
+		must(t, l.Append([]byte("a\n")))
+	}
+}
+
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
@@ -685,9 +693,7 @@ func TestPausedBeforeAcquiring(t *testing.T) {
 			for range 4 {
 				time.Sleep(26 * time.Hour)
 				l := acquire(t, newStore(memory))
-				for range 15 {
-					must(t, l.Append([]byte("a\n")))
-				}
+				appendManyLines(t, l)
 				must(t, l.Release())
 			}
 		}()
