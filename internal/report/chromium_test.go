@@ -1,3 +1,5 @@
+//go:build release
+
 package report
 
 import (
@@ -16,8 +18,8 @@ import (
 	"time"
 )
 
-// chromium is a headless browser. It is spoken to over two pipes, in the messages of the Chrome DevTools Protocol, each
-// ended by a zero byte; no port is opened, and no name is looked up.
+// chromium is a headless browser. The test and the browser exchange messages of the Chrome DevTools Protocol over two
+// pipes. A zero byte ends each message. The browser opens no port and looks up no name.
 type chromium struct {
 	t       *testing.T
 	in      *os.File
@@ -32,8 +34,8 @@ type protocolEvent struct {
 	Params json.RawMessage `json:"params"`
 }
 
-// startChromium starts the browser that is installed. Where there is none the test is skipped or, with NEED_CHROMIUM in
-// the environment, fails.
+// startChromium starts the browser that is installed. Without a browser, the test is skipped. If NEED_CHROMIUM is set,
+// it fails instead.
 func startChromium(t *testing.T) *chromium {
 	t.Helper()
 	if runtime.GOOS == "windows" {
