@@ -36,7 +36,7 @@ func (c *Client) Edit(ctx context.Context, e org.Edit) (requests int, err error)
 // confirmsEdit reports whether the answer f to an edit only confirms that the edit was made. It may be empty, or have
 // an object of the organization, or a word for success. Any other text may say that the edit was not made.
 func (f fields) confirmsEdit() bool {
-	if f.isObject() {
+	if f.isPlainObject() {
 		return true
 	}
 	confirmed := true
@@ -48,7 +48,7 @@ func (f fields) confirmsEdit() bool {
 		case errorMembers[member], member == "meta": // errorText found no error in it
 		case statusMembers[member] && strings.IndexAny(text, "0123456789") == 0: // errorText found no error in this number
 		case kind == "null", kind == "text" && text == "":
-		case kind == "object" && (isEmptyObject(raw) || f.object(name).isObject()):
+		case kind == "object" && (isEmptyObject(raw) || f.object(name).isPlainObject()):
 		case kind == "list" && isListOfObjects(raw):
 		default:
 			confirmed = false
@@ -57,11 +57,24 @@ func (f fields) confirmsEdit() bool {
 	return confirmed
 }
 
+// isPlainObject reports whether f is an object of the organization without a text about the request. A word for success
+// is no such text.
+func (f fields) isPlainObject() bool {
+	for name, raw := range f {
+		isWord := kindOf(raw) == "number" || kindOf(raw) == "text" && successWords[strings.ToLower(f.text(name))]
+		if remarkMembers[memberName(name)] && !isEmptyValue(raw) && !isWord {
+			return false
+		}
+	}
+	return f.isObject()
+}
+
 func isEmptyObject(raw json.RawMessage) bool { return len(decodeObject(raw)) == 0 }
 
 // isListOfObjects reports whether raw is a list of objects of the organization; it may be empty.
 func isListOfObjects(raw json.RawMessage) bool {
-	return !slices.ContainsFunc(decodeElements(raw), func(e json.RawMessage) bool { return !decodeObject(e).isObject() })
+	return !slices.ContainsFunc(decodeElements(raw),
+		func(e json.RawMessage) bool { return !decodeObject(e).isPlainObject() })
 }
 
 var editNames = map[org.EditOp]string{

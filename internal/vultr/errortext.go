@@ -19,6 +19,8 @@ var (
 		haserror haserrors`)
 	successMembers = wordSet(`success successful succeeded issuccess ok`)
 	statusMembers  = wordSet(`status code statuscode httpstatus httpcode httpstatuscode result outcome`)
+	// remarkMembers are about a request, even inside an object of the organization.
+	remarkMembers = wordSet(`result outcome reason msg warning warnings`)
 	// envelopes are members that may hold an object with the status of the request.
 	envelopes = wordSet(`meta status result response data invitation`)
 	// failureWords are statuses of a failed request. Some of them, such as declined, may also be the
