@@ -256,6 +256,87 @@ func TestHistoryRemovedWhileJoining(t *testing.T) {
 	}
 }
 
+// TestHistoryRemovedAfterJoiningInTheSameRun: bob was invited earlier or in this run. While the mails of the run are
+// sent, he accepts with the address of an unlisted user, whom the run was about to remove. He must not be removed.
+func TestHistoryRemovedAfterJoiningInTheSameRun(t *testing.T) {
+	t.Parallel()
+	for _, accepted := range []string{sandbox.AcceptedListed, sandbox.AcceptedVanish} {
+		for _, invitedEarlier := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: accepted}}, "bob@example.com")
+				c.addMembers(mallory, zoe)
+				if invitedEarlier {
+					c.apply(with{})
+					must(t, c.Advance(time.Hour))
+				}
+				c.roster.Settings.Unlisted = roster.UnlistedRemove
+				c.setRoster("bob@example.com", "cy@example.com", "dee@example.com", zoe)
+				o := c.apply(with{concurrency: 1, progress: func(ch apply.ChangeResult) {
+					if ch.Email.String() == "cy@example.com" {
+						must(t, c.AcceptAs("bob@example.com", mallory))
+					}
+				}})
+				c.logOutcome(o)
+				if c.user(mallory) == nil {
+					t.Errorf("%s, invited earlier: %v: bob was removed", accepted, invitedEarlier)
+				}
+			})
+		}
+	}
+}
+
+// TestHistoryRemovedAfterJoiningInALaterTurn: the mail to bob and the removal of mallory failed in the last run, so
+// they come after another removal. Bob accepts his mail with mallory's address. He must not be removed.
+func TestHistoryRemovedAfterJoiningInALaterTurn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, "bob@example.com", zoe)
+		c.addMembers(mallory, zoe)
+		c.roster.Settings.Unlisted = roster.UnlistedRemove
+		for _, method := range []string{http.MethodPost, http.MethodDelete} {
+			c.AddFault(sandbox.Fault{Method: method, Kind: sandbox.FaultStatus, Status: http.StatusConflict, Times: 1})
+		}
+		if o := c.apply(with{}); o.counts() != "0/2/0/0" {
+			t.Fatal(o.counts())
+		}
+		must(t, c.Advance(time.Hour))
+		c.addMembers("yan@example.com")
+		o := c.apply(with{concurrency: 1, progress: func(ch apply.ChangeResult) {
+			if ch.Action.Mails() {
+				must(t, c.AcceptAs("bob@example.com", mallory))
+			}
+		}})
+		c.logOutcome(o)
+		if o.counts() != "2/0/0/1" || c.user(mallory) == nil || c.user("yan@example.com") != nil {
+			t.Errorf("%s: want yan removed, and bob, who is mallory, not removed", o.counts())
+		}
+	})
+}
+
+// TestRemovalAfterMails: a run with mails and a removal reads the organization again after the mails. If the list does
+// not show the mails yet, a later run removes the user.
+func TestRemovalAfterMails(t *testing.T) {
+	t.Parallel()
+	for _, lag := range []time.Duration{0, 10 * time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCompany(t, sandbox.Options{ListLag: lag}, ada, zoe)
+			c.roster.Settings.Unlisted = roster.UnlistedRemove
+			c.addMembers(mallory, zoe)
+			must(t, c.Advance(time.Hour))
+			o := c.apply(with{})
+			c.logOutcome(o)
+			if want := map[bool]string{true: "2/0/0/0", false: "1/0/0/1"}[lag == 0]; o.counts() != want {
+				t.Errorf("lag %v: %s, want %s", lag, o.counts(), want)
+			}
+			must(t, c.Advance(time.Hour))
+			c.apply(with{})
+			if c.user(mallory) != nil {
+				t.Errorf("lag %v: mallory was not removed", lag)
+			}
+		})
+	}
+}
+
 // TestHistorySecondReadingFails: the reading before a removal fails. The removal must be skipped, and the invitation
 // of the plan must be sent.
 func TestHistorySecondReadingFails(t *testing.T) {
