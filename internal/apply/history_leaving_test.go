@@ -403,6 +403,30 @@ func TestHistorySuspendedAfterRemoval(t *testing.T) {
 	})
 }
 
+// TestHistoryListedWhileSuspendedUsersHidden: orgsync suspended mallory, who was in no roster. Then the roster lists her,
+// and the suspended users cannot be listed. She must not be mailed. When they can be listed, her suspension ends.
+func TestHistoryListedWhileSuspendedUsersHidden(t *testing.T) {
+	t.Parallel()
+	for _, hidden := range []int{http.StatusForbidden, http.StatusNotFound} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Suspended: sandbox.SuspendedListed}}, zoe)
+			c.roster.Settings.Unlisted, c.roster.Settings.UnlistedAfter = roster.UnlistedSuspend, 0
+			c.addMembers(zoe, mallory)
+			c.expect(c.run(with{}), 0, mallory, "suspend done")
+			must(t, c.Advance(time.Hour))
+			c.setRoster(zoe, mallory)
+			c.failReading(suspendedList, hidden)
+			asked := c.postCount()
+			c.expect(c.run(with{}), 3, mallory, "unknown_membership")
+			if c.postCount() > asked {
+				t.Errorf("%d mails were asked for", c.postCount()-asked)
+			}
+			c.ClearFaults()
+			c.expect(c.run(with{}), 0, mallory, "unsuspend done")
+		})
+	}
+}
+
 // TestHistoryListedAgainWhileUsersHidden: orgsync removed bob. In the run in which he is listed again, the key may
 // not list users. The next run must invite him.
 func TestHistoryListedAgainWhileUsersHidden(t *testing.T) {

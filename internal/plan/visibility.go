@@ -39,7 +39,8 @@ const (
 	neverSeen priorStatus = iota
 	// mailedBefore means that the ledger has a mail to the person, and that the person was never a member.
 	mailedBefore
-	// memberBefore means that the ledger says that the person was a member, or that an invitation of them was accepted.
+	// memberBefore means that the ledger says that the person was a member or was suspended, or that an invitation of them
+	// was accepted.
 	memberBefore
 )
 
@@ -77,7 +78,7 @@ func (v visibility) notices(pin string) []Notice {
 func priorStatusOf(p *person) priorStatus {
 	isAccepted := func(inv *org.Invitation) bool { return inv.Status == org.StatusAccepted }
 	switch {
-	case p.record.Joined && !p.record.Removed || slices.ContainsFunc(p.invitations, isAccepted):
+	case (p.record.Joined || p.record.Suspended) && !p.record.Removed || slices.ContainsFunc(p.invitations, isAccepted):
 		return memberBefore
 	case len(p.record.Mails) > 0:
 		return mailedBefore
