@@ -427,6 +427,32 @@ func TestHistoryListedWhileSuspendedUsersHidden(t *testing.T) {
 	}
 }
 
+// TestHistoryUnlistedUserListedWhileHidden: the ledger has mallory as a user who is not in the roster. Then the roster
+// lists her, and the key may not list users, or she is suspended by hand and no list shows it. She must not be mailed.
+func TestHistoryUnlistedUserListedWhileHidden(t *testing.T) {
+	t.Parallel()
+	for _, hidden := range []string{"/v2/users", suspendedList} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Suspended: sandbox.SuspendedListed}}, zoe)
+			c.run(with{})
+			must(t, c.Accept(zoe))
+			c.addMembers(mallory)
+			c.run(with{})
+			must(t, c.Advance(time.Hour))
+			if hidden == suspendedList {
+				must(t, c.Suspend(mallory))
+			}
+			c.failReading(hidden, http.StatusForbidden)
+			c.setRoster(zoe, mallory)
+			asked := c.postCount()
+			c.expect(c.run(with{}), 3, mallory, "unknown_membership")
+			if c.postCount() > asked {
+				t.Errorf("%s: %d mails were asked for", hidden, c.postCount()-asked)
+			}
+		})
+	}
+}
+
 // TestHistoryListedAgainWhileUsersHidden: orgsync removed bob. In the run in which he is listed again, the key may
 // not list users. The next run must invite him.
 func TestHistoryListedAgainWhileUsersHidden(t *testing.T) {
