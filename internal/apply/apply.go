@@ -120,7 +120,9 @@ type run struct {
 	lastRefusal   string
 	mailsStopped  error // why no more mails are sent; nil if mails may be sent
 	mailed        bool  // the server accepted a mail of this run
-	permissions   map[editKind]*permission
+	// confirmed is true if confirmRemovals was called and no mail was sent after it.
+	confirmed   bool
+	permissions map[editKind]*permission
 }
 
 // permission is what a run knows about the key's permission for one kind of edits. denied has the answers of the API
@@ -196,10 +198,9 @@ func Run(ctx context.Context, p plan.Plan, o Options) Result {
 	if err := r.begin(p); err != nil {
 		r.stop(err)
 	} else if len(planned) > 0 {
-		r.confirmRemovals(ctx)
 		memory := r.opts.Ledger.Memory()
 		r.noteEarlierLosses(memory, p.Now)
-		r.sendRest(r.sendCanaries(ctx, r.keepBack(r.groupByPerson(planned, memory))))
+		r.sendRest(ctx, r.sendCanaries(ctx, r.keepBack(r.groupByPerson(planned, memory))))
 		r.settle(ctx)
 	}
 	return r.result(ctx, p.Notices)
@@ -239,11 +240,11 @@ func (r *run) begin(p plan.Plan) error {
 	return r.opts.Ledger.RecordFacts(p.Facts)
 }
 
-// groupByPerson groups the changes by person, without the changes that confirmRemovals concluded, and puts the people
-// into the order of sending:
+// groupByPerson groups the changes by person, and puts the people into the order of sending:
 //   - People whose last change failed come last, in the order of these failures. The server may fail for them again,
 //     and if they were canaries, they would hold back everybody else in every run.
 //   - Mails come before other changes. Only the answer to a mail says on which organization the key acts.
+//   - Suspensions and removals come after other changes, so that confirmRemovals reads the organization after them.
 //   - Mails are in the order of the roster, other changes in the order of the plan.
 func (r *run) groupByPerson(items []*item, memory org.Memory) [][]*item {
 	var people [][]*item
@@ -252,11 +253,8 @@ func (r *run) groupByPerson(items []*item, memory org.Memory) [][]*item {
 		if it.previous == nil {
 			people = append(people, nil)
 		}
-		if it.state != concluded {
-			people[len(people)-1] = append(people[len(people)-1], it)
-		}
+		people[len(people)-1] = append(people[len(people)-1], it)
 	}
-	people = slices.DeleteFunc(people, func(p []*item) bool { return len(p) == 0 })
 	slices.SortStableFunc(people, func(a, b []*item) int {
 		first, second := a[0], b[0]
 		switch {
@@ -267,6 +265,11 @@ func (r *run) groupByPerson(items []*item, memory org.Memory) [][]*item {
 				return -1
 			}
 			return 1
+		case isLeaving(a) != isLeaving(b):
+			if isLeaving(b) {
+				return -1
+			}
+			return 1
 		case first.Action.Mails() && r.opts.Order != nil:
 			return cmp.Compare(r.opts.Order(first.Email), r.opts.Order(second.Email))
 		}
@@ -274,6 +277,9 @@ func (r *run) groupByPerson(items []*item, memory org.Memory) [][]*item {
 	})
 	return people
 }
+
+// isLeaving reports whether the changes of a person suspend or remove them. Such a person has no other changes.
+func isLeaving(person []*item) bool { return person[0].Action.SuspendsOrRemoves() }
 
 // keepBack removes the last mail from people and sets r.keptBack. This mail is sent after all others, to be the
 // witness for lost mails. If there is a choice, it is neither the canary nor a mail to a person whose last change
@@ -302,7 +308,10 @@ func (r *run) sendCanaries(ctx context.Context, people [][]*item) [][]*item {
 	lost := 0 // in a row
 	for i, person := range people {
 		for j, it := range person {
-			if it.state == concluded { // a reading showed that the mail is no longer needed
+			if it.Action.SuspendsOrRemoves() {
+				r.confirmRemovals(ctx)
+			}
+			if it.state == concluded { // a reading showed that the change is no longer needed
 				continue
 			}
 			rest := func() [][]*item { return append([][]*item{person[j+1:]}, people[i+1:]...) }
@@ -350,13 +359,13 @@ func (r *run) sendCanaries(ctx context.Context, people [][]*item) [][]*item {
 // sendRest sends the changes of all people. The people whose last change failed come after the others. If no mail is
 // lost before their turn, sendRest first sends the mail that was kept back, and keeps back the last of their mails
 // instead.
-func (r *run) sendRest(people [][]*item) {
+func (r *run) sendRest(ctx context.Context, people [][]*item) {
 	people = slices.DeleteFunc(people, func(p []*item) bool { return len(p) == 0 })
 	firstFailed := slices.IndexFunc(people, func(p []*item) bool { return !p[0].failedAt.IsZero() })
 	if firstFailed < 0 {
 		firstFailed = len(people)
 	}
-	r.fanOut(people[:firstFailed])
+	r.fanOut(ctx, people[:firstFailed])
 	failed := people[firstFailed:]
 	if it := r.keptBack; it != nil && it.failedAt.IsZero() && r.lostAt.IsZero() {
 		for at, person := range slices.Backward(failed) {
@@ -367,11 +376,29 @@ func (r *run) sendRest(people [][]*item) {
 			}
 		}
 	}
-	r.fanOut(failed)
+	r.fanOut(ctx, failed)
 }
 
-// fanOut sends the changes of several people at the same time, and the changes of one person one after another.
-func (r *run) fanOut(people [][]*item) {
+// fanOut sends the changes of people, first those of people who stay. Then it confirms the suspensions and removals,
+// and sends them.
+func (r *run) fanOut(ctx context.Context, people [][]*item) {
+	var staying, leaving [][]*item
+	for _, person := range people {
+		if isLeaving(person) {
+			leaving = append(leaving, person)
+		} else {
+			staying = append(staying, person)
+		}
+	}
+	r.sendTogether(staying)
+	if len(leaving) > 0 {
+		r.confirmRemovals(ctx)
+		r.sendTogether(leaving)
+	}
+}
+
+// sendTogether sends the changes of several people at the same time, and the changes of one person one after another.
+func (r *run) sendTogether(people [][]*item) {
 	var g errgroup.Group
 	g.SetLimit(r.opts.Concurrency)
 	for _, person := range people {

@@ -256,6 +256,87 @@ func TestHistoryRemovedWhileJoining(t *testing.T) {
 	}
 }
 
+// TestHistoryRemovedAfterJoiningInTheSameRun: bob was invited earlier or in this run. While the mails of the run are
+// sent, he accepts with the address of an unlisted user, whom the run was about to remove. He must not be removed.
+func TestHistoryRemovedAfterJoiningInTheSameRun(t *testing.T) {
+	t.Parallel()
+	for _, accepted := range []string{sandbox.AcceptedListed, sandbox.AcceptedVanish} {
+		for _, invitedEarlier := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: accepted}}, "bob@example.com")
+				c.addMembers(mallory, zoe)
+				if invitedEarlier {
+					c.apply(with{})
+					must(t, c.Advance(time.Hour))
+				}
+				c.roster.Settings.Unlisted = roster.UnlistedRemove
+				c.setRoster("bob@example.com", "cy@example.com", "dee@example.com", zoe)
+				o := c.apply(with{concurrency: 1, progress: func(ch apply.ChangeResult) {
+					if ch.Email.String() == "cy@example.com" {
+						must(t, c.AcceptAs("bob@example.com", mallory))
+					}
+				}})
+				c.logOutcome(o)
+				if c.user(mallory) == nil {
+					t.Errorf("%s, invited earlier: %v: bob was removed", accepted, invitedEarlier)
+				}
+			})
+		}
+	}
+}
+
+// TestHistoryRemovedAfterJoiningInALaterTurn: the mail to bob and the removal of mallory failed in the last run, so
+// they come after another removal. Bob accepts his mail with mallory's address. He must not be removed.
+func TestHistoryRemovedAfterJoiningInALaterTurn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, "bob@example.com", zoe)
+		c.addMembers(mallory, zoe)
+		c.roster.Settings.Unlisted = roster.UnlistedRemove
+		for _, method := range []string{http.MethodPost, http.MethodDelete} {
+			c.AddFault(sandbox.Fault{Method: method, Kind: sandbox.FaultStatus, Status: http.StatusConflict, Times: 1})
+		}
+		if o := c.apply(with{}); o.counts() != "0/2/0/0" {
+			t.Fatal(o.counts())
+		}
+		must(t, c.Advance(time.Hour))
+		c.addMembers("yan@example.com")
+		o := c.apply(with{concurrency: 1, progress: func(ch apply.ChangeResult) {
+			if ch.Action.Mails() {
+				must(t, c.AcceptAs("bob@example.com", mallory))
+			}
+		}})
+		c.logOutcome(o)
+		if o.counts() != "2/0/0/1" || c.user(mallory) == nil || c.user("yan@example.com") != nil {
+			t.Errorf("%s: want yan removed, and bob, who is mallory, not removed", o.counts())
+		}
+	})
+}
+
+// TestRemovalAfterMails: a run with mails and a removal reads the organization again after the mails. If the list does
+// not show the mails yet, a later run removes the user.
+func TestRemovalAfterMails(t *testing.T) {
+	t.Parallel()
+	for _, lag := range []time.Duration{0, 10 * time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCompany(t, sandbox.Options{ListLag: lag}, ada, zoe)
+			c.roster.Settings.Unlisted = roster.UnlistedRemove
+			c.addMembers(mallory, zoe)
+			must(t, c.Advance(time.Hour))
+			o := c.apply(with{})
+			c.logOutcome(o)
+			if want := map[bool]string{true: "2/0/0/0", false: "1/0/0/1"}[lag == 0]; o.counts() != want {
+				t.Errorf("lag %v: %s, want %s", lag, o.counts(), want)
+			}
+			must(t, c.Advance(time.Hour))
+			c.apply(with{})
+			if c.user(mallory) != nil {
+				t.Errorf("lag %v: mallory was not removed", lag)
+			}
+		})
+	}
+}
+
 // TestHistorySecondReadingFails: the reading before a removal fails. The removal must be skipped, and the invitation
 // of the plan must be sent.
 func TestHistorySecondReadingFails(t *testing.T) {
@@ -320,6 +401,56 @@ func TestHistorySuspendedAfterRemoval(t *testing.T) {
 			t.Errorf("%s %s: an administrator's suspension was undone", ch.Action, ch.Email)
 		}
 	})
+}
+
+// TestHistoryListedWhileSuspendedUsersHidden: orgsync suspended mallory, who was in no roster. Then the roster lists her,
+// and the suspended users cannot be listed. She must not be mailed. When they can be listed, her suspension ends.
+func TestHistoryListedWhileSuspendedUsersHidden(t *testing.T) {
+	t.Parallel()
+	for _, hidden := range []int{http.StatusForbidden, http.StatusNotFound} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Suspended: sandbox.SuspendedListed}}, zoe)
+			c.roster.Settings.Unlisted, c.roster.Settings.UnlistedAfter = roster.UnlistedSuspend, 0
+			c.addMembers(zoe, mallory)
+			c.expect(c.run(with{}), 0, mallory, "suspend done")
+			must(t, c.Advance(time.Hour))
+			c.setRoster(zoe, mallory)
+			c.failReading(suspendedList, hidden)
+			asked := c.postCount()
+			c.expect(c.run(with{}), 3, mallory, "unknown_membership")
+			if c.postCount() > asked {
+				t.Errorf("%d mails were asked for", c.postCount()-asked)
+			}
+			c.ClearFaults()
+			c.expect(c.run(with{}), 0, mallory, "unsuspend done")
+		})
+	}
+}
+
+// TestHistoryUnlistedUserListedWhileHidden: the ledger has mallory as a user who is not in the roster. Then the roster
+// lists her, and the key may not list users, or she is suspended by hand and no list shows it. She must not be mailed.
+func TestHistoryUnlistedUserListedWhileHidden(t *testing.T) {
+	t.Parallel()
+	for _, hidden := range []string{"/v2/users", suspendedList} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Suspended: sandbox.SuspendedListed}}, zoe)
+			c.run(with{})
+			must(t, c.Accept(zoe))
+			c.addMembers(mallory)
+			c.run(with{})
+			must(t, c.Advance(time.Hour))
+			if hidden == suspendedList {
+				must(t, c.Suspend(mallory))
+			}
+			c.failReading(hidden, http.StatusForbidden)
+			c.setRoster(zoe, mallory)
+			asked := c.postCount()
+			c.expect(c.run(with{}), 3, mallory, "unknown_membership")
+			if c.postCount() > asked {
+				t.Errorf("%s: %d mails were asked for", hidden, c.postCount()-asked)
+			}
+		})
+	}
 }
 
 // TestHistoryListedAgainWhileUsersHidden: orgsync removed bob. In the run in which he is listed again, the key may

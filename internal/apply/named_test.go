@@ -106,6 +106,27 @@ func TestOnlyWithHeldMailOfSomebodyElse(t *testing.T) {
 	})
 }
 
+// TestReinviteOfSomebodyElse: --reinvite names ada, who accepted with an address that the roster does not have, and
+// --only names bob. This run must not mail ada, and a later run without flags must not mail her either.
+func TestReinviteOfSomebodyElse(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: sandbox.AcceptedVanish}}, ada,
+			"bob@example.com")
+		c.run(with{})
+		must(t, c.AcceptAs(ada, "ada@home.example"))
+		must(t, c.Advance(80*time.Hour))
+		c.expect(c.run(with{}), 3, ada, "possible_alias")
+		o := c.run(with{reinvite: []string{ada}, only: []string{"bob@example.com"}})
+		c.expect(o, 0, ada, "nothing")
+		must(t, c.Advance(time.Hour))
+		c.expect(c.run(with{}), 3, ada, "possible_alias")
+		c.expectMails(ada, 1)
+		c.expect(c.run(with{reinvite: []string{ada}, only: []string{ada}}), 0, ada, "reinvite done")
+		c.expectMails(ada, 2)
+	})
+}
+
 // TestResendInterval: --resend sends an invitation again, and this counts as a mail. Within 15 minutes after a mail,
 // --resend sends nothing.
 func TestResendInterval(t *testing.T) {

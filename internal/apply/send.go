@@ -55,7 +55,7 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 	}
 	it.sends++
 	it.readFailed = false
-	number := r.nextNumber()
+	number := r.nextNumber(change.Action.Mails())
 	inv, err := r.send(it, change)
 	failure := failureOf(err)
 	switch {
@@ -362,11 +362,12 @@ func (r *run) checkForbidden(change plan.Change) error {
 	return nil
 }
 
-// nextNumber returns the number of a change that begins.
-func (r *run) nextNumber() int {
+// nextNumber returns the number of a change that begins. mails is true if the change is a mail.
+func (r *run) nextNumber(mails bool) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.upToDate = false
+	r.confirmed = r.confirmed && !mails
 	r.begun++
 	return r.begun
 }

@@ -309,12 +309,16 @@ func editTookEffect(access []org.Access, u *org.User, edit plan.Change) bool {
 // confirmRemovals reads the organization again before people are suspended or removed, and skips the people that the
 // second plan keeps. The lists are read in parallel, so the list of users may be newer than the list of invitations.
 // If a person accepts an invitation with an unknown address in between, one list has an unlisted user, and in the
-// other list the invitation is pending.
+// other list the invitation is pending. A person may also accept an invitation while the mails of this run are sent.
+// So confirmRemovals reads again after mails, but not while other changes are in flight.
 func (r *run) confirmRemovals(ctx context.Context) {
-	leaving := slices.DeleteFunc(slices.Clone(r.items), func(it *item) bool { return !it.Action.SuspendsOrRemoves() })
-	if len(leaving) == 0 {
+	leaving := slices.DeleteFunc(slices.Clone(r.items), func(it *item) bool {
+		return !it.Action.SuspendsOrRemoves() || it.state != waiting || it.sends > 0
+	})
+	if r.confirmed || len(leaving) == 0 || r.sending.Err() != nil {
 		return
 	}
+	r.confirmed = true
 	_, fresh, err := r.readAndPlan(ctx)
 	if err == nil {
 		err = errNoLongerUnlisted

@@ -106,6 +106,9 @@ func (a *app) apply(ctx context.Context) error {
 		return err
 	}
 	r, err := a.loadRoster(ctx)
+	if err == nil {
+		err = a.checkSaved(r, saved)
+	}
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/roster"
 )
@@ -87,12 +88,35 @@ func (a *app) checkNamed(r *roster.Roster, flag string, people []org.Address) er
 		if p == nil {
 			return fmt.Errorf("%s: %w", flag, errNotInRoster(r, who))
 		}
-		selected := func(only org.Address) bool { return slices.ContainsFunc(p.Addresses(), only.Equal) }
-		if len(a.planFlags.Only) > 0 && !slices.ContainsFunc(a.planFlags.Only, selected) {
+		if leavesOut(a.planFlags.Only, p) {
 			return fmt.Errorf("%s names %s, but --only leaves them out: name them with --only too", flag, who)
 		}
 	}
 	return nil
+}
+
+// checkSaved returns an error if --reinvite or --resend names a person that the --only of the saved plan leaves out.
+func (a *app) checkSaved(r *roster.Roster, saved *plan.Saved) error {
+	if saved == nil {
+		return nil
+	}
+	for _, named := range []struct {
+		flag   string
+		people []org.Address
+	}{{"--reinvite", a.planFlags.Reinvite}, {"--resend", a.planFlags.Resend}} {
+		for _, who := range named.people {
+			if leavesOut(saved.Only, r.Find(who)) { // loadRoster has checked that r has the person
+				return fmt.Errorf("%s names %s, but the --only of the saved plan leaves them out", named.flag, who)
+			}
+		}
+	}
+	return nil
+}
+
+// leavesOut reports whether --only with these addresses leaves out p. Without --only, the list is empty.
+func leavesOut(only []org.Address, p *roster.Person) bool {
+	selected := func(a org.Address) bool { return slices.ContainsFunc(p.Addresses(), a.Equal) }
+	return len(only) > 0 && !slices.ContainsFunc(only, selected)
 }
 
 // newRun returns the part of a report that names the command and describes its roster r. It leaves out

@@ -671,7 +671,8 @@ func TestFoundLedger(t *testing.T) {
 	must(t, err)
 	bob := memory.People["bob@example.com"].Mails
 	if len(bob) != 1 || bob[0].At.Before(sent) || !bob[0].Expires.Equal(sent.Add(org.InvitationLife)) ||
-		memory.Unlisted["u7"].At.Before(sent) || len(memory.People["ada@example.com"].Mails) != 1 || len(warnings) > 0 {
+		memory.Unlisted["u7"].At.Before(sent) || memory.Unlisted["u7"].Email != "eve@example.com" ||
+		len(memory.People["ada@example.com"].Mails) != 1 || len(warnings) > 0 {
 		t.Errorf("%+v, %q", memory, warnings)
 	}
 }

@@ -22,7 +22,7 @@ type replayer struct {
 	begins     []begin // where another run begins, in the order of the lines
 	people     map[string]*person
 	announced  []*person // people with an intent of the last run
-	unlisted   map[string]mark
+	unlisted   map[string]sighting
 	access     map[org.AccessName]namedAccess
 	clockLines []int // the lines that say that a clock was wrong
 }
@@ -104,6 +104,12 @@ type mark struct {
 	at   time.Time
 }
 
+// sighting is the line that recorded an unlisted user, and the key of the user's address.
+type sighting struct {
+	mark
+	email string
+}
+
 // mail is an [org.Mail] with the run that sent it and the lines of its outcome and of its lost answer, or 0.
 type mail struct {
 	org.Mail
@@ -122,7 +128,7 @@ func (m *mail) lastAt() time.Time {
 func newReplayer(holderMayOutliveLease bool) *replayer {
 	return &replayer{
 		holderMayOutliveLease: holderMayOutliveLease, runs: map[string]*run{}, people: map[string]*person{},
-		unlisted: map[string]mark{}, access: map[org.AccessName]namedAccess{},
+		unlisted: map[string]sighting{}, access: map[org.AccessName]namedAccess{},
 	}
 }
 
@@ -152,7 +158,7 @@ func (r *replayer) add(e Entry) {
 	switch e.Action {
 	case Action(org.FactUnlistedUser):
 		if _, seen := r.unlisted[e.Object]; !seen {
-			r.unlisted[e.Object] = mark{r.lines, e.Time}
+			r.unlisted[e.Object] = sighting{mark{r.lines, e.Time}, e.Email}
 		}
 		return
 	case Action(org.FactUserGone):
@@ -438,7 +444,7 @@ func (r *replayer) memory() org.Memory {
 		Access:   make(map[org.AccessName]string, len(r.access)),
 	}
 	for id, seen := range r.unlisted {
-		memory.Unlisted[id] = org.Sighting{Sequence: seen.line, At: seen.at}
+		memory.Unlisted[id] = org.Sighting{Email: seen.email, Sequence: seen.line, At: seen.at}
 	}
 	for name, named := range r.access {
 		memory.Access[name] = named.id

@@ -156,6 +156,8 @@ type Memory struct {
 
 // Sighting is the first time that orgsync saw a user who is not in the roster.
 type Sighting struct {
+	// Email is the canonical key of the user's address at that time; "" if it could not be read.
+	Email string
 	// Sequence is the line of the ledger. A mail with a greater Sequence was sent later.
 	Sequence int
 	At       time.Time

@@ -19,24 +19,26 @@ func (s Snapshot) Merge(later Snapshot) Snapshot {
 		merged.Self = s.Self
 	}
 	merged.Users = union(s.Users, later.Users,
-		func(u *User) rowKey { return newRowKey(u.ID, u.Email, time.Time{}) }, func(u *User) { u.SeenOnce = true })
+		func(u *User) rowKey {
+			if u.ID != "" {
+				return rowKey{id: u.ID}
+			}
+			return rowKey{email: u.Email.Key()}
+		}, func(u *User) { u.SeenOnce = true })
 	merged.Invitations = union(s.Invitations, later.Invitations,
-		func(i *Invitation) rowKey { return newRowKey(i.ID, i.Invited, i.Created) }, func(*Invitation) {})
+		func(i *Invitation) rowKey {
+			if i.ID != "" { // two invitations with one id and different addresses are two invitations
+				return rowKey{id: i.ID, email: i.Invited.Key()}
+			}
+			return rowKey{email: i.Invited.Key(), created: i.Created}
+		}, func(*Invitation) {})
 	return merged
 }
 
-// rowKey identifies a user or an invitation in a list.
+// rowKey identifies a user or an invitation in a list: by the id, or by the address if there is no id.
 type rowKey struct {
 	id, email string
 	created   time.Time
-}
-
-// newRowKey returns a key with the id alone or, if there is no id, with the address and the time.
-func newRowKey(id string, email Address, created time.Time) rowKey {
-	if id != "" {
-		return rowKey{id: id}
-	}
-	return rowKey{email: email.Key(), created: created}
 }
 
 // union returns the rows of later and, after them, the rows that only earlier has. It calls markOnce with each row

@@ -53,6 +53,20 @@ func TestMerge(t *testing.T) {
 	}
 }
 
+// TestMergeOfOneID: invitations with the same id and different addresses are different invitations, as in a single
+// reading. If the second reading misses one of them, the result still has it.
+func TestMergeOfOneID(t *testing.T) {
+	t.Parallel()
+	ada := org.Invitation{ID: "1", Invited: org.MustParseAddress("ada@example.com"), Status: org.StatusPending}
+	bob := org.Invitation{ID: "1", Invited: org.MustParseAddress("bob@example.com"), Status: org.StatusPending}
+	first := org.Snapshot{Invitations: []org.Invitation{ada, bob}}
+	got := first.Merge(org.Snapshot{Invitations: []org.Invitation{bob}}).Invitations
+	compareAddresses := cmp.Comparer(func(a, b org.Address) bool { return a.String() == b.String() })
+	if diff := cmp.Diff([]org.Invitation{bob, ada}, got, compareAddresses); diff != "" {
+		t.Errorf("merged (-want +got):\n%s", diff)
+	}
+}
+
 // TestMergeVisibility: what one reading confirms is confirmed. What one reading could not list counts as not listed.
 func TestMergeVisibility(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"time"
 )
 
 // Fingerprint returns "sha256:" and 64 hexadecimal digits. It is the same for all plans with the same organization
@@ -20,13 +21,18 @@ func (p Plan) Fingerprint() string {
 	return "sha256:" + hex.EncodeToString(h.Sum(nil))
 }
 
-// identity returns a line that is the same for changes that do the same for the same reason.
+// identity returns a line that is the same for changes that do the same for the same reason. A mail of --resend is the
+// same only until the invitation was sent again: one --resend must not send two mails.
 func (c Change) identity() string {
 	api := "-"
 	if c.Detail.APIEnabled != nil {
 		api = fmt.Sprint(*c.Detail.APIEnabled)
 	}
 	// %q keeps fields apart even if they contain spaces or quotes.
-	return fmt.Sprintf("%q %q %q %q %q %q %q %q %q", c.Action, c.Reason, c.Email.Key(), c.UserID, c.InvitationID,
+	line := fmt.Sprintf("%q %q %q %q %q %q %q %q %q", c.Action, c.Reason, c.Email.Key(), c.UserID, c.InvitationID,
 		api, c.Detail.Kind, c.Detail.Name, c.Detail.ID)
+	if expires := c.Detail.Expires; !expires.IsZero() {
+		line += " " + expires.UTC().Format(time.RFC3339Nano)
+	}
+	return line
 }

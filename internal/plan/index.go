@@ -42,6 +42,9 @@ type index struct {
 	visible     visibility
 	// cachedUnidentified is the result of unidentifiedUsers; nil before its first call.
 	cachedUnidentified []*org.User
+	// seenUnlisted has, by address, the line of the ledger at which an unlisted user was last seen for the first time;
+	// nil before wasUnlistedUser needs it.
+	seenUnlisted map[string]int
 	// unlistedBySameKey is the result of indexUnlisted; nil before noteSameName needs it.
 	unlistedBySameKey map[string][]unlistedAddress
 	// mayBeRenamed has the ids of the unlisted users that a SameName notice is about.

@@ -137,7 +137,8 @@ func (ix *index) isNamed(u *org.User) bool {
 }
 
 // selectNamed moves the changes that --only does not select to NotSelected, and marks the notices about other people.
-// It does nothing without --only.
+// It removes the facts of --reinvite about other people: they get no mail in this run, and a later run must not mail
+// them because of this flag. It does nothing without --only.
 func (ix *index) selectNamed(result *Plan) {
 	if len(ix.in.Only) == 0 {
 		return
@@ -158,6 +159,9 @@ func (ix *index) selectNamed(result *Plan) {
 	result.Changes = slices.DeleteFunc(result.Changes, isOther)
 	result.Held = slices.DeleteFunc(result.Held, isOther)
 	result.Ungrantable = slices.DeleteFunc(result.Ungrantable, isOther)
+	result.Facts = slices.DeleteFunc(result.Facts, func(f org.Fact) bool {
+		return f.Kind == org.FactReset && !selected[f.Email]
+	})
 	named := ix.namedPlaces()
 	for i := range result.Notices {
 		switch n := &result.Notices[i]; {

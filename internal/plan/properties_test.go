@@ -242,6 +242,7 @@ func TestFingerprint(t *testing.T) {
 		"another person":       func(p *plan.Plan) { p.Changes[0].Email = org.MustParseAddress("bob@example.com") },
 		"another invitation":   func(p *plan.Plan) { p.Changes[0].InvitationID = "i1" },
 		"another access":       func(p *plan.Plan) { p.Changes[0].Detail.APIEnabled = &yes },
+		"sent again meanwhile": func(p *plan.Plan) { p.Changes[0].Detail.Expires = hours(72) },
 		"a held mail":          func(p *plan.Plan) { p.Changes, p.Held = nil, p.Changes },
 		"no changes":           func(p *plan.Plan) { p.Changes = nil },
 	} {

@@ -62,6 +62,8 @@ type savedChange struct {
 	Kind         org.Kind `json:"kind,omitempty"`
 	Name         string   `json:"name,omitempty"`
 	ID           string   `json:"id,omitempty"`
+	// ExpiresAt is Detail.Expires.
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
 }
 
 // Save returns p as a JSON document that [ReadSaved] reads.
@@ -95,7 +97,7 @@ func spellings(list []org.Address) []string {
 func save(c Change) savedChange {
 	return savedChange{
 		c.Action, c.Reason, c.Email.String(), c.Source, c.UserID, c.InvitationID, c.Detail.APIEnabled, c.Detail.Kind,
-		c.Detail.Name, c.Detail.ID,
+		c.Detail.Name, c.Detail.ID, c.Detail.Expires,
 	}
 }
 
@@ -167,7 +169,7 @@ func restore(c savedChange) (Change, error) {
 	}
 	return Change{
 		Action: c.Action, Reason: c.Reason, Email: email, Source: c.Source, UserID: c.UserID, InvitationID: c.InvitationID,
-		Detail: Detail{APIEnabled: c.APIEnabled, Kind: c.Kind, Name: c.Name, ID: c.ID},
+		Detail: Detail{APIEnabled: c.APIEnabled, Kind: c.Kind, Name: c.Name, ID: c.ID, Expires: c.ExpiresAt},
 	}, nil
 }
 

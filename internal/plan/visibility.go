@@ -39,7 +39,8 @@ const (
 	neverSeen priorStatus = iota
 	// mailedBefore means that the ledger has a mail to the person, and that the person was never a member.
 	mailedBefore
-	// memberBefore means that the ledger says that the person was a member, or that an invitation of them was accepted.
+	// memberBefore means that the ledger says that the person was a member, was suspended, or was a user who is not in the
+	// roster, or that an invitation of them was accepted.
 	memberBefore
 )
 
@@ -74,15 +75,31 @@ func (v visibility) notices(pin string) []Notice {
 
 // priorStatusOf returns the prior status of p, who is not in the list of users. It ignores what happened before
 // orgsync removed p.
-func priorStatusOf(p *person) priorStatus {
+func (ix *index) priorStatusOf(p *person) priorStatus {
 	isAccepted := func(inv *org.Invitation) bool { return inv.Status == org.StatusAccepted }
 	switch {
-	case p.record.Joined && !p.record.Removed || slices.ContainsFunc(p.invitations, isAccepted):
+	case (p.record.Joined || p.record.Suspended) && !p.record.Removed || slices.ContainsFunc(p.invitations, isAccepted),
+		ix.wasUnlistedUser(p):
 		return memberBefore
 	case len(p.record.Mails) > 0:
 		return mailedBefore
 	}
 	return neverSeen
+}
+
+// wasUnlistedUser reports whether the ledger has an unlisted user with an address of p, seen after orgsync last removed
+// p. If the key can see all users, the result is false, because the user is gone.
+func (ix *index) wasUnlistedUser(p *person) bool {
+	if ix.visible.users && ix.visible.suspended {
+		return false
+	}
+	if ix.seenUnlisted == nil {
+		ix.seenUnlisted = map[string]int{}
+		for _, seen := range ix.in.Memory.Unlisted {
+			ix.seenUnlisted[seen.Email] = max(ix.seenUnlisted[seen.Email], seen.Sequence)
+		}
+	}
+	return slices.ContainsFunc(p.keys, func(key string) bool { return ix.seenUnlisted[key] > p.record.RemovedSequence })
 }
 
 // NoAddress is the cause of an [UnknownMembership] notice if the key may see everything, but a user or an invitation
@@ -105,7 +122,7 @@ const KeyUserNotListed = "key_user_not_listed"
 // decides nothing. The mail to p is held, with two exceptions: --reinvite names p, or the roster has `hidden_members:
 // invite` and p was never mailed.
 func (ix *index) decidePossiblyHidden(p *person, d *decision) bool {
-	before := priorStatusOf(p)
+	before := ix.priorStatusOf(p)
 	if !ix.visible.mayHide(before) && !ix.mayBeUnidentified(p) {
 		return false
 	}

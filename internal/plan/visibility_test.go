@@ -290,6 +290,23 @@ func TestHiddenMembers(t *testing.T) {
 			in.Memory.People[ada] = org.PersonRecord{Joined: true}
 			in.InviteLeft = true
 		}, "unknown_membership"},
+		{"an unlisted user before", "sa", "", func(in *plan.Input) {
+			in.Memory.Unlisted = map[string]org.Sighting{"u1": {Email: ada, Sequence: 5}}
+		}, "unknown_membership"},
+		{"an unlisted user before, suspended users hidden", "uo", "", func(in *plan.Input) {
+			in.Memory.Unlisted["u1"] = org.Sighting{Email: ada, Sequence: 5}
+		}, "unknown_membership"},
+		{"an unlisted user before, everybody can be seen", "uso", "", func(in *plan.Input) {
+			in.Memory.Unlisted["u1"] = org.Sighting{Email: ada, Sequence: 5}
+		}, "invite"},
+		{"an unlisted user, removed and seen again", "sa", "", func(in *plan.Input) {
+			in.Memory.Unlisted = map[string]org.Sighting{"u1": {Email: ada, Sequence: 5}}
+			in.Memory.People[ada] = org.PersonRecord{Removed: true, RemovedSequence: 4}
+		}, "unknown_membership"},
+		{"an unlisted user, removed later", "sa", "", func(in *plan.Input) {
+			in.Memory.Unlisted = map[string]org.Sighting{"u1": {Email: ada, Sequence: 5}}
+			in.Memory.People[ada] = org.PersonRecord{Removed: true, RemovedSequence: 6}
+		}, "invite"},
 		{"a mail that is still valid", "s", roster.HiddenMembersInvite,
 			func(in *plan.Input) { addMails(in, sent(1, "i1", -10)) }, "waiting"},
 		{"an invitation that is still valid", "s", "", func(in *plan.Input) {

@@ -165,6 +165,41 @@ func TestSavedPlan(t *testing.T) {
 	}
 }
 
+// TestResendOnlyOnce: one --resend sends one mail. A saved plan is out of date after its mail was sent. The same is
+// true of a plan that a person was asked about, if another run sent the mail in the meantime.
+func TestResendOnlyOnce(t *testing.T) {
+	t.Parallel()
+	for _, dates := range []string{sandbox.DatesSQL, sandbox.DatesEmpty} {
+		for _, asks := range []bool{false, true} {
+			o, api, _ := optionsFor(t, sandbox.Options{Dialect: sandbox.Dialect{Dates: dates}})
+			o.Roster.People = o.Roster.People[:1]
+			resend := func(a reconcile.ApplyOptions) apply.Result {
+				t.Helper()
+				_, result, err := open(t, o).Apply(t.Context(), a)
+				if err := errors.Join(err, api.Advance(20*time.Minute)); err != nil {
+					t.Fatal(err)
+				}
+				return result
+			}
+			resend(reconcile.ApplyOptions{Approve: approve})
+			o.Flags.Resend = []org.Address{o.Roster.People[0].Email}
+			a, want := reconcile.ApplyOptions{Approve: approve, Saved: savedPlan(t, o)}, isError[*plan.StaleError]()
+			if asks {
+				a = reconcile.ApplyOptions{Asks: true, Approve: func(context.Context, plan.Plan) error {
+					resend(reconcile.ApplyOptions{Approve: approve})
+					return nil
+				}}
+				want = func(err error) bool { return errors.Is(err, reconcile.ErrOrganizationChanged) }
+			} else if first := resend(a); first.Count(apply.Done) != 1 {
+				t.Errorf("%s: %+v", dates, first)
+			}
+			if again := resend(a); !want(again.Stopped) || len(api.Mails()["ada@example.com"]) != 2 {
+				t.Errorf("%s, asks %v: stopped by %v, mails %v", dates, asks, again.Stopped, api.Mails()["ada@example.com"])
+			}
+		}
+	}
+}
+
 // TestMailsInRosterOrder: mails are sent in the order of the roster.
 func TestMailsInRosterOrder(t *testing.T) {
 	t.Parallel()
