@@ -516,6 +516,17 @@ func TestHistoryLostAndAcceptedWithAnotherAddress(t *testing.T) {
 	})
 }
 
+// hideAccountOf lets the list of invitations hide that who accepted an invitation.
+func (c *company) hideAccountOf(who string) {
+	c.rewrite(func(r *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {
+		if r.URL.Path == invitePath {
+			rec.Body = bytes.NewBufferString(strings.ReplaceAll(rec.Body.String(), `"email_registered":"`+who+`"`,
+				`"email_registered":""`))
+		}
+		return rec
+	})
+}
+
 // TestHistoryAcceptedWithAnotherAccount: orgsync removes bob and later invites him again. He accepts with another
 // account, and the list does not name this account. orgsync must not remove him.
 func TestHistoryAcceptedWithAnotherAccount(t *testing.T) {
@@ -524,13 +535,7 @@ func TestHistoryAcceptedWithAnotherAccount(t *testing.T) {
 		c := newCompany(t, sandbox.Options{}, "bob@example.com", "zoe@example.com")
 		c.addMembers("bob@example.com", "zoe@example.com")
 		c.roster.Settings.Unlisted = roster.UnlistedRemove
-		c.rewrite(func(r *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {
-			if r.URL.Path == invitePath {
-				rec.Body = bytes.NewBufferString(strings.ReplaceAll(rec.Body.String(), `"email_registered":"bob@home.example"`,
-					`"email_registered":""`))
-			}
-			return rec
-		})
+		c.hideAccountOf("bob@home.example")
 		c.apply(with{})
 		c.setRoster("zoe@example.com")
 		must(t, c.Advance(time.Hour))
@@ -612,6 +617,34 @@ func TestLostRemovalAfterLastDay(t *testing.T) {
 		if o := c.apply(with{}); o.about(ada) != "remove done" || c.user(ada) != nil {
 			c.logOutcome(o)
 			t.Error(o.about(ada))
+		}
+	})
+}
+
+// TestHistoryInvitedAgainAfterAnotherAccount: bob accepts with another account, and the list does not name this
+// account. So he looks like somebody who left, and --invite-left invites him again. orgsync must not remove him
+// while he can accept the other invitation.
+func TestHistoryInvitedAgainAfterAnotherAccount(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, "bob@example.com", "zoe@example.com")
+		c.addMembers("zoe@example.com")
+		c.roster.Settings.Unlisted = roster.UnlistedRemove
+		c.hideAccountOf("bob@home.example")
+		c.apply(with{})
+		must(t, c.AcceptAs("bob@example.com", "bob@home.example"))
+		must(t, c.Advance(time.Hour))
+		if o := c.apply(with{inviteLeft: true}); o.counts() != "1/0/0/0" || len(c.Mails()["bob@example.com"]) != 2 {
+			c.logOutcome(o)
+			t.Fatal("bob is not invited again")
+		}
+		for range 3 {
+			must(t, c.Advance(time.Hour))
+			o := c.apply(with{})
+			c.logOutcome(o)
+			for _, ch := range o.Changes {
+				t.Errorf("%s %s: this user is bob", ch.Action, ch.Email)
+			}
 		}
 	})
 }

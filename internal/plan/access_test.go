@@ -537,7 +537,7 @@ func TestUnlistedUsers(t *testing.T) {
 		{"the person who accepted was removed by orgsync, so the user is another person", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusAccepted, -100)}
-			in.Memory.People["eva@example.com"] = org.PersonRecord{Removed: true}
+			in.Memory.People["eva@example.com"] = org.PersonRecord{Removed: true, RemovedAt: hours(-50)}
 		}, []string{"invite eva@example.com listed_again", "remove eve@example.com unlisted"}},
 		{"the person who accepted had another user and left", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
@@ -550,6 +550,38 @@ func TestUnlistedUsers(t *testing.T) {
 			in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, UserID: "u-eva",
 				Mails: []org.Mail{sent(1, "i1", -100)}}
 		}, []string{"left eva@example.com ", "unlisted_kept eva@example.com ", "unlisted eve@example.com "}},
+		{"remove nobody while a person accepted, is no user that the ledger knows, and is invited again",
+			func(in *plan.Input) {
+				in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
+				in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusAccepted, -100),
+					invitation("i2", "eva@example.com", org.StatusPending, -10)}
+			}, []string{"unlisted_kept eva@example.com ", "waiting eva@example.com ", "unlisted eve@example.com "}},
+		{"remove nobody while a person accepted a mail, is no user, and declined another invitation",
+			func(in *plan.Input) {
+				in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
+				in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusAccepted, -100),
+					invitation("i2", "eva@example.com", org.StatusDeclined, -10)}
+				in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, UserID: "u-eva",
+					Mails: []org.Mail{sent(1, "i1", -100)}}
+				in.Snapshot.Invitations[0].Responded = hours(-90)
+			}, []string{"needs_attention eva@example.com declined", "unlisted_kept eva@example.com ",
+				"unlisted eve@example.com "}},
+		{"remove nobody while a person was a member, is no user that the ledger knows, and is invited again",
+			func(in *plan.Input) {
+				in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
+				in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusPending, -10)}
+				in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, JoinedAt: hours(-50)}
+			}, []string{"unlisted_kept eva@example.com ", "waiting eva@example.com ", "unlisted eve@example.com "}},
+		{"remove nobody while an invitation has an unknown status, and there is a newer one", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusUnknown, -100),
+				invitation("i2", "eva@example.com", org.StatusPending, -10)}
+		}, []string{"unlisted_kept eva@example.com ", "waiting eva@example.com ", "unlisted eve@example.com "}},
+		{"the person was a member, was removed by orgsync, and is invited again", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusPending, -10)}
+			in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(-50)}
+		}, []string{"remove eve@example.com unlisted", "waiting eva@example.com "}},
 		{"remove nobody while the invitation of a mailed person is not listed", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
 			in.Memory.People["eva@example.com"] = org.PersonRecord{Mails: []org.Mail{sent(1, "i1", -1)}}

@@ -68,8 +68,7 @@ func (ix *index) decideMembership(p *person, d *decision) {
 		d.facts = append(d.facts, org.Fact{Kind: org.FactReset, Email: p.Email.Key()})
 	}
 	unsettled := ix.resolveLostMails(p, d)
-	if ix.maybeUnlisted == nil && slices.ContainsFunc(p.record.Mails,
-		func(m org.Mail) bool { return !p.hasInvitation(m.InvitationID) }) {
+	if ix.maybeUnlisted == nil && p.mayBeUnlisted() {
 		ix.maybeUnlisted = p
 	}
 	if ix.possiblyAccepted == nil && p.record.AssumedNotSent {
@@ -117,12 +116,27 @@ func (ix *index) decideMembership(p *person, d *decision) {
 	}
 }
 
+// mayBeUnlisted reports whether p, whom orgsync does not see as a member, may be an unlisted user, under an address
+// that the roster does not have. It makes no difference whether p can accept another invitation now.
+func (p *person) mayBeUnlisted() bool {
+	isUnseen := func(m org.Mail) bool { return !p.hasInvitation(m.InvitationID) }
+	mayBeUnknownUser := func(inv *org.Invitation) bool {
+		switch inv.Status {
+		case org.StatusUnknown:
+			return true
+		case org.StatusAccepted: // the ledger has no user id for p, or p accepted a mail after their last membership
+			return p.record.UserID == "" || p.mailOf(inv.ID) != nil
+		default:
+			return false
+		}
+	}
+	return slices.ContainsFunc(p.record.Mails, isUnseen) || slices.ContainsFunc(p.invitations, mayBeUnknownUser) ||
+		p.record.Joined && !p.record.Removed && p.record.UserID == ""
+}
+
 // decideWithoutInvitation decides whether to mail p, who is not a member and has no invitation that can be accepted.
 func (ix *index) decideWithoutInvitation(p *person, d *decision) {
 	newest := ix.decidingInvitation(p)
-	if ix.maybeUnlisted == nil && newest != nil && newest.Status == org.StatusUnknown {
-		ix.maybeUnlisted = p
-	}
 	last := p.lastMail()
 	acceptedSince := last != nil && newest != nil && newest.Status == org.StatusAccepted &&
 		newest.Responded.After(last.At)
@@ -172,10 +186,6 @@ func (ix *index) inviteAgain(p *person, d *decision, id string) {
 // accepted invitation counts as a member.
 func (ix *index) decideAfterLeaving(p *person, d *decision, id string) {
 	removed := p.record.Removed && p.mailOf(id) == nil
-	if ix.maybeUnlisted == nil && !removed && (p.record.UserID == "" || p.mailOf(id) != nil) {
-		// p may have joined as another user: the ledger has no user id for p, or orgsync invited p again and p accepted.
-		ix.maybeUnlisted = p
-	}
 	switch {
 	case !ix.visible.users && !removed && id != "":
 		ix.addJoinedFacts(p, d)
