@@ -648,3 +648,37 @@ func TestHistoryInvitedAgainAfterAnotherAccount(t *testing.T) {
 		}
 	})
 }
+
+// TestHistoryRenamedAfterUnlistedForADay: bob was unlisted for a day. Later his address is changed in the roster, and
+// the key cannot list suspended users. orgsync must wait for unlisted_after before it removes the user.
+func TestHistoryRenamedAfterUnlistedForADay(t *testing.T) {
+	t.Parallel()
+	for _, endpoint := range []string{sandbox.SuspendedEndpointPresent, sandbox.SuspendedEndpointMissing} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{SuspendedEndpoint: endpoint}}, "bob@example.com",
+				"zoe@example.com")
+			c.addMembers("bob@example.com", "zoe@example.com")
+			c.roster.Settings.UnlistedAfter = 24 * time.Hour
+			for _, people := range [][]string{{"bob@example.com", "zoe@example.com"}, {"zoe@example.com"},
+				{"bob@example.com", "zoe@example.com"}} {
+				c.setRoster(people...)
+				c.logOutcome(c.apply(with{}))
+				must(t, c.Advance(24*time.Hour))
+			}
+			c.roster.Settings.Unlisted = roster.UnlistedRemove
+			c.setRoster("bo.b@example.com", "zoe@example.com")
+			for range 2 {
+				o := c.apply(with{})
+				c.logOutcome(o)
+				if c.user("bob@example.com") == nil {
+					t.Fatal("bob was removed, and may be the same person as bo.b")
+				}
+				must(t, c.Advance(22*time.Hour))
+			}
+			must(t, c.Advance(2*time.Hour))
+			if c.logOutcome(c.apply(with{})); c.user("bob@example.com") != nil {
+				t.Error("bob was not removed after the wait")
+			}
+		})
+	}
+}
