@@ -682,3 +682,35 @@ func TestHistoryRenamedAfterUnlistedForADay(t *testing.T) {
 		})
 	}
 }
+
+// TestHistoryInvitedByHandAfterRemoval: orgsync removes bob. An administrator invites him again and adds him to the
+// roster, and he accepts before the next run. The key can no longer list users, or bob has left. orgsync must not
+// mail him.
+func TestHistoryInvitedByHandAfterRemoval(t *testing.T) {
+	t.Parallel()
+	for _, hidden := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCompany(t, sandbox.Options{}, "zoe@example.com")
+			c.addMembers("bob@example.com", "zoe@example.com")
+			c.roster.Settings.Unlisted = roster.UnlistedRemove
+			c.logOutcome(c.apply(with{})) // removed
+			must(t, c.Advance(time.Hour))
+			_, err := c.AddInvitation(sandbox.Invitation{Email: "bob@example.com"})
+			must(t, err)
+			must(t, c.Accept("bob@example.com"))
+			c.roster.Settings.Unlisted = roster.UnlistedReport
+			c.setRoster("bob@example.com", "zoe@example.com")
+			must(t, c.Advance(time.Hour))
+			if hidden {
+				c.AddFault(sandbox.Fault{Method: "GET", Path: "/v2/users", Kind: sandbox.FaultForbid})
+			} else {
+				must(t, c.Leave("bob@example.com"))
+			}
+			o := c.apply(with{})
+			c.logOutcome(o)
+			if hasLeft := len(o.notices(plan.Left)) == 1; len(o.Changes) > 0 || hasLeft == hidden {
+				t.Errorf("users hidden: %v, changes %v, left %v", hidden, o.Changes, hasLeft)
+			}
+		})
+	}
+}

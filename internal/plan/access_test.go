@@ -232,7 +232,7 @@ func TestAccess(t *testing.T) {
 			r := invitation("i1", ada, org.StatusAccepted, -100)
 			r.Registered = org.MustParseAddress("countess@home.example")
 			in.Snapshot.Invitations = []org.Invitation{r}
-			in.Memory.People["countess@home.example"] = org.PersonRecord{Removed: true, Unlisted: true}
+			in.Memory.People["countess@home.example"] = org.PersonRecord{Removed: true, RemovedAt: hours(-50), Unlisted: true}
 		}, []string{"invite ada@example.com listed_again"}},
 
 		{"no such group", func(in *plan.Input) {

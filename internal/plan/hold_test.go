@@ -334,6 +334,17 @@ func TestListedAgainAfterRemoval(t *testing.T) {
 		{"declined since", func(in *plan.Input, _ *org.PersonRecord) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i3", ada, org.StatusDeclined, -10)}
 		}, "needs_attention"},
+		{"invited by an administrator and accepted since, and left", func(in *plan.Input, _ *org.PersonRecord) {
+			in.Snapshot.Invitations = []org.Invitation{invitation("i3", ada, org.StatusAccepted, -10)}
+		}, "left"},
+		{"invited before and accepted since, and left", func(in *plan.Input, _ *org.PersonRecord) {
+			in.Snapshot.Invitations = before(org.StatusAccepted)
+			in.Snapshot.Invitations[0].Responded = hours(-10)
+		}, "left"},
+		{"invited by an administrator and accepted since, and users are hidden", func(in *plan.Input, _ *org.PersonRecord) {
+			in.Snapshot.Invitations = []org.Invitation{invitation("i3", ada, org.StatusAccepted, -10)}
+			in.Snapshot.UsersVisible = false
+		}, "nothing"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

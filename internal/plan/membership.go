@@ -185,7 +185,7 @@ func (ix *index) inviteAgain(p *person, d *decision, id string) {
 // accepted invitation; "" if only the ledger says that p was a member. If the key cannot list users, a person with an
 // accepted invitation counts as a member.
 func (ix *index) decideAfterLeaving(p *person, d *decision, id string) {
-	removed := p.record.Removed && p.mailOf(id) == nil
+	removed := p.record.Removed && id == "" // p accepted the invitation id after the removal; see forgetBeforeRemoval
 	switch {
 	case !ix.visible.users && !removed && id != "":
 		ix.addJoinedFacts(p, d)

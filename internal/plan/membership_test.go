@@ -778,7 +778,7 @@ func TestMembership(t *testing.T) {
 		}, []string{"members_unseen ", "fact joined " + ada}},
 		{"users cannot be listed, accepted, and removed by orgsync", func(in *plan.Input) {
 			in.Snapshot.UsersVisible = false
-			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(-50)}
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -100)}
 		}, []string{"invite listed_again ", "members_unseen "}},
 		{"users cannot be listed, removed by orgsync, mailed since, and accepted", func(in *plan.Input) {
@@ -842,7 +842,7 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i9", ada, org.StatusPending, -1.5/60)}
 		}, []string{"waiting i9", "fact found " + ada}},
 		{"answer lost, and the list has an older invitation", func(in *plan.Input) {
-			in.Memory.People[ada] = org.PersonRecord{Removed: true}
+			in.Memory.People[ada] = org.PersonRecord{Removed: true, RemovedAt: hours(-5)}
 			addMails(in, lost(1, -0.5))
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -10)}
 		}, []string{"invite listed_again ", "fact absent " + ada}},
