@@ -223,6 +223,15 @@ func TestAccess(t *testing.T) {
 			in.Snapshot.Users[0].Email, in.Snapshot.Users[0].Suspended = org.MustParseAddress("countess@home.example"), true
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u-ada", Suspended: true}
 		}, []string{"other_address ada@example.com countess@home.example", "suspended ada@example.com "}},
+		{"suspended by an administrator, and orgsync suspended a second user with another address", func(in *plan.Input) {
+			second := user("u-ada2", "countess@home.example")
+			second.Suspended, in.Snapshot.Users[0].Suspended = true, true
+			in.Snapshot.Users = append(in.Snapshot.Users, second)
+			r := invitation("i1", ada, org.StatusAccepted, -100)
+			r.Registered = second.Email
+			in.Snapshot.Invitations = []org.Invitation{r}
+			in.Memory.People["countess@home.example"] = org.PersonRecord{Suspended: true}
+		}, []string{"suspended ada@example.com "}},
 		{"removed by orgsync, and listed again", func(in *plan.Input) {
 			in.Snapshot.Users = in.Snapshot.Users[1:]
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true}
@@ -365,6 +374,43 @@ func TestAccess(t *testing.T) {
 				t.Errorf("plan (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestUnsuspendOneOfTwoUsers: two suspended users are one person. orgsync ends only a suspension that it made, and not
+// that of an administrator.
+func TestUnsuspendOneOfTwoUsers(t *testing.T) {
+	t.Parallel()
+	const lady = "countess@home.example"
+	for _, tt := range []struct {
+		name      string
+		byOrgsync []string // the addresses of the users that orgsync suspended
+		want      []string // the ids of the users whose suspension ends
+	}{
+		{"neither", nil, nil},
+		{"the first", []string{ada}, []string{"u-ada"}},
+		{"the second", []string{lady}, []string{"u-lady"}},
+		{"both", []string{ada, lady}, []string{"u-ada"}}, // then the other one is a second, suspended user
+		{"a user who is gone, or had this address before", []string{"a@home.example"}, []string{"u-ada"}},
+	} {
+		in := staffInput()
+		in.Roster.People[0] = person(ada, 3, lady, "a@home.example")
+		in.Snapshot.Users = append(in.Snapshot.Users, user("u-lady", lady))
+		in.Snapshot.Users[0].Suspended, in.Snapshot.Users[4].Suspended = true, true
+		for _, key := range tt.byOrgsync {
+			r := in.Memory.People[key]
+			r.Suspended = true
+			in.Memory.People[key] = r
+		}
+		var got []string
+		for _, c := range plan.Compute(in).Changes {
+			if c.Action == plan.Unsuspend {
+				got = append(got, c.UserID)
+			}
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
 	}
 }
 

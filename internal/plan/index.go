@@ -248,7 +248,7 @@ func (ix *index) assignUsers() {
 			continue
 		}
 		other := p.user
-		if other == nil || p.prefers(u, other) {
+		if other == nil || ix.prefers(p, u, other) {
 			p.user, u = u, other
 		}
 		if u != nil && !u.Suspended {
@@ -258,14 +258,17 @@ func (ix *index) assignUsers() {
 }
 
 // prefers reports whether user a rather than user b is the user of p, if both match: first a user who is not
-// suspended, then a user with an address of the roster.
-func (p *person) prefers(a, b *org.User) bool {
+// suspended, then a user with an address of the roster, then a user that orgsync suspended.
+func (ix *index) prefers(p *person, a, b *org.User) bool {
 	ownA, ownB := slices.Contains(p.keys, a.Email.Key()), slices.Contains(p.keys, b.Email.Key())
+	byOrgsyncA, byOrgsyncB := ix.in.Memory.People[a.Email.Key()].Suspended, ix.in.Memory.People[b.Email.Key()].Suspended
 	switch {
 	case a.Suspended != b.Suspended:
 		return b.Suspended
 	case ownA != ownB:
 		return ownA
+	case a.Suspended && byOrgsyncA != byOrgsyncB:
+		return byOrgsyncA
 	}
 	return a.ID < b.ID
 }

@@ -34,7 +34,7 @@ func (ix *index) decideMembership(p *person, d *decision) {
 	switch {
 	case p.ended:
 		return
-	case p.user != nil && p.user.Suspended && p.record.Suspended && !p.isUnderOtherAddress():
+	case p.user != nil && p.user.Suspended && ix.wasSuspendedByOrgsync(p) && !p.isUnderOtherAddress():
 		// orgsync suspended them, and the roster lists them again.
 		d.change(p, Unsuspend, ListedAgain, Detail{})
 		ix.addJoinedFacts(p, d)
@@ -114,6 +114,18 @@ func (ix *index) decideMembership(p *person, d *decision) {
 		}
 		d.note(p, Notice{Kind: Unsettled, InvitationID: unsettled.InvitationID, Since: unsettled.At})
 	}
+}
+
+// wasSuspendedByOrgsync reports whether orgsync suspended the user of p, by the ledger. A suspension under an address
+// that another user has is the suspension of that user, even if both users are p. An administrator may have suspended
+// the user of p.
+func (ix *index) wasSuspendedByOrgsync(p *person) bool {
+	hasAnother := func(key string) bool {
+		return slices.ContainsFunc(ix.in.Snapshot.Users, func(u org.User) bool { return u.Email.Key() == key })
+	}
+	return p.record.Suspended && slices.ContainsFunc(p.knownKeys(), func(key string) bool {
+		return ix.in.Memory.People[key].Suspended && (key == p.user.Email.Key() || !hasAnother(key))
+	})
 }
 
 // mayBeUnlisted reports whether p, whom orgsync does not see as a member, may be an unlisted user, under an address
