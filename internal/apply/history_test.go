@@ -1263,3 +1263,39 @@ func TestHistoryAliasAfterReinvite(t *testing.T) {
 		}
 	})
 }
+
+// TestHistoryAliasOfThePast: bob does not answer the mail to his old address, or orgsync removes the user of this
+// address. He joins with his new address, and leaves. Then the roster gets the old address as an alias. He must not be
+// invited again.
+func TestHistoryAliasOfThePast(t *testing.T) {
+	t.Parallel()
+	for _, removed := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Lapsed: sandbox.LapsedVanish,
+				Accepted: sandbox.AcceptedVanish}}, "bob@old.example", "zoe@example.com")
+			c.addMembers("zoe@example.com")
+			c.roster.Settings.Unlisted = roster.UnlistedRemove
+			c.apply(with{})
+			if removed {
+				must(t, c.Accept("bob@old.example"))
+				must(t, c.Advance(time.Hour))
+				c.apply(with{})
+			}
+			must(t, c.Advance(80*time.Hour))
+			c.setRoster("bob@example.com", "zoe@example.com")
+			c.logOutcome(c.apply(with{}))
+			must(t, c.Advance(time.Hour))
+			must(t, c.Accept("bob@example.com"))
+			must(t, c.Advance(time.Hour))
+			c.logOutcome(c.apply(with{}))
+			must(t, c.Leave("bob@example.com"))
+			c.roster.People[0].Aliases = []org.Address{org.MustParseAddress("bob@old.example")}
+			must(t, c.Advance(time.Hour))
+			o := c.apply(with{})
+			c.logOutcome(o)
+			if len(o.notices(plan.Left)) != 1 || len(o.Changes) > 0 {
+				t.Errorf("removed: %v: bob left, and is invited again", removed)
+			}
+		})
+	}
+}

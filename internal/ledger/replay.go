@@ -446,7 +446,7 @@ func (r *replayer) memory() org.Memory {
 	for key, p := range r.people {
 		record := org.PersonRecord{
 			RoundsResetSequence: p.roundsFrom, RoundsResetAt: p.roundsFromAt, ReinvitedSequence: p.reinvitedLine,
-			Joined: p.joined.line > 0, JoinedAt: p.joined.at, UserID: p.userID,
+			Joined: p.joined.line > 0, JoinedAt: p.joined.at, JoinedSequence: p.joined.line, UserID: p.userID,
 			Suspended: p.suspended.line > 0, SuspendedAt: p.suspended.at,
 			Removed: p.removed.line > 0, RemovedAt: p.removed.at, RemovedSequence: p.removed.line,
 			AssumedNotSent: p.assumedNotSentLine > 0, Unlisted: p.unlistedLine > 0, EverMailed: p.lastMail.intent > 0,

@@ -255,6 +255,38 @@ func TestHistoryOfAlias(t *testing.T) {
 	}
 }
 
+// TestAliasBeforeJoining: what the ledger has under an alias from before the person joined says nothing about the time
+// after it, even if the roster has the alias only since the person left.
+func TestAliasBeforeJoining(t *testing.T) {
+	t.Parallel()
+	const lady = "lady@example.com"
+	removed := func(seq int, at float64) org.PersonRecord {
+		return org.PersonRecord{Removed: true, RemovedSequence: seq, RemovedAt: hours(at)}
+	}
+	for _, tt := range []struct {
+		name string
+		lady org.PersonRecord
+		want string
+	}{
+		{"mailed before", org.PersonRecord{Mails: []org.Mail{sent(1, "i1", -200)}}, "left"},
+		{"mailed just before", org.PersonRecord{Mails: []org.Mail{sent(1, "i1", -51)}}, "left"},
+		{"mailed before, and the answer was lost", org.PersonRecord{Mails: []org.Mail{lost(1, -51)}}, "left"},
+		{"mailed since", org.PersonRecord{Mails: []org.Mail{sent(9, "i1", -40)}}, "waiting"},
+		{"removed before", removed(1, -200), "left"},
+		{"removed just before", removed(1, -50.1), "invite"}, // the list may not have shown the removal yet
+		{"removed since", removed(9, -40), "invite"},
+	} {
+		in := newInput()
+		in.Roster.People[0].Aliases = []org.Address{org.MustParseAddress(lady)}
+		in.Memory.People = map[string]org.PersonRecord{
+			ada: {Joined: true, JoinedAt: hours(-50), JoinedSequence: 5, UserID: "u1"}, lady: tt.lady,
+		}
+		if got := about(plan.Compute(in), ada); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}
+
 // TestPossibleAliasNamesBoth: the notice has the address of the person, and the addresses of all users who may be the
 // person.
 func TestPossibleAliasNamesBoth(t *testing.T) {
