@@ -376,8 +376,9 @@ func (p *person) rounds() (mails int, since time.Time) {
 		}
 	}
 	for _, inv := range p.invitations {
-		if !inv.Status.IsUnanswered() || p.mailOf(inv.ID) != nil || p.record.RoundsResetSequence > 0 &&
-			!inv.Created.After(p.record.RoundsResetAt) {
+		isEarlier := p.record.RoundsResetSequence > 0 && !inv.Created.After(p.record.RoundsResetAt) ||
+			p.record.Removed && !inv.Created.After(p.record.RemovedAt)
+		if !inv.Status.IsUnanswered() || p.mailOf(inv.ID) != nil || isEarlier {
 			continue
 		}
 		mails++

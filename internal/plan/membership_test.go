@@ -295,6 +295,13 @@ func TestMembership(t *testing.T) {
 					invitation(fmt.Sprint("i", i), ada, org.StatusPending, sent))
 			}
 		}, []string{"gave_up i3"}},
+		{"four invitations in the list from before orgsync removed the person", func(in *plan.Input) {
+			in.Memory.People[ada] = org.PersonRecord{Removed: true, RemovedAt: hours(-50), RemovedSequence: 5}
+			for i, sent := range []float64{-400, -320, -240, -160} {
+				in.Snapshot.Invitations = append(in.Snapshot.Invitations,
+					invitation(fmt.Sprint("i", i), ada, org.StatusPending, sent))
+			}
+		}, []string{"reinvite expired i3"}},
 		{"four mails with one id, known to the ledger", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusPending, -160)}
 			addMails(in, sent(1, "i1", -400), sent(3, "i1", -320), sent(5, "i1", -240), sent(7, "i1", -160))
