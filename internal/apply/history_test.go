@@ -1299,3 +1299,36 @@ func TestHistoryAliasOfThePast(t *testing.T) {
 		})
 	}
 }
+
+// TestHistoryAcceptedAtUnknownTime: bob accepts, the list of users does not show him yet, and the list of invitations
+// does not say when he accepted. orgsync must not ask for another mail, even with --invite-left. When bob has left, it
+// must.
+func TestHistoryAcceptedAtUnknownTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, "bob@example.com")
+		responded := regexp.MustCompile(`"date_responded":"[^"]*"`)
+		c.rewrite(func(r *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {
+			switch body := rec.Body.Bytes(); r.URL.Path {
+			case invitePath:
+				rec.Body = bytes.NewBuffer(responded.ReplaceAll(body, []byte(`"date_responded":""`)))
+			case "/v2/users":
+				rec.Body = bytes.NewBuffer(bytes.ReplaceAll(body, []byte("bob@example.com"), []byte("eve@example.com")))
+			}
+			return rec
+		})
+		c.apply(with{})
+		must(t, c.Accept("bob@example.com"))
+		must(t, c.Advance(time.Minute))
+		if o := c.apply(with{inviteLeft: true}); len(o.Changes) > 0 || len(o.notices(plan.Left)) != 1 {
+			c.logOutcome(o)
+			t.Error("bob is a member, and is invited again")
+		}
+		must(t, c.Leave("bob@example.com"))
+		must(t, c.Advance(73*time.Hour))
+		if o := c.apply(with{inviteLeft: true}); o.counts() != "1/0/0/0" {
+			c.logOutcome(o)
+			t.Error("bob left, and is not invited")
+		}
+	})
+}

@@ -204,7 +204,7 @@ func (ix *index) decideAfterLeaving(p *person, d *decision, id string) {
 	case !removed && ix.decidePossiblyHidden(p, d):
 	case ix.justAccepted(p) && !p.record.Joined:
 		d.note(p, Notice{Kind: Left, InvitationID: id, Text: AcceptedLately})
-	case !ix.in.InviteLeft && !removed, ix.justAccepted(p):
+	case !ix.in.InviteLeft && !removed, ix.mayHaveJustAccepted(p):
 		d.note(p, Notice{Kind: Left, InvitationID: id})
 	case ix.noteGaveUp(p, d, id):
 	default:
@@ -216,6 +216,20 @@ func (ix *index) decideAfterLeaving(p *person, d *decision, id string) {
 func (ix *index) justAccepted(p *person) bool {
 	inv := ix.decidingInvitation(p)
 	return inv != nil && inv.Status == org.StatusAccepted && ix.in.Snapshot.Now.Sub(inv.Responded) < org.SettleAfter
+}
+
+// mayHaveJustAccepted is like justAccepted, but is also true if the list does not say when p accepted, and this may be
+// recent: p cannot have accepted after the invitation expired, and accepted before p was seen as a member.
+func (ix *index) mayHaveJustAccepted(p *person) bool {
+	inv := ix.decidingInvitation(p)
+	if inv == nil || inv.Status != org.StatusAccepted || !inv.Responded.IsZero() {
+		return ix.justAccepted(p)
+	}
+	latest := p.expiresAt(inv)
+	if p.record.Joined && p.mailOf(inv.ID) == nil && !inv.Created.After(p.record.JoinedAt) {
+		latest = p.record.JoinedAt
+	}
+	return ix.in.Snapshot.Now.Sub(latest) < org.SettleAfter
 }
 
 // noteGaveUp reports whether p got as many mails without an answer as the roster allows. If so, it adds a notice: about

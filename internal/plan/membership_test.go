@@ -389,7 +389,33 @@ func TestMembership(t *testing.T) {
 		{"accepted, and left, with --invite-left", func(in *plan.Input) {
 			in.InviteLeft = true
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -10)}
+			in.Snapshot.Invitations[0].Responded = hours(-5)
 		}, []string{"invite listed_again "}},
+		{"accepted at an unknown time, perhaps just now, with --invite-left", func(in *plan.Input) {
+			in.InviteLeft = true
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -72.2)}
+		}, []string{"left i1"}},
+		{"accepted at an unknown time, and the list has no dates, with --invite-left", func(in *plan.Input) {
+			in.InviteLeft = true
+			inv := invitation("i1", ada, org.StatusAccepted, -10)
+			inv.Created, inv.Expires = time.Time{}, time.Time{}
+			in.Snapshot.Invitations = []org.Invitation{inv}
+			addMails(in, sent(1, "i1", -10))
+		}, []string{"left i1"}},
+		{"accepted at an unknown time, at least 15 minutes ago, with --invite-left", func(in *plan.Input) {
+			in.InviteLeft = true
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -72.25)}
+		}, []string{"invite listed_again "}},
+		{"accepted at an unknown time, was seen as a member, and left, with --invite-left", func(in *plan.Input) {
+			in.InviteLeft = true
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -10)}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-0.25)}
+		}, []string{"invite listed_again "}},
+		{"was a member, and accepted again at an unknown time, with --invite-left", func(in *plan.Input) {
+			in.InviteLeft = true
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -10)}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-20)}
+		}, []string{"left i1"}},
 		{"accepted just now, and the list of users does not show it yet, with --invite-left", func(in *plan.Input) {
 			in.InviteLeft = true
 			r := invitation("i1", ada, org.StatusAccepted, -10)
