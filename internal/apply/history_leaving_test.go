@@ -714,3 +714,25 @@ func TestHistoryInvitedByHandAfterRemoval(t *testing.T) {
 		})
 	}
 }
+
+// TestHistoryAnotherSuspendedUser: orgsync suspends bob, and an administrator removes him. He joins again as another
+// user with the same address, whom the administrator suspends. orgsync must not end this suspension.
+func TestHistoryAnotherSuspendedUser(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, "zoe@example.com")
+		c.addMembers("bob@example.com", "zoe@example.com")
+		c.roster.Settings.Unlisted = roster.UnlistedSuspend
+		c.logOutcome(c.apply(with{})) // suspended
+		must(t, c.Leave("bob@example.com"))
+		c.addMembers("bob@example.com")
+		must(t, c.Suspend("bob@example.com"))
+		must(t, c.Advance(time.Hour))
+		c.setRoster("bob@example.com", "zoe@example.com")
+		o := c.apply(with{})
+		c.logOutcome(o)
+		for _, ch := range o.Changes {
+			t.Errorf("%s %s: an administrator's suspension was undone", ch.Action, ch.Email)
+		}
+	})
+}

@@ -25,6 +25,9 @@ type replayer struct {
 	unlisted   map[string]mark
 	access     map[org.AccessName]namedAccess
 	clockLines []int // the lines that say that a clock was wrong
+	// suspended has the addresses under which a user was suspended, by user id. The suspension may end under another
+	// address of the person.
+	suspended map[string][]*person
 }
 
 // run is a run that wrote lines.
@@ -102,6 +105,7 @@ type refusal struct {
 type mark struct {
 	line int
 	at   time.Time
+	user string // the id of the user that the line is about; "" if the line has none
 }
 
 // mail is an [org.Mail] with the run that sent it and the lines of its outcome and of its lost answer, or 0.
@@ -122,7 +126,7 @@ func (m *mail) lastAt() time.Time {
 func newReplayer(holderMayOutliveLease bool) *replayer {
 	return &replayer{
 		holderMayOutliveLease: holderMayOutliveLease, runs: map[string]*run{}, people: map[string]*person{},
-		unlisted: map[string]mark{}, access: map[org.AccessName]namedAccess{},
+		unlisted: map[string]mark{}, access: map[org.AccessName]namedAccess{}, suspended: map[string][]*person{},
 	}
 }
 
@@ -152,7 +156,7 @@ func (r *replayer) add(e Entry) {
 	switch e.Action {
 	case Action(org.FactUnlistedUser):
 		if _, seen := r.unlisted[e.Object]; !seen {
-			r.unlisted[e.Object] = mark{r.lines, e.Time}
+			r.unlisted[e.Object] = mark{r.lines, e.Time, e.Object}
 		}
 		return
 	case Action(org.FactUserGone):
@@ -182,7 +186,7 @@ func (r *replayer) add(e Entry) {
 	case Invite, Resend:
 		r.addMail(p, e)
 	case Action(org.FactJoined):
-		p.joined, p.userID = mark{r.lines, e.Time}, e.Object
+		p.joined, p.userID = mark{r.lines, e.Time, e.Object}, e.Object
 		p.mails, p.roundsFrom, p.roundsFromAt, p.assumedNotSentLine = nil, r.lines, e.Time, 0
 		p.refused, p.failed = refusals{}, failure{}
 		if e.Time.Sub(p.removed.at).Abs() >= org.SettleAfter { // earlier, the list may not show the removal yet
@@ -219,7 +223,27 @@ func (r *replayer) add(e Entry) {
 		}
 	case Action(org.EditSuspend), Action(org.EditUnsuspend), Action(org.EditRemove):
 		p.recordRemoval(e, r.lines)
+		r.noteSuspendedUser(p, e)
 	default: // other actions are not part of the memory
+	}
+}
+
+// noteSuspendedUser remembers that the user of e was suspended under the address of p. If e ends the suspension, it
+// ends under all addresses.
+func (r *replayer) noteSuspendedUser(p *person, e Entry) {
+	switch id := e.Object; {
+	case id == "":
+	case e.Action == Action(org.EditSuspend):
+		if !slices.Contains(r.suspended[id], p) {
+			r.suspended[id] = append(r.suspended[id], p)
+		}
+	case e.Outcome == Sent:
+		for _, other := range r.suspended[id] {
+			if other.suspended.user == id {
+				other.suspended = mark{}
+			}
+		}
+		delete(r.suspended, id)
 	}
 }
 
@@ -271,11 +295,11 @@ func (p *person) recordRemoval(e Entry, line int) {
 	}
 	switch e.Outcome {
 	case "":
-		p.markBefore, *current = *current, mark{line, e.Time}
+		p.markBefore, *current = *current, mark{line, e.Time, e.Object}
 	case Refused, NotSent:
 		*current = p.markBefore
 	default:
-		*current = mark{line, e.Time}
+		*current = mark{line, e.Time, e.Object}
 	}
 }
 
@@ -447,7 +471,7 @@ func (r *replayer) memory() org.Memory {
 		record := org.PersonRecord{
 			RoundsResetSequence: p.roundsFrom, RoundsResetAt: p.roundsFromAt, ReinvitedSequence: p.reinvitedLine,
 			Joined: p.joined.line > 0, JoinedAt: p.joined.at, JoinedSequence: p.joined.line, UserID: p.userID,
-			Suspended: p.suspended.line > 0, SuspendedAt: p.suspended.at,
+			Suspended: p.suspended.line > 0, SuspendedAt: p.suspended.at, SuspendedUserID: p.suspended.user,
 			Removed: p.removed.line > 0, RemovedAt: p.removed.at, RemovedSequence: p.removed.line,
 			AssumedNotSent: p.assumedNotSentLine > 0, Unlisted: p.unlistedLine > 0, EverMailed: p.lastMail.intent > 0,
 			Refusals: p.refused.count, RefusedAt: p.refused.last.at, RefusedText: p.refused.last.text,

@@ -384,22 +384,27 @@ func TestUnsuspendOneOfTwoUsers(t *testing.T) {
 	const lady = "countess@home.example"
 	for _, tt := range []struct {
 		name      string
-		byOrgsync []string // the addresses of the users that orgsync suspended
-		want      []string // the ids of the users whose suspension ends
+		byOrgsync map[string]string // the users that orgsync suspended, by address
+		want      []string          // the ids of the users whose suspension ends
 	}{
 		{"neither", nil, nil},
-		{"the first", []string{ada}, []string{"u-ada"}},
-		{"the second", []string{lady}, []string{"u-lady"}},
-		{"both", []string{ada, lady}, []string{"u-ada"}}, // then the other one is a second, suspended user
-		{"a user who is gone, or had this address before", []string{"a@home.example"}, []string{"u-ada"}},
+		{"the first", map[string]string{ada: "u-ada"}, []string{"u-ada"}},
+		{"the first, by an id in other letters", map[string]string{ada: "U-ADA"}, []string{"u-ada"}},
+		{"the second", map[string]string{lady: "u-lady"}, []string{"u-lady"}},
+		{"both", map[string]string{ada: "u-ada", lady: "u-lady"}, []string{"u-ada"}}, // the other one stays a second user
+		{"the first, who had another address", map[string]string{"a@home.example": "u-ada"}, []string{"u-ada"}},
+		{"a user who is gone", map[string]string{ada: "u-gone", "a@home.example": "u-gone"}, nil},
+		{"the first, by a ledger without ids", map[string]string{ada: ""}, []string{"u-ada"}},
+		{"the second, by a ledger without ids", map[string]string{lady: ""}, []string{"u-lady"}},
+		{"another address, by a ledger without ids", map[string]string{"a@home.example": ""}, []string{"u-ada"}},
 	} {
 		in := staffInput()
 		in.Roster.People[0] = person(ada, 3, lady, "a@home.example")
 		in.Snapshot.Users = append(in.Snapshot.Users, user("u-lady", lady))
 		in.Snapshot.Users[0].Suspended, in.Snapshot.Users[4].Suspended = true, true
-		for _, key := range tt.byOrgsync {
+		for key, id := range tt.byOrgsync {
 			r := in.Memory.People[key]
-			r.Suspended = true
+			r.Suspended, r.SuspendedUserID = true, id
 			in.Memory.People[key] = r
 		}
 		var got []string

@@ -261,7 +261,7 @@ func (ix *index) assignUsers() {
 // suspended, then a user with an address of the roster, then a user that orgsync suspended.
 func (ix *index) prefers(p *person, a, b *org.User) bool {
 	ownA, ownB := slices.Contains(p.keys, a.Email.Key()), slices.Contains(p.keys, b.Email.Key())
-	byOrgsyncA, byOrgsyncB := ix.in.Memory.People[a.Email.Key()].Suspended, ix.in.Memory.People[b.Email.Key()].Suspended
+	byOrgsyncA, byOrgsyncB := ix.suspendedUnder(a.Email.Key(), a), ix.suspendedUnder(b.Email.Key(), b)
 	switch {
 	case a.Suspended != b.Suspended:
 		return b.Suspended

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/orgsync/orgsync/internal/org"
@@ -116,16 +117,26 @@ func (ix *index) decideMembership(p *person, d *decision) {
 	}
 }
 
-// wasSuspendedByOrgsync reports whether orgsync suspended the user of p, by the ledger. A suspension under an address
-// that another user has is the suspension of that user, even if both users are p. An administrator may have suspended
-// the user of p.
+// wasSuspendedByOrgsync reports whether orgsync suspended the user of p, by the ledger. An administrator may have
+// suspended this user, although orgsync suspended another user who is p too, or who had the address before.
 func (ix *index) wasSuspendedByOrgsync(p *person) bool {
-	hasAnother := func(key string) bool {
-		return slices.ContainsFunc(ix.in.Snapshot.Users, func(u org.User) bool { return u.Email.Key() == key })
-	}
 	return p.record.Suspended && slices.ContainsFunc(p.knownKeys(), func(key string) bool {
-		return ix.in.Memory.People[key].Suspended && (key == p.user.Email.Key() || !hasAnother(key))
+		return ix.suspendedUnder(key, p.user)
 	})
+}
+
+// suspendedUnder reports whether the ledger says under the address key that orgsync suspended u. If the ledger does not
+// have the id of the user, no other user may have this address.
+func (ix *index) suspendedUnder(key string, u *org.User) bool {
+	r := ix.in.Memory.People[key]
+	isOther := func(other org.User) bool { return other.Email.Key() == key }
+	switch {
+	case !r.Suspended:
+		return false
+	case r.SuspendedUserID != "":
+		return strings.EqualFold(r.SuspendedUserID, u.ID)
+	}
+	return key == u.Email.Key() || !slices.ContainsFunc(ix.in.Snapshot.Users, isOther)
 }
 
 // mayBeUnlisted reports whether p, whom orgsync does not see as a member, may be an unlisted user, under an address
