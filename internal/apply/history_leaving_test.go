@@ -647,6 +647,17 @@ func TestHistoryLostAndAcceptedWithAnotherAddress(t *testing.T) {
 	})
 }
 
+// hideAccountOf lets the list of invitations hide that who accepted an invitation.
+func (c *company) hideAccountOf(who string) {
+	c.rewrite(func(r *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {
+		if r.URL.Path == invitePath {
+			rec.Body = bytes.NewBufferString(strings.ReplaceAll(rec.Body.String(), `"email_registered":"`+who+`"`,
+				`"email_registered":""`))
+		}
+		return rec
+	})
+}
+
 // TestHistoryAcceptedWithAnotherAccount: orgsync removes bob and later invites him again. He accepts with another
 // account, and the list does not name this account. orgsync must not remove him.
 func TestHistoryAcceptedWithAnotherAccount(t *testing.T) {
@@ -655,13 +666,7 @@ func TestHistoryAcceptedWithAnotherAccount(t *testing.T) {
 		c := newCompany(t, sandbox.Options{}, "bob@example.com", "zoe@example.com")
 		c.addMembers("bob@example.com", "zoe@example.com")
 		c.roster.Settings.Unlisted = roster.UnlistedRemove
-		c.rewrite(func(r *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {
-			if r.URL.Path == invitePath {
-				rec.Body = bytes.NewBufferString(strings.ReplaceAll(rec.Body.String(), `"email_registered":"bob@home.example"`,
-					`"email_registered":""`))
-			}
-			return rec
-		})
+		c.hideAccountOf("bob@home.example")
 		c.apply(with{})
 		c.setRoster("zoe@example.com")
 		must(t, c.Advance(time.Hour))
@@ -743,6 +748,122 @@ func TestLostRemovalAfterLastDay(t *testing.T) {
 		if o := c.apply(with{}); o.about(ada) != "remove done" || c.user(ada) != nil {
 			c.logOutcome(o)
 			t.Error(o.about(ada))
+		}
+	})
+}
+
+// TestHistoryInvitedAgainAfterAnotherAccount: bob accepts with another account, and the list does not name this
+// account. So he looks like somebody who left, and --invite-left invites him again. orgsync must not remove him
+// while he can accept the other invitation.
+func TestHistoryInvitedAgainAfterAnotherAccount(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, "bob@example.com", "zoe@example.com")
+		c.addMembers("zoe@example.com")
+		c.roster.Settings.Unlisted = roster.UnlistedRemove
+		c.hideAccountOf("bob@home.example")
+		c.apply(with{})
+		must(t, c.AcceptAs("bob@example.com", "bob@home.example"))
+		must(t, c.Advance(time.Hour))
+		if o := c.apply(with{inviteLeft: true}); o.counts() != "1/0/0/0" || len(c.Mails()["bob@example.com"]) != 2 {
+			c.logOutcome(o)
+			t.Fatal("bob is not invited again")
+		}
+		for range 3 {
+			must(t, c.Advance(time.Hour))
+			o := c.apply(with{})
+			c.logOutcome(o)
+			for _, ch := range o.Changes {
+				t.Errorf("%s %s: this user is bob", ch.Action, ch.Email)
+			}
+		}
+	})
+}
+
+// TestHistoryRenamedAfterUnlistedForADay: bob was unlisted for a day. Later his address is changed in the roster, and
+// the key cannot list suspended users. orgsync must wait for unlisted_after before it removes the user.
+func TestHistoryRenamedAfterUnlistedForADay(t *testing.T) {
+	t.Parallel()
+	for _, endpoint := range []string{sandbox.SuspendedEndpointPresent, sandbox.SuspendedEndpointMissing} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{SuspendedEndpoint: endpoint}}, "bob@example.com",
+				"zoe@example.com")
+			c.addMembers("bob@example.com", "zoe@example.com")
+			c.roster.Settings.UnlistedAfter = 24 * time.Hour
+			for _, people := range [][]string{{"bob@example.com", "zoe@example.com"}, {"zoe@example.com"},
+				{"bob@example.com", "zoe@example.com"}} {
+				c.setRoster(people...)
+				c.logOutcome(c.apply(with{}))
+				must(t, c.Advance(24*time.Hour))
+			}
+			c.roster.Settings.Unlisted = roster.UnlistedRemove
+			c.setRoster("bo.b@example.com", "zoe@example.com")
+			for range 2 {
+				o := c.apply(with{})
+				c.logOutcome(o)
+				if c.user("bob@example.com") == nil {
+					t.Fatal("bob was removed, and may be the same person as bo.b")
+				}
+				must(t, c.Advance(22*time.Hour))
+			}
+			must(t, c.Advance(2*time.Hour))
+			if c.logOutcome(c.apply(with{})); c.user("bob@example.com") != nil {
+				t.Error("bob was not removed after the wait")
+			}
+		})
+	}
+}
+
+// TestHistoryInvitedByHandAfterRemoval: orgsync removes bob. An administrator invites him again and adds him to the
+// roster, and he accepts before the next run. The key can no longer list users, or bob has left. orgsync must not
+// mail him.
+func TestHistoryInvitedByHandAfterRemoval(t *testing.T) {
+	t.Parallel()
+	for _, hidden := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCompany(t, sandbox.Options{}, "zoe@example.com")
+			c.addMembers("bob@example.com", "zoe@example.com")
+			c.roster.Settings.Unlisted = roster.UnlistedRemove
+			c.logOutcome(c.apply(with{})) // removed
+			must(t, c.Advance(time.Hour))
+			_, err := c.AddInvitation(sandbox.Invitation{Email: "bob@example.com"})
+			must(t, err)
+			must(t, c.Accept("bob@example.com"))
+			c.roster.Settings.Unlisted = roster.UnlistedReport
+			c.setRoster("bob@example.com", "zoe@example.com")
+			must(t, c.Advance(time.Hour))
+			if hidden {
+				c.AddFault(sandbox.Fault{Method: "GET", Path: "/v2/users", Kind: sandbox.FaultForbid})
+			} else {
+				must(t, c.Leave("bob@example.com"))
+			}
+			o := c.apply(with{})
+			c.logOutcome(o)
+			if hasLeft := len(o.notices(plan.Left)) == 1; len(o.Changes) > 0 || hasLeft == hidden {
+				t.Errorf("users hidden: %v, changes %v, left %v", hidden, o.Changes, hasLeft)
+			}
+		})
+	}
+}
+
+// TestHistoryAnotherSuspendedUser: orgsync suspends bob, and an administrator removes him. He joins again as another
+// user with the same address, whom the administrator suspends. orgsync must not end this suspension.
+func TestHistoryAnotherSuspendedUser(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, "zoe@example.com")
+		c.addMembers("bob@example.com", "zoe@example.com")
+		c.roster.Settings.Unlisted = roster.UnlistedSuspend
+		c.logOutcome(c.apply(with{})) // suspended
+		must(t, c.Leave("bob@example.com"))
+		c.addMembers("bob@example.com")
+		must(t, c.Suspend("bob@example.com"))
+		must(t, c.Advance(time.Hour))
+		c.setRoster("bob@example.com", "zoe@example.com")
+		o := c.apply(with{})
+		c.logOutcome(o)
+		for _, ch := range o.Changes {
+			t.Errorf("%s %s: an administrator's suspension was undone", ch.Action, ch.Email)
 		}
 	})
 }

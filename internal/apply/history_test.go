@@ -568,28 +568,32 @@ func (c *company) maxMailsPerPerson() int {
 }
 
 // TestHistoryUnsuspendAlias: orgsync suspends a user under an alias, and ends this under the primary address. Later
-// an administrator suspends the user, and orgsync must not end this suspension.
+// an administrator suspends the user. orgsync must not end this suspension, whether a run saw bob in between or not.
 func TestHistoryUnsuspendAlias(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{}, "zoe@example.com")
-		c.addMembers("bob@home.example", "zoe@example.com")
-		c.roster.Settings.Unlisted = roster.UnlistedSuspend
-		c.logOutcome(c.apply(with{})) // suspended
-		must(t, c.Advance(time.Hour))
-		c.setRoster("bob@example.com", "zoe@example.com")
-		c.roster.People[0].Aliases = []org.Address{org.MustParseAddress("bob@home.example")}
-		c.logOutcome(c.apply(with{})) // unsuspended by orgsync
-		must(t, c.Advance(time.Hour))
-		c.apply(with{})
-		must(t, c.Suspend("bob@home.example"))
-		must(t, c.Advance(time.Hour))
-		o := c.apply(with{})
-		c.logOutcome(o)
-		for _, ch := range o.Changes {
-			t.Errorf("%s %s: an administrator's suspension was undone", ch.Action, ch.Email)
-		}
-	})
+	for _, seen := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCompany(t, sandbox.Options{}, "zoe@example.com")
+			c.addMembers("bob@home.example", "zoe@example.com")
+			c.roster.Settings.Unlisted = roster.UnlistedSuspend
+			c.logOutcome(c.apply(with{})) // suspended
+			must(t, c.Advance(time.Hour))
+			c.setRoster("bob@example.com", "zoe@example.com")
+			c.roster.People[0].Aliases = []org.Address{org.MustParseAddress("bob@home.example")}
+			c.logOutcome(c.apply(with{})) // unsuspended by orgsync
+			must(t, c.Advance(time.Hour))
+			if seen {
+				c.apply(with{})
+			}
+			must(t, c.Suspend("bob@home.example"))
+			must(t, c.Advance(time.Hour))
+			o := c.apply(with{})
+			c.logOutcome(o)
+			for _, ch := range o.Changes {
+				t.Errorf("%s %s: an administrator's suspension was undone", ch.Action, ch.Email)
+			}
+		})
+	}
 }
 
 // TestHistoryLeftAfterRemoval: orgsync removes a user under their registered address. They are listed again, accept,
@@ -1260,6 +1264,75 @@ func TestHistoryAliasAfterReinvite(t *testing.T) {
 		c.logOutcome(o)
 		if n := len(c.Mails()["bob@example.com"]); n != 1 || len(o.notices(plan.PossibleAlias)) != 1 {
 			t.Errorf("bob is a member as bob@home.example, and has %d mails", n)
+		}
+	})
+}
+
+// TestHistoryAliasOfThePast: bob does not answer the mail to his old address, or orgsync removes the user of this
+// address. He joins with his new address, and leaves. Then the roster gets the old address as an alias. He must not be
+// invited again.
+func TestHistoryAliasOfThePast(t *testing.T) {
+	t.Parallel()
+	for _, removed := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Lapsed: sandbox.LapsedVanish,
+				Accepted: sandbox.AcceptedVanish}}, "bob@old.example", "zoe@example.com")
+			c.addMembers("zoe@example.com")
+			c.roster.Settings.Unlisted = roster.UnlistedRemove
+			c.apply(with{})
+			if removed {
+				must(t, c.Accept("bob@old.example"))
+				must(t, c.Advance(time.Hour))
+				c.apply(with{})
+			}
+			must(t, c.Advance(80*time.Hour))
+			c.setRoster("bob@example.com", "zoe@example.com")
+			c.logOutcome(c.apply(with{}))
+			must(t, c.Advance(time.Hour))
+			must(t, c.Accept("bob@example.com"))
+			must(t, c.Advance(time.Hour))
+			c.logOutcome(c.apply(with{}))
+			must(t, c.Leave("bob@example.com"))
+			c.roster.People[0].Aliases = []org.Address{org.MustParseAddress("bob@old.example")}
+			must(t, c.Advance(time.Hour))
+			o := c.apply(with{})
+			c.logOutcome(o)
+			if len(o.notices(plan.Left)) != 1 || len(o.Changes) > 0 {
+				t.Errorf("removed: %v: bob left, and is invited again", removed)
+			}
+		})
+	}
+}
+
+// TestHistoryAcceptedAtUnknownTime: bob accepts, the list of users does not show him yet, and the list of invitations
+// does not say when he accepted. orgsync must not ask for another mail, even with --invite-left. When bob has left, it
+// must.
+func TestHistoryAcceptedAtUnknownTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, "bob@example.com")
+		responded := regexp.MustCompile(`"date_responded":"[^"]*"`)
+		c.rewrite(func(r *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {
+			switch body := rec.Body.Bytes(); r.URL.Path {
+			case invitePath:
+				rec.Body = bytes.NewBuffer(responded.ReplaceAll(body, []byte(`"date_responded":""`)))
+			case "/v2/users":
+				rec.Body = bytes.NewBuffer(bytes.ReplaceAll(body, []byte("bob@example.com"), []byte("eve@example.com")))
+			}
+			return rec
+		})
+		c.apply(with{})
+		must(t, c.Accept("bob@example.com"))
+		must(t, c.Advance(time.Minute))
+		if o := c.apply(with{inviteLeft: true}); len(o.Changes) > 0 || len(o.notices(plan.Left)) != 1 {
+			c.logOutcome(o)
+			t.Error("bob is a member, and is invited again")
+		}
+		must(t, c.Leave("bob@example.com"))
+		must(t, c.Advance(73*time.Hour))
+		if o := c.apply(with{inviteLeft: true}); o.counts() != "1/0/0/0" {
+			c.logOutcome(o)
+			t.Error("bob left, and is not invited")
 		}
 	})
 }

@@ -93,15 +93,15 @@ func TestParseLineRefuses(t *testing.T) {
 	}
 }
 
-// TestEditEntry: suspensions and removals are about a user, and name the roster. Other edits are about a group, role
-// or policy.
+// TestEditEntry: suspensions, their ends and removals are about a user. Suspensions and removals name the roster. Other
+// edits are about a group, role or policy.
 func TestEditEntry(t *testing.T) {
 	t.Parallel()
 	l := &Ledger{opts: Options{Roster: "users.yaml"}}
 	for op, want := range map[org.EditOp]Entry{
 		org.EditGrant:     {Object: "g1"},
 		org.EditSuspend:   {Object: "u1", Roster: "users.yaml"},
-		org.EditUnsuspend: {Object: "g1"},
+		org.EditUnsuspend: {Object: "u1"},
 		org.EditRemove:    {Object: "u1", Roster: "users.yaml"},
 	} {
 		e := l.editEntry(org.Edit{Op: op, ID: "g1", UserID: "u1"}, Sent)

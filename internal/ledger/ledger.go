@@ -249,8 +249,12 @@ func (l *Ledger) RecordEditOutcome(e org.Edit, outcome Outcome) error {
 
 func (l *Ledger) editEntry(e org.Edit, outcome Outcome) Entry {
 	entry := Entry{Email: e.Who.Key(), Action: Action(e.Op), Object: e.ID, Outcome: outcome}
-	if e.Op == org.EditSuspend || e.Op == org.EditRemove {
+	switch e.Op {
+	case org.EditSuspend, org.EditRemove:
 		entry.Object, entry.Roster = e.UserID, l.opts.Roster
+	case org.EditUnsuspend:
+		entry.Object = e.UserID
+	default: // the edit is about a group, role or policy, or about the API access
 	}
 	return entry
 }

@@ -185,26 +185,33 @@ func TestMemory(t *testing.T) {
 			func(l *ledger.Ledger) error {
 				return l.RecordFacts([]org.Fact{{Kind: org.FactAbsent, Email: ada}, {Kind: org.FactJoined, Email: ada}})
 			},
-		}, org.Memory{People: map[string]org.PersonRecord{ada: {Joined: true, JoinedAt: at(1), RoundsResetSequence: 4,
-			RoundsResetAt: at(1)}}}},
+		}, org.Memory{People: map[string]org.PersonRecord{ada: {Joined: true, JoinedAt: at(1), JoinedSequence: 4,
+			RoundsResetSequence: 4, RoundsResetAt: at(1)}}}},
 		{"removed, and listed right after", runs{func(l *ledger.Ledger) error {
 			return errors.Join(edit(l, org.EditRemove, ledger.Sent), l.RecordFacts([]org.Fact{{Kind: org.FactJoined,
 				Email: ada}}))
 		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Removed: true, Joined: true, JoinedAt: at(0),
-			RoundsResetSequence: 3, RoundsResetAt: at(0)}}}},
+			JoinedSequence: 3, RoundsResetSequence: 3, RoundsResetAt: at(0)}}}},
 		{"removed, and listed an hour later", runs{
 			func(l *ledger.Ledger) error { return edit(l, org.EditRemove, ledger.Sent) },
 			func(l *ledger.Ledger) error { return l.RecordFacts([]org.Fact{{Kind: org.FactJoined, Email: ada}}) },
-		}, org.Memory{People: map[string]org.PersonRecord{ada: {Joined: true, JoinedAt: at(1), RoundsResetSequence: 3,
-			RoundsResetAt: at(1)}}}},
+		}, org.Memory{People: map[string]org.PersonRecord{ada: {Joined: true, JoinedAt: at(1), JoinedSequence: 3,
+			RoundsResetSequence: 3, RoundsResetAt: at(1)}}}},
 		{"joined", runs{
 			func(l *ledger.Ledger) error { return mail(l, ada, ledger.Sent, i1) },
 			func(l *ledger.Ledger) error { return l.RecordFacts([]org.Fact{{Kind: org.FactJoined, Email: ada}}) },
-		}, org.Memory{People: map[string]org.PersonRecord{ada: {Joined: true, JoinedAt: at(1), RoundsResetSequence: 3,
-			RoundsResetAt: at(1)}}}},
+		}, org.Memory{People: map[string]org.PersonRecord{ada: {Joined: true, JoinedAt: at(1), JoinedSequence: 3,
+			RoundsResetSequence: 3, RoundsResetAt: at(1)}}}},
 		{"suspended, and a second request is refused", runs{func(l *ledger.Ledger) error {
 			return errors.Join(edit(l, org.EditSuspend, ledger.Lost), edit(l, org.EditSuspend, ledger.Refused))
-		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Suspended: true, SuspendedAt: at(0)}}}},
+		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Suspended: true, SuspendedAt: at(0),
+			SuspendedUserID: "u1"}}}},
+		{"suspended, and the request for another user with the address is refused", runs{func(l *ledger.Ledger) error {
+			other := org.Edit{Op: org.EditSuspend, Who: org.MustParseAddress(ada), UserID: "u2"}
+			return errors.Join(edit(l, org.EditSuspend, ledger.Sent), l.RecordEditIntent(other),
+				l.RecordEditOutcome(other, ledger.Refused))
+		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Suspended: true, SuspendedAt: at(0),
+			SuspendedUserID: "u1"}}}},
 		{"removed, and a second request is refused", runs{func(l *ledger.Ledger) error {
 			return errors.Join(edit(l, org.EditRemove, ledger.Lost), edit(l, org.EditRemove, ledger.Refused))
 		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Removed: true}}}},
@@ -216,13 +223,28 @@ func TestMemory(t *testing.T) {
 		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Removed: true}}}},
 		{"suspended, and the answer to the removal was lost", runs{func(l *ledger.Ledger) error {
 			return errors.Join(edit(l, org.EditSuspend, ledger.Sent), edit(l, org.EditRemove, ledger.Lost))
-		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Suspended: true, SuspendedAt: at(0), Removed: true}}}},
+		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Suspended: true, SuspendedAt: at(0),
+			SuspendedUserID: "u1", Removed: true}}}},
 		{"suspended, and the answer to the unsuspension was lost", runs{func(l *ledger.Ledger) error {
 			return errors.Join(edit(l, org.EditSuspend, ledger.Sent), edit(l, org.EditUnsuspend, ledger.Lost))
-		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Suspended: true, SuspendedAt: at(0)}}}},
+		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Suspended: true, SuspendedAt: at(0),
+			SuspendedUserID: "u1"}}}},
 		{"suspended, and unsuspended", runs{func(l *ledger.Ledger) error {
 			return errors.Join(edit(l, org.EditSuspend, ledger.Sent), edit(l, org.EditUnsuspend, ledger.Sent))
 		}}, org.Memory{People: map[string]org.PersonRecord{ada: {}}}},
+		{"suspended under an alias, and unsuspended", runs{func(l *ledger.Ledger) error {
+			alias := org.Edit{Op: org.EditSuspend, Who: org.MustParseAddress("lady@example.com"), UserID: "u1"}
+			return errors.Join(l.RecordEditIntent(alias), l.RecordEditOutcome(alias, ledger.Sent),
+				edit(l, org.EditUnsuspend, ledger.Sent))
+		}}, org.Memory{People: map[string]org.PersonRecord{ada: {}, "lady@example.com": {}}}},
+		{"suspended under an alias, and another user with the alias later", runs{func(l *ledger.Ledger) error {
+			alias := org.Edit{Op: org.EditSuspend, Who: org.MustParseAddress("lady@example.com"), UserID: "u1"}
+			second := alias
+			second.UserID = "u2"
+			return errors.Join(l.RecordEditIntent(alias), l.RecordEditOutcome(alias, ledger.Sent),
+				l.RecordEditIntent(second), l.RecordEditOutcome(second, ledger.Sent), edit(l, org.EditUnsuspend, ledger.Sent))
+		}}, org.Memory{People: map[string]org.PersonRecord{ada: {}, "lady@example.com": {Suspended: true,
+			SuspendedAt: at(0), SuspendedUserID: "u2"}}}},
 		{"no longer in the roster", runs{
 			func(l *ledger.Ledger) error { return mail(l, ada, ledger.Sent, i1) },
 			func(l *ledger.Ledger) error { return l.RecordFacts([]org.Fact{{Kind: org.FactUnlisted, Email: ada}}) },
@@ -516,7 +538,7 @@ func TestCompaction(t *testing.T) {
 		if before != nil {
 			if diff := cmp.Diff(*before, l.Memory(), ignoreEmpty, cmpopts.IgnoreFields(org.Mail{}, "Sequence", "LostSequence"),
 				cmpopts.IgnoreFields(org.PersonRecord{}, "RoundsResetSequence", "Mails", "OnlyMailSequence",
-					"ReinvitedSequence")); diff != "" {
+					"ReinvitedSequence", "JoinedSequence")); diff != "" {
 				t.Fatalf("run %d has another memory (-before +after):\n%s", run, diff)
 			}
 		}

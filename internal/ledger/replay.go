@@ -25,6 +25,9 @@ type replayer struct {
 	unlisted   map[string]sighting
 	access     map[org.AccessName]namedAccess
 	clockLines []int // the lines that say that a clock was wrong
+	// suspended has the addresses under which a user was suspended, by user id. The suspension may end under another
+	// address of the person.
+	suspended map[string][]*person
 }
 
 // run is a run that wrote lines.
@@ -102,6 +105,7 @@ type refusal struct {
 type mark struct {
 	line int
 	at   time.Time
+	user string // the id of the user that the line is about; "" if the line has none
 }
 
 // sighting is the line that recorded an unlisted user, and the key of the user's address.
@@ -128,7 +132,7 @@ func (m *mail) lastAt() time.Time {
 func newReplayer(holderMayOutliveLease bool) *replayer {
 	return &replayer{
 		holderMayOutliveLease: holderMayOutliveLease, runs: map[string]*run{}, people: map[string]*person{},
-		unlisted: map[string]sighting{}, access: map[org.AccessName]namedAccess{},
+		unlisted: map[string]sighting{}, access: map[org.AccessName]namedAccess{}, suspended: map[string][]*person{},
 	}
 }
 
@@ -158,7 +162,7 @@ func (r *replayer) add(e Entry) {
 	switch e.Action {
 	case Action(org.FactUnlistedUser):
 		if _, seen := r.unlisted[e.Object]; !seen {
-			r.unlisted[e.Object] = sighting{mark{r.lines, e.Time}, e.Email}
+			r.unlisted[e.Object] = sighting{mark{r.lines, e.Time, e.Object}, e.Email}
 		}
 		return
 	case Action(org.FactUserGone):
@@ -188,7 +192,7 @@ func (r *replayer) add(e Entry) {
 	case Invite, Resend:
 		r.addMail(p, e)
 	case Action(org.FactJoined):
-		p.joined, p.userID = mark{r.lines, e.Time}, e.Object
+		p.joined, p.userID = mark{r.lines, e.Time, e.Object}, e.Object
 		p.mails, p.roundsFrom, p.roundsFromAt, p.assumedNotSentLine = nil, r.lines, e.Time, 0
 		p.refused, p.failed = refusals{}, failure{}
 		if e.Time.Sub(p.removed.at).Abs() >= org.SettleAfter { // earlier, the list may not show the removal yet
@@ -225,7 +229,27 @@ func (r *replayer) add(e Entry) {
 		}
 	case Action(org.EditSuspend), Action(org.EditUnsuspend), Action(org.EditRemove):
 		p.recordRemoval(e, r.lines)
+		r.noteSuspendedUser(p, e)
 	default: // other actions are not part of the memory
+	}
+}
+
+// noteSuspendedUser remembers that the user of e was suspended under the address of p. If e ends the suspension, it
+// ends under all addresses.
+func (r *replayer) noteSuspendedUser(p *person, e Entry) {
+	switch id := e.Object; {
+	case id == "":
+	case e.Action == Action(org.EditSuspend):
+		if !slices.Contains(r.suspended[id], p) {
+			r.suspended[id] = append(r.suspended[id], p)
+		}
+	case e.Outcome == Sent:
+		for _, other := range r.suspended[id] {
+			if other.suspended.user == id {
+				other.suspended = mark{}
+			}
+		}
+		delete(r.suspended, id)
 	}
 }
 
@@ -277,11 +301,11 @@ func (p *person) recordRemoval(e Entry, line int) {
 	}
 	switch e.Outcome {
 	case "":
-		p.markBefore, *current = *current, mark{line, e.Time}
+		p.markBefore, *current = *current, mark{line, e.Time, e.Object}
 	case Refused, NotSent:
 		*current = p.markBefore
 	default:
-		*current = mark{line, e.Time}
+		*current = mark{line, e.Time, e.Object}
 	}
 }
 
@@ -452,8 +476,8 @@ func (r *replayer) memory() org.Memory {
 	for key, p := range r.people {
 		record := org.PersonRecord{
 			RoundsResetSequence: p.roundsFrom, RoundsResetAt: p.roundsFromAt, ReinvitedSequence: p.reinvitedLine,
-			Joined: p.joined.line > 0, JoinedAt: p.joined.at, UserID: p.userID,
-			Suspended: p.suspended.line > 0, SuspendedAt: p.suspended.at,
+			Joined: p.joined.line > 0, JoinedAt: p.joined.at, JoinedSequence: p.joined.line, UserID: p.userID,
+			Suspended: p.suspended.line > 0, SuspendedAt: p.suspended.at, SuspendedUserID: p.suspended.user,
 			Removed: p.removed.line > 0, RemovedAt: p.removed.at, RemovedSequence: p.removed.line,
 			AssumedNotSent: p.assumedNotSentLine > 0, Unlisted: p.unlistedLine > 0, EverMailed: p.lastMail.intent > 0,
 			Refusals: p.refused.count, RefusedAt: p.refused.last.at, RefusedText: p.refused.last.text,

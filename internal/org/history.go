@@ -91,11 +91,16 @@ type PersonRecord struct {
 	RoundsResetAt time.Time
 	// JoinedAt is the server's time of Joined. An earlier invitation says nothing about the time after JoinedAt.
 	JoinedAt time.Time
+	// JoinedSequence is the line of the ledger that recorded Joined. The person has answered each mail with a smaller
+	// Sequence, also a mail to another address of the person.
+	JoinedSequence int
 	// UserID is the id of the person's user when orgsync last saw that the person joined; "" if it is not known.
 	UserID string
 	// SuspendedAt is the server's time of Suspended. For some time after it, the list may show the user as not
 	// suspended.
 	SuspendedAt time.Time
+	// SuspendedUserID is the id of the user of Suspended. Another user may have the address now.
+	SuspendedUserID string
 	// Joined is true after orgsync has seen the person as a member. If the person is absent later, they left or were
 	// removed.
 	Joined bool

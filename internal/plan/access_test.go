@@ -223,6 +223,15 @@ func TestAccess(t *testing.T) {
 			in.Snapshot.Users[0].Email, in.Snapshot.Users[0].Suspended = org.MustParseAddress("countess@home.example"), true
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u-ada", Suspended: true}
 		}, []string{"other_address ada@example.com countess@home.example", "suspended ada@example.com "}},
+		{"suspended by an administrator, and orgsync suspended a second user with another address", func(in *plan.Input) {
+			second := user("u-ada2", "countess@home.example")
+			second.Suspended, in.Snapshot.Users[0].Suspended = true, true
+			in.Snapshot.Users = append(in.Snapshot.Users, second)
+			r := invitation("i1", ada, org.StatusAccepted, -100)
+			r.Registered = second.Email
+			in.Snapshot.Invitations = []org.Invitation{r}
+			in.Memory.People["countess@home.example"] = org.PersonRecord{Suspended: true}
+		}, []string{"suspended ada@example.com "}},
 		{"removed by orgsync, and listed again", func(in *plan.Input) {
 			in.Snapshot.Users = in.Snapshot.Users[1:]
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true}
@@ -232,7 +241,7 @@ func TestAccess(t *testing.T) {
 			r := invitation("i1", ada, org.StatusAccepted, -100)
 			r.Registered = org.MustParseAddress("countess@home.example")
 			in.Snapshot.Invitations = []org.Invitation{r}
-			in.Memory.People["countess@home.example"] = org.PersonRecord{Removed: true, Unlisted: true}
+			in.Memory.People["countess@home.example"] = org.PersonRecord{Removed: true, RemovedAt: hours(-50), Unlisted: true}
 		}, []string{"invite ada@example.com listed_again"}},
 
 		{"no such group", func(in *plan.Input) {
@@ -365,6 +374,48 @@ func TestAccess(t *testing.T) {
 				t.Errorf("plan (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestUnsuspendOneOfTwoUsers: two suspended users are one person. orgsync ends only a suspension that it made, and not
+// that of an administrator.
+func TestUnsuspendOneOfTwoUsers(t *testing.T) {
+	t.Parallel()
+	const lady = "countess@home.example"
+	for _, tt := range []struct {
+		name      string
+		byOrgsync map[string]string // the users that orgsync suspended, by address
+		want      []string          // the ids of the users whose suspension ends
+	}{
+		{"neither", nil, nil},
+		{"the first", map[string]string{ada: "u-ada"}, []string{"u-ada"}},
+		{"the first, by an id in other letters", map[string]string{ada: "U-ADA"}, []string{"u-ada"}},
+		{"the second", map[string]string{lady: "u-lady"}, []string{"u-lady"}},
+		{"both", map[string]string{ada: "u-ada", lady: "u-lady"}, []string{"u-ada"}}, // the other one stays a second user
+		{"the first, who had another address", map[string]string{"a@home.example": "u-ada"}, []string{"u-ada"}},
+		{"a user who is gone", map[string]string{ada: "u-gone", "a@home.example": "u-gone"}, nil},
+		{"the first, by a ledger without ids", map[string]string{ada: ""}, []string{"u-ada"}},
+		{"the second, by a ledger without ids", map[string]string{lady: ""}, []string{"u-lady"}},
+		{"another address, by a ledger without ids", map[string]string{"a@home.example": ""}, []string{"u-ada"}},
+	} {
+		in := staffInput()
+		in.Roster.People[0] = person(ada, 3, lady, "a@home.example")
+		in.Snapshot.Users = append(in.Snapshot.Users, user("u-lady", lady))
+		in.Snapshot.Users[0].Suspended, in.Snapshot.Users[4].Suspended = true, true
+		for key, id := range tt.byOrgsync {
+			r := in.Memory.People[key]
+			r.Suspended, r.SuspendedUserID = true, id
+			in.Memory.People[key] = r
+		}
+		var got []string
+		for _, c := range plan.Compute(in).Changes {
+			if c.Action == plan.Unsuspend {
+				got = append(got, c.UserID)
+			}
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
 	}
 }
 
@@ -537,7 +588,7 @@ func TestUnlistedUsers(t *testing.T) {
 		{"the person who accepted was removed by orgsync, so the user is another person", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusAccepted, -100)}
-			in.Memory.People["eva@example.com"] = org.PersonRecord{Removed: true}
+			in.Memory.People["eva@example.com"] = org.PersonRecord{Removed: true, RemovedAt: hours(-50)}
 		}, []string{"invite eva@example.com listed_again", "remove eve@example.com unlisted"}},
 		{"the person who accepted had another user and left", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
@@ -550,6 +601,38 @@ func TestUnlistedUsers(t *testing.T) {
 			in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, UserID: "u-eva",
 				Mails: []org.Mail{sent(1, "i1", -100)}}
 		}, []string{"left eva@example.com ", "unlisted_kept eva@example.com ", "unlisted eve@example.com "}},
+		{"remove nobody while a person accepted, is no user that the ledger knows, and is invited again",
+			func(in *plan.Input) {
+				in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
+				in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusAccepted, -100),
+					invitation("i2", "eva@example.com", org.StatusPending, -10)}
+			}, []string{"unlisted_kept eva@example.com ", "waiting eva@example.com ", "unlisted eve@example.com "}},
+		{"remove nobody while a person accepted a mail, is no user, and declined another invitation",
+			func(in *plan.Input) {
+				in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
+				in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusAccepted, -100),
+					invitation("i2", "eva@example.com", org.StatusDeclined, -10)}
+				in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, UserID: "u-eva",
+					Mails: []org.Mail{sent(1, "i1", -100)}}
+				in.Snapshot.Invitations[0].Responded = hours(-90)
+			}, []string{"needs_attention eva@example.com declined", "unlisted_kept eva@example.com ",
+				"unlisted eve@example.com "}},
+		{"remove nobody while a person was a member, is no user that the ledger knows, and is invited again",
+			func(in *plan.Input) {
+				in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
+				in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusPending, -10)}
+				in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, JoinedAt: hours(-50)}
+			}, []string{"unlisted_kept eva@example.com ", "waiting eva@example.com ", "unlisted eve@example.com "}},
+		{"remove nobody while an invitation has an unknown status, and there is a newer one", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusUnknown, -100),
+				invitation("i2", "eva@example.com", org.StatusPending, -10)}
+		}, []string{"unlisted_kept eva@example.com ", "waiting eva@example.com ", "unlisted eve@example.com "}},
+		{"the person was a member, was removed by orgsync, and is invited again", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusPending, -10)}
+			in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(-50)}
+		}, []string{"remove eve@example.com unlisted", "waiting eva@example.com "}},
 		{"remove nobody while the invitation of a mailed person is not listed", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
 			in.Memory.People["eva@example.com"] = org.PersonRecord{Mails: []org.Mail{sent(1, "i1", -1)}}

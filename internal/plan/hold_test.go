@@ -255,6 +255,38 @@ func TestHistoryOfAlias(t *testing.T) {
 	}
 }
 
+// TestAliasBeforeJoining: what the ledger has under an alias from before the person joined says nothing about the time
+// after it, even if the roster has the alias only since the person left.
+func TestAliasBeforeJoining(t *testing.T) {
+	t.Parallel()
+	const lady = "lady@example.com"
+	removed := func(seq int, at float64) org.PersonRecord {
+		return org.PersonRecord{Removed: true, RemovedSequence: seq, RemovedAt: hours(at)}
+	}
+	for _, tt := range []struct {
+		name string
+		lady org.PersonRecord
+		want string
+	}{
+		{"mailed before", org.PersonRecord{Mails: []org.Mail{sent(1, "i1", -200)}}, "left"},
+		{"mailed just before", org.PersonRecord{Mails: []org.Mail{sent(1, "i1", -51)}}, "left"},
+		{"mailed before, and the answer was lost", org.PersonRecord{Mails: []org.Mail{lost(1, -51)}}, "left"},
+		{"mailed since", org.PersonRecord{Mails: []org.Mail{sent(9, "i1", -40)}}, "waiting"},
+		{"removed before", removed(1, -200), "left"},
+		{"removed just before", removed(1, -50.1), "invite"}, // the list may not have shown the removal yet
+		{"removed since", removed(9, -40), "invite"},
+	} {
+		in := newInput()
+		in.Roster.People[0].Aliases = []org.Address{org.MustParseAddress(lady)}
+		in.Memory.People = map[string]org.PersonRecord{
+			ada: {Joined: true, JoinedAt: hours(-50), JoinedSequence: 5, UserID: "u1"}, lady: tt.lady,
+		}
+		if got := about(plan.Compute(in), ada); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}
+
 // TestPossibleAliasNamesBoth: the notice has the address of the person, and the addresses of all users who may be the
 // person.
 func TestPossibleAliasNamesBoth(t *testing.T) {
@@ -334,6 +366,17 @@ func TestListedAgainAfterRemoval(t *testing.T) {
 		{"declined since", func(in *plan.Input, _ *org.PersonRecord) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i3", ada, org.StatusDeclined, -10)}
 		}, "needs_attention"},
+		{"invited by an administrator and accepted since, and left", func(in *plan.Input, _ *org.PersonRecord) {
+			in.Snapshot.Invitations = []org.Invitation{invitation("i3", ada, org.StatusAccepted, -10)}
+		}, "left"},
+		{"invited before and accepted since, and left", func(in *plan.Input, _ *org.PersonRecord) {
+			in.Snapshot.Invitations = before(org.StatusAccepted)
+			in.Snapshot.Invitations[0].Responded = hours(-10)
+		}, "left"},
+		{"invited by an administrator and accepted since, and users are hidden", func(in *plan.Input, _ *org.PersonRecord) {
+			in.Snapshot.Invitations = []org.Invitation{invitation("i3", ada, org.StatusAccepted, -10)}
+			in.Snapshot.UsersVisible = false
+		}, "nothing"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -489,8 +532,9 @@ func TestUnlistedUserFacts(t *testing.T) {
 		t.Errorf("facts (-want +got):\n%s", diff)
 	}
 	// If suspended users cannot be listed, a user who is not in the list may be suspended, so they do not count as gone.
+	// A user who is in the list and in the roster is no longer unlisted.
 	in.Snapshot.SuspendedVisible = false
-	if diff := cmp.Diff(want[2:], plan.Compute(in).Facts); diff != "" {
+	if diff := cmp.Diff([]org.Fact{want[0], want[2]}, plan.Compute(in).Facts); diff != "" {
 		t.Errorf("facts without suspended users (-want +got):\n%s", diff)
 	}
 	// If users cannot be listed, the plan has no facts about them.

@@ -251,7 +251,7 @@ func (ix *index) assignUsers() {
 			continue
 		}
 		other := p.user
-		if other == nil || p.prefers(u, other) {
+		if other == nil || ix.prefers(p, u, other) {
 			p.user, u = u, other
 		}
 		if u != nil && !u.Suspended {
@@ -261,14 +261,17 @@ func (ix *index) assignUsers() {
 }
 
 // prefers reports whether user a rather than user b is the user of p, if both match: first a user who is not
-// suspended, then a user with an address of the roster.
-func (p *person) prefers(a, b *org.User) bool {
+// suspended, then a user with an address of the roster, then a user that orgsync suspended.
+func (ix *index) prefers(p *person, a, b *org.User) bool {
 	ownA, ownB := slices.Contains(p.keys, a.Email.Key()), slices.Contains(p.keys, b.Email.Key())
+	byOrgsyncA, byOrgsyncB := ix.suspendedUnder(a.Email.Key(), a), ix.suspendedUnder(b.Email.Key(), b)
 	switch {
 	case a.Suspended != b.Suspended:
 		return b.Suspended
 	case ownA != ownB:
 		return ownA
+	case a.Suspended && byOrgsyncA != byOrgsyncB:
+		return byOrgsyncA
 	}
 	return a.ID < b.ID
 }
@@ -353,6 +356,7 @@ func (ix *index) mergeRegistered() {
 			}
 			p.record.Suspended = p.record.Suspended || r.Suspended
 			addRemovals(p.record, r)
+			endRemovalByJoining(p.record)
 		}
 	}
 }
@@ -381,6 +385,7 @@ func mergeHistories(memory org.Memory, keys []string, now time.Time) *org.Person
 		}
 		merged.Joined = merged.Joined || r.Joined
 		merged.JoinedAt = org.Later(merged.JoinedAt, r.JoinedAt)
+		merged.JoinedSequence = max(merged.JoinedSequence, r.JoinedSequence)
 		merged.UserID = cmp.Or(merged.UserID, r.UserID)
 		merged.Suspended = merged.Suspended || r.Suspended
 		merged.SuspendedAt = org.Later(merged.SuspendedAt, r.SuspendedAt)
@@ -401,8 +406,20 @@ func mergeHistories(memory org.Memory, keys []string, now time.Time) *org.Person
 			merged.RoundsResetSequence, merged.RoundsResetAt = r.RoundsResetSequence, r.RoundsResetAt
 		}
 	}
+	// A member has answered all mails, whichever address they went to.
+	merged.Mails = slices.DeleteFunc(merged.Mails, func(m org.Mail) bool { return m.Sequence < merged.JoinedSequence })
 	slices.SortFunc(merged.Mails, func(a, b org.Mail) int { return cmp.Compare(a.Sequence, b.Sequence) })
+	endRemovalByJoining(merged)
 	return merged
+}
+
+// endRemovalByJoining ends the removal in record if the person joined after it, perhaps with another address. In the
+// first minutes after the removal, the list may not show it yet.
+func endRemovalByJoining(record *org.PersonRecord) {
+	if record.RemovedSequence < record.JoinedSequence &&
+		record.JoinedAt.Sub(record.RemovedAt).Abs() >= org.SettleAfter {
+		record.Removed, record.RemovedAt, record.RemovedSequence = false, time.Time{}, 0
+	}
 }
 
 // addRemovals adds to record what other has about removals.

@@ -143,7 +143,7 @@ func (ix *index) wasListed(u *org.User) bool {
 }
 
 // unlistedUserFacts returns a fact for each unlisted user who is not in the ledger. It also returns a fact for each
-// unlisted user of the ledger who is gone.
+// unlisted user of the ledger who is gone, or is no longer unlisted.
 func (ix *index) unlistedUserFacts() []org.Fact {
 	if !ix.visible.users {
 		return nil
@@ -160,11 +160,15 @@ func (ix *index) unlistedUserFacts() []org.Fact {
 			facts = append(facts, org.Fact{Kind: org.FactUnlistedUser, Email: u.Email.Key(), UserID: u.ID})
 		}
 	}
-	if !ix.visible.suspended {
-		return facts // users who are not in the list may be suspended
+	listed := map[string]bool{}
+	if !ix.visible.suspended && len(ix.in.Memory.Unlisted) > 0 {
+		for i := range ix.in.Snapshot.Users {
+			listed[ix.in.Snapshot.Users[i].ID] = true
+		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(ix.in.Memory.Unlisted)) {
-		if !present[id] {
+		// If the key cannot list suspended users, a user who is not in the list may be suspended.
+		if !present[id] && (ix.visible.suspended || listed[id]) {
 			facts = append(facts, org.Fact{Kind: org.FactUserGone, UserID: id})
 		}
 	}

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/orgsync/orgsync/internal/org"
@@ -34,7 +35,7 @@ func (ix *index) decideMembership(p *person, d *decision) {
 	switch {
 	case p.ended:
 		return
-	case p.user != nil && p.user.Suspended && p.record.Suspended && !p.isUnderOtherAddress():
+	case p.user != nil && p.user.Suspended && ix.wasSuspendedByOrgsync(p) && !p.isUnderOtherAddress():
 		// orgsync suspended them, and the roster lists them again.
 		d.change(p, Unsuspend, ListedAgain, Detail{})
 		ix.addJoinedFacts(p, d)
@@ -68,8 +69,7 @@ func (ix *index) decideMembership(p *person, d *decision) {
 		d.facts = append(d.facts, org.Fact{Kind: org.FactReset, Email: p.Email.Key()})
 	}
 	unsettled := ix.resolveLostMails(p, d)
-	if ix.maybeUnlisted == nil && slices.ContainsFunc(p.record.Mails,
-		func(m org.Mail) bool { return !p.hasInvitation(m.InvitationID) }) {
+	if ix.maybeUnlisted == nil && p.mayBeUnlisted() {
 		ix.maybeUnlisted = p
 	}
 	if ix.possiblyAccepted == nil && p.record.AssumedNotSent {
@@ -117,12 +117,49 @@ func (ix *index) decideMembership(p *person, d *decision) {
 	}
 }
 
+// wasSuspendedByOrgsync reports whether orgsync suspended the user of p, by the ledger. An administrator may have
+// suspended this user, although orgsync suspended another user who is p too, or who had the address before.
+func (ix *index) wasSuspendedByOrgsync(p *person) bool {
+	return p.record.Suspended && slices.ContainsFunc(p.knownKeys(), func(key string) bool {
+		return ix.suspendedUnder(key, p.user)
+	})
+}
+
+// suspendedUnder reports whether the ledger says under the address key that orgsync suspended u. If the ledger does not
+// have the id of the user, no other user may have this address.
+func (ix *index) suspendedUnder(key string, u *org.User) bool {
+	r := ix.in.Memory.People[key]
+	isOther := func(other org.User) bool { return other.Email.Key() == key }
+	switch {
+	case !r.Suspended:
+		return false
+	case r.SuspendedUserID != "":
+		return strings.EqualFold(r.SuspendedUserID, u.ID)
+	}
+	return key == u.Email.Key() || !slices.ContainsFunc(ix.in.Snapshot.Users, isOther)
+}
+
+// mayBeUnlisted reports whether p, whom orgsync does not see as a member, may be an unlisted user, under an address
+// that the roster does not have. It makes no difference whether p can accept another invitation now.
+func (p *person) mayBeUnlisted() bool {
+	isUnseen := func(m org.Mail) bool { return !p.hasInvitation(m.InvitationID) }
+	mayBeUnknownUser := func(inv *org.Invitation) bool {
+		switch inv.Status {
+		case org.StatusUnknown:
+			return true
+		case org.StatusAccepted: // the ledger has no user id for p, or p accepted a mail after their last membership
+			return p.record.UserID == "" || p.mailOf(inv.ID) != nil
+		default:
+			return false
+		}
+	}
+	return slices.ContainsFunc(p.record.Mails, isUnseen) || slices.ContainsFunc(p.invitations, mayBeUnknownUser) ||
+		p.record.Joined && !p.record.Removed && p.record.UserID == ""
+}
+
 // decideWithoutInvitation decides whether to mail p, who is not a member and has no invitation that can be accepted.
 func (ix *index) decideWithoutInvitation(p *person, d *decision) {
 	newest := ix.decidingInvitation(p)
-	if ix.maybeUnlisted == nil && newest != nil && newest.Status == org.StatusUnknown {
-		ix.maybeUnlisted = p
-	}
 	last := p.lastMail()
 	acceptedSince := last != nil && newest != nil && newest.Status == org.StatusAccepted &&
 		newest.Responded.After(last.At)
@@ -171,18 +208,14 @@ func (ix *index) inviteAgain(p *person, d *decision, id string) {
 // accepted invitation; "" if only the ledger says that p was a member. If the key cannot list users, a person with an
 // accepted invitation counts as a member.
 func (ix *index) decideAfterLeaving(p *person, d *decision, id string) {
-	removed := p.record.Removed && p.mailOf(id) == nil
-	if ix.maybeUnlisted == nil && !removed && (p.record.UserID == "" || p.mailOf(id) != nil) {
-		// p may have joined as another user: the ledger has no user id for p, or orgsync invited p again and p accepted.
-		ix.maybeUnlisted = p
-	}
+	removed := p.record.Removed && id == "" // p accepted the invitation id after the removal; see forgetBeforeRemoval
 	switch {
 	case !ix.visible.users && !removed && id != "":
 		ix.addJoinedFacts(p, d)
 	case !removed && ix.decidePossiblyHidden(p, d):
 	case ix.justAccepted(p) && !p.record.Joined:
 		d.note(p, Notice{Kind: Left, InvitationID: id, Text: AcceptedLately})
-	case !ix.in.InviteLeft && !removed, ix.justAccepted(p):
+	case !ix.in.InviteLeft && !removed, ix.mayHaveJustAccepted(p):
 		d.note(p, Notice{Kind: Left, InvitationID: id})
 	case ix.noteGaveUp(p, d, id):
 	default:
@@ -194,6 +227,20 @@ func (ix *index) decideAfterLeaving(p *person, d *decision, id string) {
 func (ix *index) justAccepted(p *person) bool {
 	inv := ix.decidingInvitation(p)
 	return inv != nil && inv.Status == org.StatusAccepted && ix.in.Snapshot.Now.Sub(inv.Responded) < org.SettleAfter
+}
+
+// mayHaveJustAccepted is like justAccepted, but is also true if the list does not say when p accepted, and this may be
+// recent: p cannot have accepted after the invitation expired, and accepted before p was seen as a member.
+func (ix *index) mayHaveJustAccepted(p *person) bool {
+	inv := ix.decidingInvitation(p)
+	if inv == nil || inv.Status != org.StatusAccepted || !inv.Responded.IsZero() {
+		return ix.justAccepted(p)
+	}
+	latest := p.expiresAt(inv)
+	if p.record.Joined && p.mailOf(inv.ID) == nil && !inv.Created.After(p.record.JoinedAt) {
+		latest = p.record.JoinedAt
+	}
+	return ix.in.Snapshot.Now.Sub(latest) < org.SettleAfter
 }
 
 // noteGaveUp reports whether p got as many mails without an answer as the roster allows. If so, it adds a notice: about
@@ -354,8 +401,9 @@ func (p *person) rounds() (mails int, since time.Time) {
 		}
 	}
 	for _, inv := range p.invitations {
-		if !inv.Status.IsUnanswered() || p.mailOf(inv.ID) != nil || p.record.RoundsResetSequence > 0 &&
-			!inv.Created.After(p.record.RoundsResetAt) {
+		isEarlier := p.record.RoundsResetSequence > 0 && !inv.Created.After(p.record.RoundsResetAt) ||
+			p.record.Removed && !inv.Created.After(p.record.RemovedAt)
+		if !inv.Status.IsUnanswered() || p.mailOf(inv.ID) != nil || isEarlier {
 			continue
 		}
 		mails++

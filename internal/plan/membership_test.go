@@ -295,6 +295,13 @@ func TestMembership(t *testing.T) {
 					invitation(fmt.Sprint("i", i), ada, org.StatusPending, sent))
 			}
 		}, []string{"gave_up i3"}},
+		{"four invitations in the list from before orgsync removed the person", func(in *plan.Input) {
+			in.Memory.People[ada] = org.PersonRecord{Removed: true, RemovedAt: hours(-50), RemovedSequence: 5}
+			for i, sent := range []float64{-400, -320, -240, -160} {
+				in.Snapshot.Invitations = append(in.Snapshot.Invitations,
+					invitation(fmt.Sprint("i", i), ada, org.StatusPending, sent))
+			}
+		}, []string{"reinvite expired i3"}},
 		{"four mails with one id, known to the ledger", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusPending, -160)}
 			addMails(in, sent(1, "i1", -400), sent(3, "i1", -320), sent(5, "i1", -240), sent(7, "i1", -160))
@@ -382,7 +389,33 @@ func TestMembership(t *testing.T) {
 		{"accepted, and left, with --invite-left", func(in *plan.Input) {
 			in.InviteLeft = true
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -10)}
+			in.Snapshot.Invitations[0].Responded = hours(-5)
 		}, []string{"invite listed_again "}},
+		{"accepted at an unknown time, perhaps just now, with --invite-left", func(in *plan.Input) {
+			in.InviteLeft = true
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -72.2)}
+		}, []string{"left i1"}},
+		{"accepted at an unknown time, and the list has no dates, with --invite-left", func(in *plan.Input) {
+			in.InviteLeft = true
+			inv := invitation("i1", ada, org.StatusAccepted, -10)
+			inv.Created, inv.Expires = time.Time{}, time.Time{}
+			in.Snapshot.Invitations = []org.Invitation{inv}
+			addMails(in, sent(1, "i1", -10))
+		}, []string{"left i1"}},
+		{"accepted at an unknown time, at least 15 minutes ago, with --invite-left", func(in *plan.Input) {
+			in.InviteLeft = true
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -72.25)}
+		}, []string{"invite listed_again "}},
+		{"accepted at an unknown time, was seen as a member, and left, with --invite-left", func(in *plan.Input) {
+			in.InviteLeft = true
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -10)}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-0.25)}
+		}, []string{"invite listed_again "}},
+		{"was a member, and accepted again at an unknown time, with --invite-left", func(in *plan.Input) {
+			in.InviteLeft = true
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -10)}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-20)}
+		}, []string{"left i1"}},
 		{"accepted just now, and the list of users does not show it yet, with --invite-left", func(in *plan.Input) {
 			in.InviteLeft = true
 			r := invitation("i1", ada, org.StatusAccepted, -10)
@@ -778,7 +811,7 @@ func TestMembership(t *testing.T) {
 		}, []string{"members_unseen ", "fact joined " + ada}},
 		{"users cannot be listed, accepted, and removed by orgsync", func(in *plan.Input) {
 			in.Snapshot.UsersVisible = false
-			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(-50)}
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -100)}
 		}, []string{"invite listed_again ", "members_unseen "}},
 		{"users cannot be listed, removed by orgsync, mailed since, and accepted", func(in *plan.Input) {
@@ -842,7 +875,7 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i9", ada, org.StatusPending, -1.5/60)}
 		}, []string{"waiting i9", "fact found " + ada}},
 		{"answer lost, and the list has an older invitation", func(in *plan.Input) {
-			in.Memory.People[ada] = org.PersonRecord{Removed: true}
+			in.Memory.People[ada] = org.PersonRecord{Removed: true, RemovedAt: hours(-5)}
 			addMails(in, lost(1, -0.5))
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -10)}
 		}, []string{"invite listed_again ", "fact absent " + ada}},
