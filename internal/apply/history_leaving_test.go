@@ -403,8 +403,8 @@ func TestHistorySuspendedAfterRemoval(t *testing.T) {
 	})
 }
 
-// TestHistoryListedWhileSuspendedUsersHidden: orgsync suspended mallory, who was in no roster. Then the roster lists her,
-// and the suspended users cannot be listed. She must not be mailed. When they can be listed, her suspension ends.
+// TestHistoryListedWhileSuspendedUsersHidden: orgsync suspended mallory, who was in no roster. Then the roster lists
+// her, and the suspended users cannot be listed. She must not be mailed. When they can be listed, her suspension ends.
 func TestHistoryListedWhileSuspendedUsersHidden(t *testing.T) {
 	t.Parallel()
 	for _, hidden := range []int{http.StatusForbidden, http.StatusNotFound} {

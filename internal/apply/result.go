@@ -61,15 +61,24 @@ func (r Result) Count(o Outcome) int {
 	return n
 }
 
-// WrongOrganizationError says that a mail was sent for another organization than the plan's. It stops the run.
+// WrongOrganizationError says that a mail was sent for another organization than the plan's. It stops the run, and
+// later runs until one of them has --reinvite.
 type WrongOrganizationError struct {
-	To org.Address
-	// Sent is the organization in the server's answer, Meant is that of the plan.
+	// To is the address that the mail was for.
+	To string
+	// Sent is the organization in the server's answer, Meant is that of the plan. The Name of Sent is "" if an earlier
+	// run sent the mail.
 	Sent, Meant org.Organization
 }
 
 // Error returns a message with both organizations.
 func (e *WrongOrganizationError) Error() string {
-	return fmt.Sprintf("invite %s: the invitation went out for the organization %s (%s), not for %s (%s)",
-		e.To, e.Sent.ID, e.Sent.Name, e.Meant.ID, e.Meant.Name)
+	name := func(o org.Organization) string {
+		if o.Name == "" {
+			return o.ID
+		}
+		return fmt.Sprintf("%s (%s)", o.ID, o.Name)
+	}
+	return fmt.Sprintf("invite %s: the invitation went out for the organization %s, not for %s", e.To, name(e.Sent),
+		name(e.Meant))
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/orgsync/orgsync/internal/ledger"
@@ -64,8 +63,9 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 		return org.NotSent
 	case failure == 0:
 		it.InvitationID = inv.ID
-		if other := inv.OrgID; other != "" && r.org.ID != "" && !strings.EqualFold(other, r.org.ID) {
-			err := &WrongOrganizationError{To: it.Email, Sent: org.Organization{ID: other, Name: inv.OrgName}, Meant: r.org}
+		if inv.IsForOther(r.org.ID) {
+			err := &WrongOrganizationError{To: it.Email.String(), Sent: org.Organization{ID: inv.OrgID, Name: inv.OrgName},
+				Meant: r.org}
 			r.conclude(it, Failed, err)
 			r.stop(err)
 			return org.Denied

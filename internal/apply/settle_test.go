@@ -416,14 +416,15 @@ func TestRefusalStaysTheError(t *testing.T) {
 	})
 }
 
-// TestNotSentAndStopped: if a reading after the end of the run shows that a mail was not sent, it counts as skipped.
+// TestNotSentAndStopped: two lost mails were not sent. The run sends the first one again, and the answer stops the run.
+// The second one counts as skipped.
 func TestNotSentAndStopped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{}, manyPeople(5)...)
-		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 3, Times: 1})
-		c.AddFault(sandbox.Fault{Kind: sandbox.FaultWrongOrganization, ActFirst: true, Method: http.MethodPost, From: 5,
-			Times: 1})
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 2, Times: 2})
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Status: http.StatusUnauthorized, Method: http.MethodPost,
+			From: 6})
 		run := c.apply(with{concurrency: 1})
 		if run.Stopped == nil || run.counts() != "3/1/0/1" {
 			c.logOutcome(run)

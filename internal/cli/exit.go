@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/orgsync/orgsync/internal/apply"
 	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
@@ -43,7 +44,7 @@ var exitTexts = map[int]struct{ meaning, todo string }{
 		"or the organization does not have a group, role or policy of the roster",
 		"read the error and its hint, then run again; if several runs in a row end with 3, read the notices"},
 	exitRefused: {"refused before the first change: the plan exceeds a limit (only apply), the key or --state does not " +
-		"fit the roster, or the plan has changed",
+		"fit the roster, the last mail went out for another organization, or the plan has changed",
 		"review the plan; then raise the limit, fix the roster, or save a new plan"},
 	exitLocked: {"another run has the lock, or took it over before this run sent anything",
 		"wait and run again, or let orgsync wait with --lock-timeout"},
@@ -167,8 +168,8 @@ func exitCode(err error) int {
 		return exitInvalid
 	case is[*state.LockedError](err), isTakenOver(err):
 		return exitLocked
-	case is[*org.PinError](err), is[*plan.LimitError](err), is[*plan.StaleError](err), is[*otherStateError](err),
-		errors.Is(err, reconcile.ErrOrganizationChanged):
+	case is[*org.PinError](err), is[*apply.WrongOrganizationError](err), is[*plan.LimitError](err),
+		is[*plan.StaleError](err), is[*otherStateError](err), errors.Is(err, reconcile.ErrOrganizationChanged):
 		return exitRefused
 	}
 	return exitError

@@ -86,8 +86,9 @@ var failures = []struct {
 	{"unfinished, denied", &unfinishedError{undone: 1, err: call(401, nil)}, exitUnfinished, "the key was not accepted"},
 	{"unfinished, interrupted", &unfinishedError{undone: 1, err: &signalError{os.Interrupt}}, exitInterrupted,
 		"run again"},
-	{"mailed for another organization", &unfinishedError{undone: 1, err: &apply.WrongOrganizationError{}}, exitUnfinished,
-		"before you run again"},
+	{"mailed for another organization", &unfinishedError{undone: 1, err: errMisdirected}, exitUnfinished,
+		"'orgsync apply --reinvite ada@example.com'"},
+	{"mailed for another organization before", errMisdirected, exitRefused, "'orgsync apply --reinvite ada@example.com'"},
 	{"several organizations of one name", &org.PinError{Pin: "Acme", Have: []org.Organization{{ID: "1", Name: "Acme"},
 		{ID: "2", Name: "Acme"}}}, exitRefused, "by its id"},
 	{"several organizations", &org.PinError{Have: make([]org.Organization, 2)}, exitRefused, "organization: NAME"},
@@ -106,6 +107,8 @@ var failures = []struct {
 		"free space"},
 	{"anything else", errors.New("odd"), exitError, ""},
 }
+
+var errMisdirected = &apply.WrongOrganizationError{To: "ada@example.com"}
 
 func call(status int, err error) error {
 	return &org.CallError{Op: "list users", Status: status, Err: err}

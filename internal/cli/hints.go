@@ -194,6 +194,7 @@ func (a *app) hint(err error) string {
 		limit      *plan.LimitError
 		planFile   *planFileError
 		pin        *org.PinError
+		otherOrg   *apply.WrongOrganizationError
 		atStep     *stepError
 		lacking    *plan.UnknownAccessError
 		locked     *state.LockedError
@@ -216,9 +217,9 @@ func (a *app) hint(err error) string {
 			"plan: the saved plan has the other flags"
 	case errors.As(err, &planFile) && !isStopped(err):
 		return a.planFileHint(planFile)
-	case is[*apply.WrongOrganizationError](err):
-		return "before you run again, find out in Vultr's console which organization this key invites people to; use a " +
-			"key of the right organization"
+	case errors.As(err, &otherOrg):
+		return "find out in Vultr's console which organization this key invites people to; when you have a key of the " +
+			"right organization, run 'orgsync apply --reinvite " + shellword.Quote(otherOrg.To) + "'"
 	case errors.As(err, &pin) && pin.Pin == "":
 		return "write the name or the id of the organization into the roster, in a line such as organization: NAME"
 	case pin != nil && pin.IsAmbiguous():

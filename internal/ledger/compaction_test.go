@@ -61,6 +61,7 @@ func drawEntries(t *rapid.T) []Entry {
 			switch {
 			case isMail && change.Outcome == Sent:
 				change.InvitationID, change.Expires = fmt.Sprint("i", len(entries)), now.Add(org.InvitationLife)
+				change.Object = rapid.SampledFrom([]string{"", "", "another organization"}).Draw(t, "organization")
 			case isMail && change.Outcome == Refused && rapid.Bool().Draw(t, "text"):
 				change.Message = "no such mailbox"
 			}

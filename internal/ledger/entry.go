@@ -66,8 +66,9 @@ type Entry struct {
 	Outcome      Outcome   `json:"outcome,omitempty"`
 	InvitationID string    `json:"invitation_id,omitempty"`
 	// Object is an id. For a grant, a revocation or an [org.FactAccess], it is the id of the group, role or policy. For
-	// a suspension, its end, a removal or a fact about a user, it is the id of the user. With [Retired] it is the new
-	// place of the ledger. With wrongClock it has the names of the runs whose clock was wrong, with spaces between them.
+	// a suspension, its end, a removal or a fact about a user, it is the id of the user. For a mail, it is the id of the
+	// organization in the answer, if this is not the organization of the ledger. With [Retired] it is the new place of
+	// the ledger. With wrongClock it has the names of the runs whose clock was wrong, with spaces between them.
 	Object string `json:"object_id,omitempty"`
 	// Expires is when the invitation expires, by the answer; zero if the answer does not say. In the intent of a
 	// [Resend], it is when the pending invitation would expire without this mail.

@@ -29,6 +29,9 @@ const maxIncomplete = 16 << 10
 // maxLine is the estimated size of a long line in bytes. It is used to reserve room in the storage.
 const maxLine = 1 << 10
 
+// maxID is the maximum length of the id of another organization in a line, in bytes.
+const maxID = 128
+
 // namesPerLine is the maximum number of runs that a line with wrongClock names, so that the line is not too long.
 const namesPerLine = 100
 
@@ -234,9 +237,13 @@ func (l *Ledger) RecordRenewalIntent(email, invitationID string, expires time.Ti
 // answer; zero if the answer has none. action is Resend if the server renewed an invitation, also if orgsync asked
 // for a new one. message is the text with which the API refused this one mail; "" with other outcomes.
 func (l *Ledger) RecordOutcome(action Action, email string, outcome Outcome, inv org.Invitation, message string) error {
-	return l.append(Entry{
+	e := Entry{
 		Email: email, Action: action, Outcome: outcome, InvitationID: inv.ID, Expires: inv.Expires, Message: message,
-	})
+	}
+	if inv.IsForOther(l.opts.Organization) {
+		e.Object = inv.OrgID[:min(len(inv.OrgID), maxID)]
+	}
+	return l.append(e)
 }
 
 // RecordEditIntent records that an edit is about to be sent.

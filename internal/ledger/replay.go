@@ -28,6 +28,9 @@ type replayer struct {
 	// suspended has the addresses under which a user was suspended, by user id. The suspension may end under another
 	// address of the person.
 	suspended map[string][]*person
+	// misdirected is the last mail whose answer named another organization, if no --reinvite came after it.
+	misdirected      org.Misdirected
+	misdirectedLines mailLines
 }
 
 // run is a run that wrote lines.
@@ -203,6 +206,7 @@ func (r *replayer) add(e Entry) {
 	case Action(org.FactUnlisted):
 		p.unlistedLine, p.roundsFrom, p.roundsFromAt = r.lines, r.lines, e.Time
 	case Action(org.FactReset):
+		r.misdirected, r.misdirectedLines = org.Misdirected{}, mailLines{}
 		p.roundsFrom, p.roundsFromAt, p.reinvitedLine = r.lines, e.Time, r.lines
 	case Action(org.FactFound):
 		if m := p.lastLost(); m != nil {
@@ -346,6 +350,12 @@ func (r *replayer) addMail(p *person, e Entry) {
 	}
 	switch e.Outcome {
 	case Sent:
+		if e.Object != "" { // the mail is no invitation to the organization of the ledger
+			r.misdirected = org.Misdirected{Email: e.Email, OrganizationID: e.Object}
+			r.misdirectedLines = mailLines{m.Sequence, r.lines}
+			p.drop(m)
+			return
+		}
 		m.Lost, m.LostSequence, m.InvitationID, m.Expires = false, 0, e.InvitationID, e.Expires
 		m.Renewal = e.Action == Resend // the server may have renewed an invitation instead of making a new one
 		p.refused = refusals{}
@@ -466,6 +476,8 @@ func (r *replayer) memory() org.Memory {
 		People:   make(map[string]org.PersonRecord, len(r.people)),
 		Unlisted: make(map[string]org.Sighting, len(r.unlisted)),
 		Access:   make(map[org.AccessName]string, len(r.access)),
+
+		Misdirected: r.misdirected,
 	}
 	for id, seen := range r.unlisted {
 		memory.Unlisted[id] = org.Sighting{Email: seen.email, Sequence: seen.line, At: seen.at}
@@ -515,6 +527,8 @@ func (r *replayer) needed(now time.Time) []int {
 	for _, line := range r.clockLines {
 		keep(line)
 	}
+	keep(r.misdirectedLines.intent)
+	keep(r.misdirectedLines.outcome)
 	for _, seen := range r.unlisted {
 		keep(seen.line)
 	}

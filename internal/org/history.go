@@ -157,6 +157,17 @@ type Memory struct {
 	Access map[AccessName]string
 	// Empty is true if the ledger had no line when it was opened: it is new, or it was lost.
 	Empty bool
+	// Misdirected is the last mail whose answer named another organization than that of the ledger, if no --reinvite came
+	// after it; otherwise zero.
+	Misdirected Misdirected
+}
+
+// Misdirected is a mail that went out for another organization.
+type Misdirected struct {
+	// Email is the canonical key of the address that the mail was for.
+	Email string
+	// OrganizationID is the id of the organization in the answer.
+	OrganizationID string
 }
 
 // Sighting is the first time that orgsync saw a user who is not in the roster.

@@ -102,6 +102,12 @@ type Invitation struct {
 	DateUnreadable bool
 }
 
+// IsForOther reports whether the server said that i is for another organization than the one with this id. The result
+// is false if one of the ids is not known.
+func (i Invitation) IsForOther(organization string) bool {
+	return i.OrgID != "" && organization != "" && !strings.EqualFold(i.OrgID, organization)
+}
+
 // ExpiresAt returns the time after which i can no longer be accepted: the date that the server gave or, without one,
 // [InvitationLife] after i was created. A date before the creation does not count. The result is zero if the server
 // gave neither date.

@@ -69,6 +69,9 @@ func (s *Session) Apply(ctx context.Context, o ApplyOptions) (plan.Plan, apply.R
 	}
 	defer func() { s.release(openLedger) }()
 	s.warn(openLedger.Warnings())
+	if err := s.checkMisdirected(openLedger.Memory()); err != nil {
+		return plan.Plan{}, apply.Result{}, err
+	}
 	read := s.reader(openLedger.Memory())
 	snapshot, p, err := apply.ReadAndPlan(ctx, read, func(snapshot org.Snapshot) plan.Plan {
 		return s.compute(snapshot, openLedger.Memory())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -197,6 +198,38 @@ func TestResendOnlyOnce(t *testing.T) {
 				t.Errorf("%s, asks %v: stopped by %v, mails %v", dates, asks, again.Stopped, api.Mails()["ada@example.com"])
 			}
 		}
+	}
+}
+
+// TestNoMoreMailsForAnotherOrganization: after a mail for another organization, no run sends anything, until a run has
+// --reinvite. The mail for the other organization does not count as an invitation.
+func TestNoMoreMailsForAnotherOrganization(t *testing.T) {
+	t.Parallel()
+	o, api, _ := optionsFor(t, sandbox.Options{})
+	ada := o.Roster.People[0].Email
+	wrong := isError[*apply.WrongOrganizationError]()
+	api.AddFault(sandbox.Fault{Kind: sandbox.FaultWrongOrganization, Method: http.MethodPost, Times: 1})
+	if _, r, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve}); err != nil ||
+		!wrong(r.Stopped) || r.Count(apply.Failed) != 1 {
+		t.Fatalf("first run: %+v, %v", r, err)
+	}
+	for _, asks := range []bool{false, true} {
+		_, r, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve, Asks: asks})
+		if !wrong(err) || len(r.Changes) > 0 || len(api.Mails()) > 0 {
+			t.Errorf("apply that asks, %v: %v, mails %v", asks, err, api.Mails())
+		}
+	}
+	if _, err := open(t, o).Plan(t.Context()); !wrong(err) {
+		t.Errorf("plan: %v", err)
+	}
+	o.Flags.Reinvite = []org.Address{ada}
+	if _, r, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve}); err != nil ||
+		r.Count(apply.Done) != 2 || len(api.Mails()[ada.Key()]) != 1 {
+		t.Errorf("with --reinvite: %+v, %v, mails %v", r, err, api.Mails())
+	}
+	o.Flags.Reinvite = nil
+	if _, err := open(t, o).Plan(t.Context()); err != nil {
+		t.Errorf("after --reinvite: %v", err)
 	}
 }
 
