@@ -22,7 +22,8 @@ func (p Plan) Fingerprint() string {
 }
 
 // identity returns a line that is the same for changes that do the same for the same reason. A mail of --resend is the
-// same only until the invitation was sent again: one --resend must not send two mails.
+// same only until the invitation was sent again, and a mail of --reinvite until a run has counted the person's mails
+// from zero: one --resend or --reinvite must not send two mails.
 func (c Change) identity() string {
 	api := "-"
 	if c.Detail.APIEnabled != nil {
@@ -32,7 +33,10 @@ func (c Change) identity() string {
 	line := fmt.Sprintf("%q %q %q %q %q %q %q %q %q", c.Action, c.Reason, c.Email.Key(), c.UserID, c.InvitationID,
 		api, c.Detail.Kind, c.Detail.Name, c.Detail.ID)
 	if expires := c.Detail.Expires; !expires.IsZero() {
-		line += " " + expires.UTC().Format(time.RFC3339Nano)
+		line += " expires " + expires.UTC().Format(time.RFC3339Nano)
+	}
+	if from := c.Detail.CountedFrom; !from.IsZero() {
+		line += " counted from " + from.UTC().Format(time.RFC3339Nano)
 	}
 	return line
 }

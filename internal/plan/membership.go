@@ -415,8 +415,12 @@ func (p *person) rounds() (mails int, since time.Time) {
 // invite adds a change that mails p. id is the id of the invitation to renew; "" for a new invitation.
 func (d *decision) invite(p *person, a Action, r Reason, id string) {
 	api := p.APIEnabled != nil && *p.APIEnabled
+	detail := Detail{APIEnabled: &api}
+	if p.reinvite {
+		detail.CountedFrom = p.record.RoundsResetAt
+	}
 	d.changes = append(d.changes, Change{
-		Action: a, Reason: r, Email: p.Email, Source: p.At.Source(), InvitationID: id, Detail: Detail{APIEnabled: &api},
+		Action: a, Reason: r, Email: p.Email, Source: p.At.Source(), InvitationID: id, Detail: detail,
 	})
 }
 

@@ -68,6 +68,9 @@ type Detail struct {
 	Membership string
 	// Expires is when the pending invitation expires if it is not sent again; zero if unknown. Only with Requested.
 	Expires time.Time
+	// CountedFrom is the time from which the person's mails count before this change; zero if all count. Only with
+	// --reinvite.
+	CountedFrom time.Time
 }
 
 // Change is one change to one person.

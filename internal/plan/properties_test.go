@@ -243,6 +243,7 @@ func TestFingerprint(t *testing.T) {
 		"another invitation":   func(p *plan.Plan) { p.Changes[0].InvitationID = "i1" },
 		"another access":       func(p *plan.Plan) { p.Changes[0].Detail.APIEnabled = &yes },
 		"sent again meanwhile": func(p *plan.Plan) { p.Changes[0].Detail.Expires = hours(72) },
+		"reinvited meanwhile":  func(p *plan.Plan) { p.Changes[0].Detail.CountedFrom = hours(72) },
 		"a held mail":          func(p *plan.Plan) { p.Changes, p.Held = nil, p.Changes },
 		"no changes":           func(p *plan.Plan) { p.Changes = nil },
 	} {

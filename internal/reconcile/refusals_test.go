@@ -201,6 +201,41 @@ func TestResendOnlyOnce(t *testing.T) {
 	}
 }
 
+// TestReinviteOnlyOnce: a saved plan with --reinvite is out of date after a run has carried it out, even if the person
+// would get a mail again because the invitation has expired. A new plan is not out of date.
+func TestReinviteOnlyOnce(t *testing.T) {
+	t.Parallel()
+	for _, asks := range []bool{false, true} {
+		o, api, _ := options(t)
+		o.Roster.Settings.ReinviteRounds, o.Roster.People = 1, o.Roster.People[:1]
+		o.Roster.People[0].Aliases = []org.Address{org.MustParseAddress("ada@home.example")}
+		run := func(saved *plan.Saved) apply.Result {
+			t.Helper()
+			_, result, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve, Saved: saved, Asks: asks})
+			if err := errors.Join(err, api.Advance(80*time.Hour)); err != nil {
+				t.Fatal(err)
+			}
+			return result
+		}
+		run(nil)
+		o.Flags.Reinvite = o.Roster.People[0].Aliases
+		saved := savedPlan(t, o)
+		o.Flags = plan.Flags{}
+		if first := run(saved); first.Count(apply.Done) != 1 {
+			t.Errorf("first run: %+v", first)
+		}
+		if again := run(saved); !isError[*plan.StaleError]()(again.Stopped) || len(api.Mails()["ada@example.com"]) != 2 {
+			t.Errorf("second run: stopped by %v, mails %v", again.Stopped, api.Mails())
+		}
+		o.Flags.Reinvite = o.Roster.People[0].Aliases
+		saved = savedPlan(t, o)
+		o.Flags = plan.Flags{}
+		if later := run(saved); later.Count(apply.Done) != 1 {
+			t.Errorf("a new plan: %+v", later)
+		}
+	}
+}
+
 // TestNoMoreMailsForAnotherOrganization: after a mail for another organization, no run sends anything, until a run has
 // --reinvite. The mail for the other organization does not count as an invitation.
 func TestNoMoreMailsForAnotherOrganization(t *testing.T) {
