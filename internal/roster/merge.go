@@ -137,8 +137,10 @@ func onlyAddsEntries(file string, merged []byte, old *yaml.Node, entries []Entry
 	return equalNodes(old, root)
 }
 
-// equalNodes reports whether a and b have the same content, regardless of position and style.
+// equalNodes reports whether a and b have the same content, regardless of position and style. It also compares what
+// aliases refer to: a file may have an anchor twice, and an alias refers to the one above it.
 func equalNodes(a, b *yaml.Node) bool {
 	return a.Kind == b.Kind && a.Tag == b.Tag && a.Value == b.Value && a.Anchor == b.Anchor &&
-		slices.EqualFunc(a.Content, b.Content, equalNodes)
+		slices.EqualFunc(a.Content, b.Content, equalNodes) &&
+		(a.Kind != yaml.AliasNode || equalNodes(a.Alias, b.Alias))
 }
