@@ -14,6 +14,7 @@ import (
 // DraftRoster drafts a roster of the people who are in the organization or can still accept an invitation to it. It
 // leaves out these people, and comments of the draft name them:
 //   - people that [Compute] would mail or unsuspend if the roster listed them;
+//   - users and invitations that may be those of a person of in.Roster under another address;
 //   - people who may have an invitation, if orgsync cannot tell whether they can still accept it;
 //   - the key's own user, unless there is nobody else.
 //
@@ -64,15 +65,20 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 	}
 	var services, unreadable []string
 	aliases := map[string]*person{} // by user id: the person of the roster who may be this user
+	lost := map[string]*person{}    // by invitation id: the person of the roster to whom this mail may have been sent
 	for i := range ix.people {
 		p := &ix.people[i]
 		var d decision
 		ix.decideMembership(p, &d)
-		if !d.hasNotice(PossibleAlias) {
-			continue
-		}
-		for _, u := range ix.possibleAliases(p) {
+		for _, u := range ix.mayHaveJoinedAs(p, &d) {
 			aliases[u.ID] = p
+		}
+		for _, m := range p.record.Mails {
+			for _, inv := range ix.unlistedInvitations {
+				if m.Lost && ix.mayBeOf(inv, m) {
+					lost[inv.ID] = p
+				}
+			}
 		}
 	}
 	for i := range ix.unlistedUsers {
@@ -83,7 +89,7 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 		case u.Email.IsZero():
 			unreadable = append(unreadable, cmp.Or(u.Name, u.ID))
 		case aliases[u.ID] != nil:
-			dr.remark("%s may be another address of %s, who is listed but has no invitation any more: make it an alias, "+
+			dr.remark("%s may be another address of %s, who is listed, but whose invitation is not: make it an alias, "+
 				"or list it by hand", u.Email, aliases[u.ID].Email)
 			known[u.Email.Key()] = true
 		case isUnaccepted(u):
@@ -102,6 +108,9 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 		switch {
 		case !inv.Status.IsUnanswered() && (inv.Status != org.StatusAccepted || ix.in.Snapshot.UsersVisible):
 		case !self.IsZero() && (inv.Invited.Equal(self) || inv.Registered.Equal(self)):
+		case !inv.Invited.IsZero() && lost[inv.ID] != nil:
+			dr.remark("%s is not listed: this invitation may be the one of %s, whose mail had no answer", inv.Invited,
+				lost[inv.ID].Email)
 		case !inv.Invited.IsZero():
 			add(inv.Invited)
 		case !ix.isPast(inv.ExpiresAt()):
@@ -109,6 +118,23 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 		}
 	}
 	return people
+}
+
+// mayHaveJoinedAs returns the users who may be p under another address, sorted by address. If the roster listed them as
+// other people, the next plans would not take them for p any more, and p would be mailed again. So it also returns
+// users if the notice of d about p is not [PossibleAlias] yet: the mail is too recent or was lost, or it waits for
+// another reason.
+func (ix *index) mayHaveJoinedAs(p *person, d *decision) []*org.User {
+	mayWait := func(n Notice) bool { return n.Holds() || n.Kind == Waiting || n.Kind == NotYet }
+	if !slices.ContainsFunc(d.notices, mayWait) || len(ix.openInvitations(p)) > 0 {
+		return nil
+	}
+	for _, m := range p.record.Mails {
+		if m.Lost || !p.hasInvitation(m.InvitationID) {
+			return ix.unidentifiedSince(max(m.Sequence, p.record.ReinvitedSequence))
+		}
+	}
+	return nil
 }
 
 // indexWith returns an index for a roster that also lists people.
