@@ -94,6 +94,13 @@ func TestDrift(t *testing.T) {
 		{"the last day is over", func(in *plan.Input) {
 			in.Roster.People[1].Until, in.Roster.People[1].Groups = hours(-100), refs()
 		}, nil, nil},
+		{"joined since the last apply", func(in *plan.Input) {
+			in.Roster.People[1].Groups = refs("platform", "everyone")
+			in.Memory.People = map[string]org.PersonRecord{"bob@example.com": {Mails: []org.Mail{
+				{Email: "bob@example.com", InvitationID: "i1", At: hours(-1), Sequence: 1},
+			}}}
+		}, nil, []string{"# bob@example.com has joined since the last apply, which had no chance to give them their access: " +
+			"the entry stays as it is"}},
 		{"left", func(in *plan.Input) {
 			in.Snapshot.Users = append(in.Snapshot.Users[:1:1], in.Snapshot.Users[2:]...)
 		}, nil, []string{"bob@example.com left"}},
