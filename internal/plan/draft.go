@@ -18,8 +18,8 @@ import (
 //   - people who may have an invitation, if orgsync cannot tell whether they can still accept it;
 //   - the key's own user, unless there is nobody else.
 //
-// It also leaves out people that in.Roster lists already. in.Roster may have no people. Other comments name what a
-// roster cannot express.
+// It also leaves out people that in.Roster lists already, even if their last day is over. in.Roster may have no people.
+// Other comments name what a roster cannot express.
 //
 // For a roster that is written from the draft, [Compute] makes no changes, with two exceptions. It removes people
 // that orgsync itself suspended, if the roster says so. It gives people the access that in.Roster's defaults give
@@ -92,6 +92,11 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 			dr.remark("%s may be another address of %s, who is listed, but whose invitation is not: make it an alias, "+
 				"or list it by hand", u.Email, aliases[u.ID].Email)
 			known[u.Email.Key()] = true
+		case ix.endedAs(u) != nil:
+			if ended := ix.endedAs(u); ix.byKey[u.Email.Key()] == nil {
+				dr.remark("%s is one more address of %s, whose last day is over", u.Email, ended.Email)
+				known[u.Email.Key()] = true
+			}
 		case isUnaccepted(u):
 			isForUser := func(inv org.Invitation) bool { return inv.Invited.Equal(u.Email) }
 			if !slices.ContainsFunc(ix.unlistedInvitations, isForUser) {

@@ -62,10 +62,11 @@ func describeDraft(d roster.Draft) []string {
 }
 
 const (
-	aboutOwner = "# owner@example.com is not listed: orgsync never suspends or removes the user of the API key"
-	aboutRobot = "# service users are not listed: robot"
-	aboutGone  = "# deleted groups have no members: gone"
-	aboutRole  = "# assumable roles are taken on for a session and cannot be given to a person: auditor"
+	aboutOwner  = "# owner@example.com is not listed: orgsync never suspends or removes the user of the API key"
+	aboutRobot  = "# service users are not listed: robot"
+	aboutGone   = "# deleted groups have no members: gone"
+	aboutRobert = "# bob@example.com is one more address of robert@example.com, whose last day is over"
+	aboutRole   = "# assumable roles are taken on for a session and cannot be given to a person: auditor"
 )
 
 // TestDraftRoster compares drafts of `orgsync import`. It also checks that a roster with the draft plans no change,
@@ -238,6 +239,16 @@ func TestDraftRoster(t *testing.T) {
 			in.Roster.People = []roster.Person{person(ada, 3)}
 			in.Roster.People[0].Until = hours(-100)
 		}, nil, withOthers(bobLine), ada},
+		{"another address of a person whose last day is over", func(in *plan.Input) {
+			in.Roster.People = []roster.Person{person("robert@example.com", 3)}
+			in.Roster.People[0].Until = hours(-100)
+			in.Snapshot.Invitations = []org.Invitation{accepted("i1", "robert@example.com", "bob@example.com")}
+		}, nil, []string{adaLine, aboutRobert, aboutRobot, aboutOwner, aboutGone, aboutRole}, "bob@example.com"},
+		{"another address, by the ledger, of a person whose last day is over", func(in *plan.Input) {
+			in.Roster.People = []roster.Person{person("robert@example.com", 3)}
+			in.Roster.People[0].Until = hours(-100)
+			in.Memory = org.Memory{People: map[string]org.PersonRecord{"robert@example.com": {Joined: true, UserID: "u-bob"}}}
+		}, nil, []string{adaLine, aboutRobert, aboutRobot, aboutOwner, aboutGone, aboutRole}, "bob@example.com"},
 		{"another address of a listed person", func(in *plan.Input) {
 			in.Roster.People = []roster.Person{person(ada, 3)}
 			in.Snapshot.Invitations = []org.Invitation{accepted("i1", "adele@example.com", ada),
