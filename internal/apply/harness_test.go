@@ -181,7 +181,8 @@ func (c *company) apply(w with) outcome {
 		}
 		return snapshot, err
 	}
-	snapshot, p, err := apply.ReadAndPlan(ctx, readFirst, func(s org.Snapshot) plan.Plan { return decide(s, book.Memory()) })
+	decideFirst := func(s org.Snapshot) plan.Plan { return decide(s, book.Memory()) }
+	snapshot, p, err := apply.ReadAndPlan(ctx, readFirst, decideFirst)
 	if err != nil {
 		return outcome{err: err}
 	}
