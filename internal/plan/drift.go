@@ -24,7 +24,7 @@ func Drift(in Input, hidden []org.Kind) (updates []roster.AccessUpdate, remarks 
 		case p.ended:
 		case p.user == nil:
 			// The list of users may not show somebody yet who accepted a moment ago.
-			u.Left = decided.state(p) == StateLeft && !ix.justAccepted(p)
+			u.Left = decided.hasNotice(Left) && !ix.justAccepted(p)
 		case p.user.Suspended || p.isUnderOtherAddress():
 		case len(p.record.Mails) > 0 && p.managesAccess():
 			// No apply has seen them as a member since they were mailed, so none has given them their access yet.
