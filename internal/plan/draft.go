@@ -346,10 +346,15 @@ func (dr *drafter) draftEntry(ix *index, p *person, d decision) roster.Entry {
 	e.Name, e.APIEnabled = p.user.Name, p.user.APIEnabled
 	for _, kind := range org.Kinds {
 		refs, why := dr.draftRefs(kind, p.user.ID)
+		switch {
+		case why == "":
+			*e.RefsPointer(kind) = refs
+		case kind == org.KindGroup:
+			e.SomeGroups = refs
+		}
 		if why != "" {
 			e.Comments = append(e.Comments, why)
 		}
-		*e.RefsPointer(kind) = refs
 	}
 	if given := dr.missingDefaults(p.user); len(given) > 0 {
 		e.Comments = append(e.Comments, "the roster's defaults give them what they do not have: "+strings.Join(given, ", "))
@@ -378,9 +383,9 @@ func (dr *drafter) missingDefaults(u *org.User) []string {
 	return given
 }
 
-// draftRefs returns the names of all groups, roles or policies that the user has. If a roster cannot list all of
-// them, it returns nil, because an entry manages all access of a kind or none. why is then a comment for the entry,
-// otherwise "".
+// draftRefs returns the names of all groups, roles or policies that the user has. If an entry cannot list all of them,
+// it must list none, because an entry manages all access of a kind or none. refs then has those that a roster can name,
+// and why is a comment for the entry. Otherwise why is "".
 func (dr *drafter) draftRefs(kind org.Kind, user string) (refs []roster.Ref, why string) {
 	for _, a := range dr.access[user] {
 		if a.Kind != kind {
@@ -388,17 +393,18 @@ func (dr *drafter) draftRefs(kind org.Kind, user string) (refs []roster.Ref, why
 		}
 		name := dr.rosterName(a)
 		if name == "" {
-			return nil, fmt.Sprintf("has the %s %q, which a roster cannot name, so that no %s are listed here", kind,
-				cmp.Or(a.Name, a.ID), kind.Plural())
+			why = cmp.Or(why, fmt.Sprintf("has the %s %q, which a roster cannot name, so that no %s are listed here", kind,
+				cmp.Or(a.Name, a.ID), kind.Plural()))
+			continue
 		}
 		refs = append(refs, roster.Ref{Name: name})
 	}
 	if len(refs) > roster.MaxRefs {
-		return nil, fmt.Sprintf("has %d %s, more than an entry may have, so that none are listed here", len(refs),
-			kind.Plural())
+		why = cmp.Or(why, fmt.Sprintf("has %d %s, more than an entry may have, so that none are listed here", len(refs),
+			kind.Plural()))
 	}
 	slices.SortFunc(refs, func(a, b roster.Ref) int { return cmp.Compare(a.Name, b.Name) })
-	return refs, ""
+	return refs, why
 }
 
 // rosterName returns the text by which a roster can name a: its name if no other access of the kind has the same

@@ -50,6 +50,9 @@ func describeDraft(d roster.Draft) []string {
 			line += " external"
 		}
 		line += names("group", e.Groups) + names("role", e.Roles) + names("policy", e.Policies)
+		if n := len(e.SomeGroups); n > 0 {
+			line += fmt.Sprintf(" in %d teams", n)
+		}
 		for _, r := range e.Comments {
 			line += " # " + r
 		}
@@ -214,8 +217,8 @@ func TestDraftRoster(t *testing.T) {
 					Kind: org.KindGroup, ID: fmt.Sprint("x", i), Name: fmt.Sprint("x", i), Holders: map[string]string{"u-ada": ""},
 				})
 			}
-		}, nil, withOthers(adaLine+" # has 101 groups, more than an entry may have, so that none are listed here",
-			bobLine), ""},
+		}, nil, withOthers(adaLine+" in 101 teams # has 101 groups, more than an entry may have, so that none are listed "+
+			"here", bobLine), ""},
 		{"more addresses than an entry may have", func(in *plan.Input) {
 			in.Snapshot.Users, in.Snapshot.UsersVisible = nil, false
 			for i := range 22 {
