@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/roster"
@@ -171,9 +172,11 @@ func (dr *drafter) draftUnchanged(people []roster.Person) []roster.Entry {
 			var d decision
 			ix.decideMembership(p, &d)
 			switch state := d.state(p); {
-			case p.user != nil && p.user.Suspended && p.record.Suspended:
+			case p.user != nil && p.record.Suspended && (p.user.Suspended || ix.isRecent(p.record.SuspendedAt)):
 				dr.remark("%s is not listed: orgsync suspended them, and would end the suspension of a listed person",
 					strings.Join(p.keys, ", "))
+			case p.user != nil && p.record.Removed && ix.isRecent(p.record.RemovedAt):
+				dr.remark("%s is not listed: orgsync removed them a moment ago", strings.Join(p.keys, ", "))
 			case state == StateMember, state == StateSuspended, d.openInvitationID() != "":
 				kept = append(kept, *p.Person)
 				entries = append(entries, dr.draftEntry(ix, p, d))
@@ -193,6 +196,9 @@ func (dr *drafter) draftUnchanged(people []roster.Person) []roster.Entry {
 		people = kept
 	}
 }
+
+// isRecent reports whether the lists may not show yet what happened at t.
+func (ix *index) isRecent(t time.Time) bool { return ix.in.Snapshot.Now.Sub(t).Abs() < org.SettleAfter }
 
 // openInvitationID returns the id of the invitation that the person can still accept; "" if there is none, and
 // "unknown" if the id is not known.

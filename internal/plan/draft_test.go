@@ -125,6 +125,20 @@ func TestDraftRoster(t *testing.T) {
 				"suspended them, and would end the suspension of a listed person",
 			aboutOwner, aboutGone, aboutRole,
 		}, "bob@example.com"},
+		{"suspended by orgsync a moment ago, and still active in the list", func(in *plan.Input) {
+			in.Memory = org.Memory{People: map[string]org.PersonRecord{"bob@example.com": {Joined: true, Suspended: true,
+				SuspendedAt: hours(-0.1)}}}
+		}, nil, []string{adaLine, aboutRobot, "# bob@example.com is not listed: orgsync suspended them, and would end the " +
+			"suspension of a listed person", aboutOwner, aboutGone, aboutRole}, "bob@example.com"},
+		{"removed by orgsync a moment ago, and still in the list", func(in *plan.Input) {
+			in.Memory = org.Memory{People: map[string]org.PersonRecord{"bob@example.com": {Joined: true, Removed: true,
+				RemovedAt: hours(-0.1)}}}
+		}, nil, []string{adaLine, aboutRobot, "# bob@example.com is not listed: orgsync removed them a moment ago", aboutOwner,
+			aboutGone, aboutRole}, "bob@example.com"},
+		{"removed by orgsync earlier, and a member again", func(in *plan.Input) {
+			in.Memory = org.Memory{People: map[string]org.PersonRecord{"bob@example.com": {Joined: true, Removed: true,
+				RemovedAt: hours(-1)}}}
+		}, nil, withOthers(adaLine, bobLine), ""},
 		{"suspended by orgsync once, and active again", func(in *plan.Input) {
 			in.Memory = org.Memory{People: map[string]org.PersonRecord{"bob@example.com": {Joined: true, Suspended: true}}}
 		}, nil, withOthers(adaLine, bobLine), ""},
