@@ -179,7 +179,12 @@ func (dr *drafter) draftUnchanged(people []roster.Person) []roster.Entry {
 				dr.remark("%s is not listed: orgsync removed them a moment ago", strings.Join(p.keys, ", "))
 			case state == StateMember, state == StateSuspended, d.openInvitationID() != "":
 				kept = append(kept, *p.Person)
-				entries = append(entries, dr.draftEntry(ix, p, d))
+				e := dr.draftEntry(ix, p, d)
+				wasTakenOut := func(key string) bool { return dr.in.Memory.People[key].Unlisted }
+				if slices.ContainsFunc(p.knownKeys(), wasTakenOut) {
+					e.Comments = append(e.Comments, "was in the roster before, and was taken out of it")
+				}
+				entries = append(entries, e)
 			case state == StateExpired, state == StateGaveUp:
 				expired = append(expired, p.Email.String())
 			case state == StatePending:

@@ -125,6 +125,9 @@ func TestDraftRoster(t *testing.T) {
 				"suspended them, and would end the suspension of a listed person",
 			aboutOwner, aboutGone, aboutRole,
 		}, "bob@example.com"},
+		{"taken out of the roster, and still a member", func(in *plan.Input) {
+			in.Memory = org.Memory{People: map[string]org.PersonRecord{"bob@example.com": {Joined: true, Unlisted: true}}}
+		}, nil, withOthers(adaLine, bobLine+" # was in the roster before, and was taken out of it"), ""},
 		{"suspended by orgsync a moment ago, and still active in the list", func(in *plan.Input) {
 			in.Memory = org.Memory{People: map[string]org.PersonRecord{"bob@example.com": {Joined: true, Suspended: true,
 				SuspendedAt: hours(-0.1)}}}
