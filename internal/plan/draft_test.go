@@ -136,8 +136,8 @@ func TestDraftRoster(t *testing.T) {
 		{"removed by orgsync a moment ago, and still in the list", func(in *plan.Input) {
 			in.Memory = org.Memory{People: map[string]org.PersonRecord{"bob@example.com": {Joined: true, Removed: true,
 				RemovedAt: hours(-0.1)}}}
-		}, nil, []string{adaLine, aboutRobot, "# bob@example.com is not listed: orgsync removed them a moment ago", aboutOwner,
-			aboutGone, aboutRole}, "bob@example.com"},
+		}, nil, []string{adaLine, aboutRobot, "# bob@example.com is not listed: orgsync removed them a moment ago",
+			aboutOwner, aboutGone, aboutRole}, "bob@example.com"},
 		{"removed by orgsync earlier, and a member again", func(in *plan.Input) {
 			in.Memory = org.Memory{People: map[string]org.PersonRecord{"bob@example.com": {Joined: true, Removed: true,
 				RemovedAt: hours(-1)}}}

@@ -112,7 +112,8 @@ func TestDrift(t *testing.T) {
 		}, nil, []string{"bob@example.com left"}},
 		{"removed by orgsync and listed again", func(in *plan.Input) {
 			in.Snapshot.Users = append(in.Snapshot.Users[:1:1], in.Snapshot.Users[2:]...)
-			in.Memory.People = map[string]org.PersonRecord{"bob@example.com": {Joined: true, Removed: true, RemovedAt: hours(-9)}}
+			in.Memory.People = map[string]org.PersonRecord{"bob@example.com": {Joined: true, Removed: true,
+				RemovedAt: hours(-9)}}
 		}, nil, nil},
 		{"invited", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("cy@example.com", 9))

@@ -241,8 +241,8 @@ func (s *Session) Draft(ctx context.Context) (roster.Draft, Drift, error) {
 	return plan.DraftRoster(in, hidden), drift, nil
 }
 
-// readAll reads everything. If a list has several pages, it reads twice and combines the readings: a person who moves to
-// another page while orgsync reads would be missing in a roster, or would seem to have left.
+// readAll reads everything. If a list has several pages, it reads twice and combines the readings: a person who moves
+// to another page while orgsync reads would be missing in a roster, or would seem to have left.
 func (s *Session) readAll(ctx context.Context) (snapshot org.Snapshot, hidden []org.Kind, err error) {
 	read := func() (org.Snapshot, []org.Kind, error) {
 		if s.opts.AfterReading != nil {
