@@ -1,13 +1,17 @@
 package apply_test
 
 import (
+	"bytes"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -228,6 +232,59 @@ func TestImportThenPlan(t *testing.T) {
 			rt.Fatalf("%s\n%s\nin %+v", strings.Join(broken, "\n"), text, drawn)
 		}
 	})
+}
+
+// TestImportOfPossibleAlias: bob was mailed, and a user or an invitation may be his under another address. The roster
+// gets everybody that `orgsync import` finds. Bob must not be mailed again.
+func TestImportOfPossibleAlias(t *testing.T) {
+	t.Parallel()
+	accept := func(c *company) { must(c.t, c.AcceptAs("bo.b@gmail.com", "bob@home.example")) }
+	for name, tt := range map[string]struct {
+		lost   bool
+		before func(c *company) // what happens before the import
+		after  func(c *company) // what happens before the next run
+	}{
+		"a mail of five minutes ago": {before: accept, after: func(c *company) { must(c.t, c.Advance(80*time.Hour)) }},
+		"a lost mail":                {lost: true, before: accept},
+		"a lost mail whose invitation has the address in another form": {lost: true, before: func(c *company) {
+			c.rewrite(func(_ *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {
+				rec.Body = bytes.NewBufferString(strings.ReplaceAll(rec.Body.String(), "bo.b@gmail.com", "bob@gmail.com"))
+				return rec
+			})
+		}},
+		"a first day that has not begun": {before: func(c *company) {
+			accept(c)
+			must(c.t, c.Advance(80*time.Hour))
+			c.roster.People[0].From = c.Now().Add(24 * time.Hour)
+		}, after: func(c *company) { must(c.t, c.Advance(24*time.Hour)) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{
+					Accepted: sandbox.AcceptedVanish, Duplicate: sandbox.DuplicateSecond,
+				}}, "bo.b@gmail.com")
+				if tt.lost {
+					c.AddFault(sandbox.Fault{Method: "POST", Path: invitePath, Kind: sandbox.FaultStatus, ActAfter: time.Second,
+						Times: 1})
+				}
+				c.apply(with{settleWait: leaveToLaterRun})
+				time.Sleep(5 * time.Minute)
+				tt.before(c)
+				for _, e := range c.draftRoster().Entries {
+					c.roster.People = append(c.roster.People, e.Person)
+				}
+				time.Sleep(30 * time.Minute)
+				if tt.after != nil {
+					tt.after(c)
+				}
+				c.logOutcome(c.apply(with{}))
+				if mails := c.Mails()["bo.b@gmail.com"]; len(mails) != 1 {
+					t.Errorf("bob has %d mails", len(mails))
+				}
+			})
+		})
+	}
 }
 
 // TestApplyThenPlan: for any roster and any organization, a plan after `orgsync apply` has no changes.

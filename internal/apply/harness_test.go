@@ -174,7 +174,15 @@ func (c *company) apply(w with) outcome {
 				Reinvite: addresses(w.reinvite), Only: addresses(w.only), Resend: addresses(w.resend)},
 		})
 	}
-	snapshot, p, err := apply.ReadAndPlan(ctx, read, func(s org.Snapshot) plan.Plan { return decide(s, book.Memory()) })
+	readFirst := func(ctx context.Context) (org.Snapshot, error) { // like reconcile.Session.Apply
+		snapshot, err := read(ctx)
+		if err == nil {
+			_, err = book.LimitFuture()
+		}
+		return snapshot, err
+	}
+	decideFirst := func(s org.Snapshot) plan.Plan { return decide(s, book.Memory()) }
+	snapshot, p, err := apply.ReadAndPlan(ctx, readFirst, decideFirst)
 	if err != nil {
 		return outcome{err: err}
 	}

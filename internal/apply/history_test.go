@@ -770,6 +770,34 @@ func TestHistoryOneWrongClock(t *testing.T) {
 	}
 }
 
+// TestHistorySlowClockOfFirstAnswer: the machine that gives the first answers of a run has a slow clock. The run begins
+// a minute after the mails, and the list does not show them yet. The mails must not count as old.
+func TestHistorySlowClockOfFirstAnswer(t *testing.T) {
+	t.Parallel()
+	for _, off := range []time.Duration{2 * time.Hour, 100 * 24 * time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCompany(t, sandbox.Options{
+				ListLag: 5 * time.Minute, Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond},
+			}, manyPeople(3)...)
+			c.AddFault(sandbox.Fault{Method: "POST", Path: invitePath, Kind: sandbox.FaultStatus, ActAfter: time.Second,
+				From: 3, Times: 1})
+			c.apply(with{concurrency: 1, settleWait: leaveToLaterRun})
+			time.Sleep(time.Minute)
+			c.rewrite(func(r *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {
+				if r.URL.Path == "/v2/organizations" {
+					rec.Header().Set("Date", c.Now().Add(-off).Format(http.TimeFormat))
+				}
+				return rec
+			})
+			for range 3 {
+				c.logOutcome(c.apply(with{settleWait: leaveToLaterRun}))
+				time.Sleep(10 * time.Minute)
+			}
+			c.expectOneMailEach()
+		})
+	}
+}
+
 // TestHistoryServerActsAfterTimeOut: the client gives up after 30 s, and the server acts on the mail 10 s later. In
 // between other people are mailed, and the list shows these mails. Everybody must get one mail.
 func TestHistoryServerActsAfterTimeOut(t *testing.T) {

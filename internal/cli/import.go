@@ -219,15 +219,26 @@ func (a *app) importCSV(ctx context.Context, o importOptions) error {
 		_, err = a.stdout.Write(draft.YAML())
 		return err
 	}
-	listed := map[string]bool{}
+	listed := map[string]*roster.Person{}
 	for i := range r.People {
 		for _, who := range r.People[i].Addresses() {
-			listed[who.Key()] = true
+			listed[who.Key()] = &r.People[i]
 		}
 	}
 	before := len(entries)
+	var otherAddresses []string
 	entries = slices.DeleteFunc(entries, func(e roster.Entry) bool {
-		return slices.ContainsFunc(e.Addresses(), func(who org.Address) bool { return listed[who.Key()] })
+		if listed[e.Email.Key()] != nil {
+			return true
+		}
+		i := slices.IndexFunc(e.Aliases, func(who org.Address) bool { return listed[who.Key()] != nil })
+		if i < 0 {
+			return false
+		}
+		alias := e.Aliases[i]
+		otherAddresses = append(otherAddresses, fmt.Sprintf("%s is not added, because their alias %s is an address of the "+
+			"entry at %s", e.Email, alias, listed[alias.Key()].At.Source()))
+		return true
 	})
 	outside := roster.MarkExternal(entries, r.Settings.AllowedDomains)
 	if text, err = roster.Merge(o.merge, text, entries); err != nil {
@@ -235,8 +246,12 @@ func (a *app) importCSV(ctx context.Context, o importOptions) error {
 	}
 	fmt.Fprintf(a.stderr, "People added to %s: %d. People who were listed already: %d.\n", shellword.Quote(o.merge),
 		len(entries), before-len(entries))
+	remarks := otherAddresses
 	for _, who := range outside {
-		remark := fmt.Sprintf("%s is outside the allowed domains, so the new entry has external: true", who)
+		remarks = append(remarks,
+			fmt.Sprintf("%s is outside the allowed domains, so the new entry has external: true", who))
+	}
+	for _, remark := range remarks {
 		fmt.Fprintf(a.stderr, "- %s\n", clean(remark))
 	}
 	a.reported = true

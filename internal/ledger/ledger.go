@@ -80,11 +80,7 @@ func Open(ctx context.Context, store state.Store, opts Options) (*Ledger, error)
 	}
 	l := &Ledger{lease: lease, opts: opts, run: rand.Text()}
 	l.flushed = sync.NewCond(&l.mu)
-	err = l.load(store.HolderMayOutliveLease())
-	if err == nil {
-		err = l.limitFuture()
-	}
-	if err != nil {
+	if err := l.load(store.HolderMayOutliveLease()); err != nil {
 		_ = lease.Release()
 		return nil, err
 	}
@@ -152,24 +148,26 @@ func (l *Ledger) load(holderMayOutliveLease bool) error {
 	return nil
 }
 
-// limitFuture adds a line if the ledger has times an hour or more in the future, because a clock was wrong then. The
+// LimitFuture adds a line if the ledger has times an hour or more in the future, because a clock was wrong then. The
 // line has the current time, and names the runs that wrote times in the future. When the line is replayed, all later
-// times of these runs are set to its time. So no mail waits until these times have passed.
-func (l *Ledger) limitFuture() error {
-	if l.replayed.lines == 0 {
-		return nil
-	}
+// times of these runs are set to its time. So no mail waits until these times have passed. warning is then a sentence
+// about it, otherwise "".
+//
+// Call it after the organization was read. Before that, few answers have shown the server's time. If the machine that
+// gave them has a slow clock, all recent mails seem to be in the future, and would then count as old mails.
+func (l *Ledger) LimitFuture() (warning string, err error) {
+	l.mu.Lock()
 	now := l.opts.Now()
 	names, latest := l.replayed.runsAfter(now)
+	l.mu.Unlock()
 	if latest.Sub(now) < time.Hour {
-		return nil
+		return "", nil
 	}
-	l.warnings = append(l.warnings, "the ledger has times in the future, because a clock was wrong; they count as now")
 	var lines []Entry
 	for some := range slices.Chunk(names, namesPerLine) {
 		lines = append(lines, Entry{Action: Run, Kind: wrongClock, Object: strings.Join(some, " ")})
 	}
-	return l.append(lines...)
+	return "the ledger has times in the future, because a clock was wrong; they count as now", l.append(lines...)
 }
 
 // Warnings returns sentences about the problems that Open found and repaired.

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/roster"
@@ -14,11 +15,12 @@ import (
 // DraftRoster drafts a roster of the people who are in the organization or can still accept an invitation to it. It
 // leaves out these people, and comments of the draft name them:
 //   - people that [Compute] would mail or unsuspend if the roster listed them;
+//   - users and invitations that may be those of a person of in.Roster under another address;
 //   - people who may have an invitation, if orgsync cannot tell whether they can still accept it;
 //   - the key's own user, unless there is nobody else.
 //
-// It also leaves out people that in.Roster lists already. in.Roster may have no people. Other comments name what a
-// roster cannot express.
+// It also leaves out people that in.Roster lists already, even if their last day is over. in.Roster may have no people.
+// Other comments name what a roster cannot express.
 //
 // For a roster that is written from the draft, [Compute] makes no changes, with two exceptions. It removes people
 // that orgsync itself suspended, if the roster says so. It gives people the access that in.Roster's defaults give
@@ -64,15 +66,20 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 	}
 	var services, unreadable []string
 	aliases := map[string]*person{} // by user id: the person of the roster who may be this user
+	lost := map[string]*person{}    // by invitation id: the person of the roster to whom this mail may have been sent
 	for i := range ix.people {
 		p := &ix.people[i]
 		var d decision
 		ix.decideMembership(p, &d)
-		if !d.hasNotice(PossibleAlias) {
-			continue
-		}
-		for _, u := range ix.possibleAliases(p) {
+		for _, u := range ix.mayHaveJoinedAs(p, &d) {
 			aliases[u.ID] = p
+		}
+		for _, m := range p.record.Mails {
+			for _, inv := range ix.unlistedInvitations {
+				if m.Lost && ix.mayBeOf(inv, m) {
+					lost[inv.ID] = p
+				}
+			}
 		}
 	}
 	for i := range ix.unlistedUsers {
@@ -83,9 +90,14 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 		case u.Email.IsZero():
 			unreadable = append(unreadable, cmp.Or(u.Name, u.ID))
 		case aliases[u.ID] != nil:
-			dr.remark("%s may be another address of %s, who is listed but has no invitation any more: make it an alias, "+
+			dr.remark("%s may be another address of %s, who is listed, but whose invitation is not: make it an alias, "+
 				"or list it by hand", u.Email, aliases[u.ID].Email)
 			known[u.Email.Key()] = true
+		case ix.endedAs(u) != nil:
+			if ended := ix.endedAs(u); ix.byKey[u.Email.Key()] == nil {
+				dr.remark("%s is one more address of %s, whose last day is over", u.Email, ended.Email)
+				known[u.Email.Key()] = true
+			}
 		case isUnaccepted(u):
 			isForUser := func(inv org.Invitation) bool { return inv.Invited.Equal(u.Email) }
 			if !slices.ContainsFunc(ix.unlistedInvitations, isForUser) {
@@ -102,6 +114,9 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 		switch {
 		case !inv.Status.IsUnanswered() && (inv.Status != org.StatusAccepted || ix.in.Snapshot.UsersVisible):
 		case !self.IsZero() && (inv.Invited.Equal(self) || inv.Registered.Equal(self)):
+		case !inv.Invited.IsZero() && lost[inv.ID] != nil:
+			dr.remark("%s is not listed: this invitation may be the one of %s, whose mail had no answer", inv.Invited,
+				lost[inv.ID].Email)
 		case !inv.Invited.IsZero():
 			add(inv.Invited)
 		case !ix.isPast(inv.ExpiresAt()):
@@ -109,6 +124,23 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 		}
 	}
 	return people
+}
+
+// mayHaveJoinedAs returns the users who may be p under another address, sorted by address. If the roster listed them as
+// other people, the next plans would not take them for p any more, and p would be mailed again. So it also returns
+// users if the notice of d about p is not [PossibleAlias] yet: the mail is too recent or was lost, or it waits for
+// another reason.
+func (ix *index) mayHaveJoinedAs(p *person, d *decision) []*org.User {
+	mayWait := func(n Notice) bool { return n.Holds() || n.Kind == Waiting || n.Kind == NotYet }
+	if !slices.ContainsFunc(d.notices, mayWait) || len(ix.openInvitations(p)) > 0 {
+		return nil
+	}
+	for _, m := range p.record.Mails {
+		if m.Lost || !p.hasInvitation(m.InvitationID) {
+			return ix.unidentifiedSince(max(m.Sequence, p.record.ReinvitedSequence))
+		}
+	}
+	return nil
 }
 
 // indexWith returns an index for a roster that also lists people.
@@ -140,12 +172,19 @@ func (dr *drafter) draftUnchanged(people []roster.Person) []roster.Entry {
 			var d decision
 			ix.decideMembership(p, &d)
 			switch state := d.state(p); {
-			case p.user != nil && p.user.Suspended && p.record.Suspended:
+			case p.user != nil && p.record.Suspended && (p.user.Suspended || ix.isRecent(p.record.SuspendedAt)):
 				dr.remark("%s is not listed: orgsync suspended them, and would end the suspension of a listed person",
 					strings.Join(p.keys, ", "))
+			case p.user != nil && p.record.Removed && ix.isRecent(p.record.RemovedAt):
+				dr.remark("%s is not listed: orgsync removed them a moment ago", strings.Join(p.keys, ", "))
 			case state == StateMember, state == StateSuspended, d.openInvitationID() != "":
 				kept = append(kept, *p.Person)
-				entries = append(entries, dr.draftEntry(ix, p, d))
+				e := dr.draftEntry(ix, p, d)
+				wasTakenOut := func(key string) bool { return dr.in.Memory.People[key].Unlisted }
+				if slices.ContainsFunc(p.knownKeys(), wasTakenOut) {
+					e.Comments = append(e.Comments, "was in the roster before, and was taken out of it")
+				}
+				entries = append(entries, e)
 			case state == StateExpired, state == StateGaveUp:
 				expired = append(expired, p.Email.String())
 			case state == StatePending:
@@ -162,6 +201,9 @@ func (dr *drafter) draftUnchanged(people []roster.Person) []roster.Entry {
 		people = kept
 	}
 }
+
+// isRecent reports whether the lists may not show yet what happened at t.
+func (ix *index) isRecent(t time.Time) bool { return ix.in.Snapshot.Now.Sub(t).Abs() < org.SettleAfter }
 
 // openInvitationID returns the id of the invitation that the person can still accept; "" if there is none, and
 // "unknown" if the id is not known.
@@ -315,10 +357,15 @@ func (dr *drafter) draftEntry(ix *index, p *person, d decision) roster.Entry {
 	e.Name, e.APIEnabled = p.user.Name, p.user.APIEnabled
 	for _, kind := range org.Kinds {
 		refs, why := dr.draftRefs(kind, p.user.ID)
+		switch {
+		case why == "":
+			*e.RefsPointer(kind) = refs
+		case kind == org.KindGroup:
+			e.SomeGroups = refs
+		}
 		if why != "" {
 			e.Comments = append(e.Comments, why)
 		}
-		*e.RefsPointer(kind) = refs
 	}
 	if given := dr.missingDefaults(p.user); len(given) > 0 {
 		e.Comments = append(e.Comments, "the roster's defaults give them what they do not have: "+strings.Join(given, ", "))
@@ -347,9 +394,9 @@ func (dr *drafter) missingDefaults(u *org.User) []string {
 	return given
 }
 
-// draftRefs returns the names of all groups, roles or policies that the user has. If a roster cannot list all of
-// them, it returns nil, because an entry manages all access of a kind or none. why is then a comment for the entry,
-// otherwise "".
+// draftRefs returns the names of all groups, roles or policies that the user has. If an entry cannot list all of them,
+// it must list none, because an entry manages all access of a kind or none. refs then has those that a roster can name,
+// and why is a comment for the entry. Otherwise why is "".
 func (dr *drafter) draftRefs(kind org.Kind, user string) (refs []roster.Ref, why string) {
 	for _, a := range dr.access[user] {
 		if a.Kind != kind {
@@ -357,17 +404,18 @@ func (dr *drafter) draftRefs(kind org.Kind, user string) (refs []roster.Ref, why
 		}
 		name := dr.rosterName(a)
 		if name == "" {
-			return nil, fmt.Sprintf("has the %s %q, which a roster cannot name, so that no %s are listed here", kind,
-				cmp.Or(a.Name, a.ID), kind.Plural())
+			why = cmp.Or(why, fmt.Sprintf("has the %s %q, which a roster cannot name, so that no %s are listed here", kind,
+				cmp.Or(a.Name, a.ID), kind.Plural()))
+			continue
 		}
 		refs = append(refs, roster.Ref{Name: name})
 	}
 	if len(refs) > roster.MaxRefs {
-		return nil, fmt.Sprintf("has %d %s, more than an entry may have, so that none are listed here", len(refs),
-			kind.Plural())
+		why = cmp.Or(why, fmt.Sprintf("has %d %s, more than an entry may have, so that none are listed here", len(refs),
+			kind.Plural()))
 	}
 	slices.SortFunc(refs, func(a, b roster.Ref) int { return cmp.Compare(a.Name, b.Name) })
-	return refs, ""
+	return refs, why
 }
 
 // rosterName returns the text by which a roster can name a: its name if no other access of the kind has the same

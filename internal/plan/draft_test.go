@@ -50,6 +50,9 @@ func describeDraft(d roster.Draft) []string {
 			line += " external"
 		}
 		line += names("group", e.Groups) + names("role", e.Roles) + names("policy", e.Policies)
+		if n := len(e.SomeGroups); n > 0 {
+			line += fmt.Sprintf(" in %d teams", n)
+		}
 		for _, r := range e.Comments {
 			line += " # " + r
 		}
@@ -62,10 +65,11 @@ func describeDraft(d roster.Draft) []string {
 }
 
 const (
-	aboutOwner = "# owner@example.com is not listed: orgsync never suspends or removes the user of the API key"
-	aboutRobot = "# service users are not listed: robot"
-	aboutGone  = "# deleted groups have no members: gone"
-	aboutRole  = "# assumable roles are taken on for a session and cannot be given to a person: auditor"
+	aboutOwner  = "# owner@example.com is not listed: orgsync never suspends or removes the user of the API key"
+	aboutRobot  = "# service users are not listed: robot"
+	aboutGone   = "# deleted groups have no members: gone"
+	aboutRobert = "# bob@example.com is one more address of robert@example.com, whose last day is over"
+	aboutRole   = "# assumable roles are taken on for a session and cannot be given to a person: auditor"
 )
 
 // TestDraftRoster compares drafts of `orgsync import`. It also checks that a roster with the draft plans no change,
@@ -121,6 +125,23 @@ func TestDraftRoster(t *testing.T) {
 				"suspended them, and would end the suspension of a listed person",
 			aboutOwner, aboutGone, aboutRole,
 		}, "bob@example.com"},
+		{"taken out of the roster, and still a member", func(in *plan.Input) {
+			in.Memory = org.Memory{People: map[string]org.PersonRecord{"bob@example.com": {Joined: true, Unlisted: true}}}
+		}, nil, withOthers(adaLine, bobLine+" # was in the roster before, and was taken out of it"), ""},
+		{"suspended by orgsync a moment ago, and still active in the list", func(in *plan.Input) {
+			in.Memory = org.Memory{People: map[string]org.PersonRecord{"bob@example.com": {Joined: true, Suspended: true,
+				SuspendedAt: hours(-0.1)}}}
+		}, nil, []string{adaLine, aboutRobot, "# bob@example.com is not listed: orgsync suspended them, and would end the " +
+			"suspension of a listed person", aboutOwner, aboutGone, aboutRole}, "bob@example.com"},
+		{"removed by orgsync a moment ago, and still in the list", func(in *plan.Input) {
+			in.Memory = org.Memory{People: map[string]org.PersonRecord{"bob@example.com": {Joined: true, Removed: true,
+				RemovedAt: hours(-0.1)}}}
+		}, nil, []string{adaLine, aboutRobot, "# bob@example.com is not listed: orgsync removed them a moment ago",
+			aboutOwner, aboutGone, aboutRole}, "bob@example.com"},
+		{"removed by orgsync earlier, and a member again", func(in *plan.Input) {
+			in.Memory = org.Memory{People: map[string]org.PersonRecord{"bob@example.com": {Joined: true, Removed: true,
+				RemovedAt: hours(-1)}}}
+		}, nil, withOthers(adaLine, bobLine), ""},
 		{"suspended by orgsync once, and active again", func(in *plan.Input) {
 			in.Memory = org.Memory{People: map[string]org.PersonRecord{"bob@example.com": {Joined: true, Suspended: true}}}
 		}, nil, withOthers(adaLine, bobLine), ""},
@@ -213,8 +234,8 @@ func TestDraftRoster(t *testing.T) {
 					Kind: org.KindGroup, ID: fmt.Sprint("x", i), Name: fmt.Sprint("x", i), Holders: map[string]string{"u-ada": ""},
 				})
 			}
-		}, nil, withOthers(adaLine+" # has 101 groups, more than an entry may have, so that none are listed here",
-			bobLine), ""},
+		}, nil, withOthers(adaLine+" in 101 teams # has 101 groups, more than an entry may have, so that none are listed "+
+			"here", bobLine), ""},
 		{"more addresses than an entry may have", func(in *plan.Input) {
 			in.Snapshot.Users, in.Snapshot.UsersVisible = nil, false
 			for i := range 22 {
@@ -238,6 +259,16 @@ func TestDraftRoster(t *testing.T) {
 			in.Roster.People = []roster.Person{person(ada, 3)}
 			in.Roster.People[0].Until = hours(-100)
 		}, nil, withOthers(bobLine), ada},
+		{"another address of a person whose last day is over", func(in *plan.Input) {
+			in.Roster.People = []roster.Person{person("robert@example.com", 3)}
+			in.Roster.People[0].Until = hours(-100)
+			in.Snapshot.Invitations = []org.Invitation{accepted("i1", "robert@example.com", "bob@example.com")}
+		}, nil, []string{adaLine, aboutRobert, aboutRobot, aboutOwner, aboutGone, aboutRole}, "bob@example.com"},
+		{"another address, by the ledger, of a person whose last day is over", func(in *plan.Input) {
+			in.Roster.People = []roster.Person{person("robert@example.com", 3)}
+			in.Roster.People[0].Until = hours(-100)
+			in.Memory = org.Memory{People: map[string]org.PersonRecord{"robert@example.com": {Joined: true, UserID: "u-bob"}}}
+		}, nil, []string{adaLine, aboutRobert, aboutRobot, aboutOwner, aboutGone, aboutRole}, "bob@example.com"},
 		{"another address of a listed person", func(in *plan.Input) {
 			in.Roster.People = []roster.Person{person(ada, 3)}
 			in.Snapshot.Invitations = []org.Invitation{accepted("i1", "adele@example.com", ada),

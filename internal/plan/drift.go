@@ -23,8 +23,13 @@ func Drift(in Input, hidden []org.Kind) (updates []roster.AccessUpdate, remarks 
 		switch {
 		case p.ended:
 		case p.user == nil:
-			u.Left = decided.state(p) == StateLeft
+			// The list of users may not show somebody yet who accepted a moment ago.
+			u.Left = decided.hasNotice(Left) && !ix.justAccepted(p)
 		case p.user.Suspended || p.isUnderOtherAddress():
+		case len(p.record.Mails) > 0 && p.managesAccess():
+			// No apply has seen them as a member since they were mailed, so none has given them their access yet.
+			dr.remark("%s has joined since the last apply, which had no chance to give them their access: the entry stays as "+
+				"it is", p.Email)
 		default:
 			dr.compareAccess(p, cat, &u)
 		}
@@ -33,6 +38,12 @@ func Drift(in Input, hidden []org.Kind) (updates []roster.AccessUpdate, remarks 
 		}
 	}
 	return updates, dr.remarks
+}
+
+// managesAccess reports whether the roster manages any access of p.
+func (p *person) managesAccess() bool {
+	isManaged := func(kind org.Kind) bool { return p.Refs(kind) != nil }
+	return p.APIEnabled != nil || slices.ContainsFunc(org.Kinds, isManaged)
 }
 
 // compareAccess sets in u how the access in the entry of p, a member, must change.

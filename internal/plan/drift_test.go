@@ -94,9 +94,27 @@ func TestDrift(t *testing.T) {
 		{"the last day is over", func(in *plan.Input) {
 			in.Roster.People[1].Until, in.Roster.People[1].Groups = hours(-100), refs()
 		}, nil, nil},
+		{"joined since the last apply", func(in *plan.Input) {
+			in.Roster.People[1].Groups = refs("platform", "everyone")
+			in.Memory.People = map[string]org.PersonRecord{"bob@example.com": {Mails: []org.Mail{
+				{Email: "bob@example.com", InvitationID: "i1", At: hours(-1), Sequence: 1},
+			}}}
+		}, nil, []string{"# bob@example.com has joined since the last apply, which had no chance to give them their " +
+			"access: the entry stays as it is"}},
+		{"accepted a moment ago, and not among the users yet", func(in *plan.Input) {
+			in.Snapshot.Users = append(in.Snapshot.Users[:1:1], in.Snapshot.Users[2:]...)
+			inv := invitation("i1", "bob@example.com", org.StatusAccepted, -10)
+			inv.Registered, inv.Responded = org.MustParseAddress("bob@example.com"), hours(-0.1)
+			in.Snapshot.Invitations = []org.Invitation{inv}
+		}, nil, nil},
 		{"left", func(in *plan.Input) {
 			in.Snapshot.Users = append(in.Snapshot.Users[:1:1], in.Snapshot.Users[2:]...)
 		}, nil, []string{"bob@example.com left"}},
+		{"removed by orgsync and listed again", func(in *plan.Input) {
+			in.Snapshot.Users = append(in.Snapshot.Users[:1:1], in.Snapshot.Users[2:]...)
+			in.Memory.People = map[string]org.PersonRecord{"bob@example.com": {Joined: true, Removed: true,
+				RemovedAt: hours(-9)}}
+		}, nil, nil},
 		{"invited", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("cy@example.com", 9))
 			in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i1", "cy@example.com", org.StatusPending, -10))

@@ -123,16 +123,19 @@ func (ix *index) judgeAbsence(p *person, m org.Mail) absence {
 	return notSent
 }
 
-// mayBeSameAddress reports whether an unlisted invitation may belong to m: it was created at about the same time, and
-// its address cannot be read or may be another form of m's. Vultr does not document how the server writes addresses.
+// mayBeSameAddress reports whether an unlisted invitation may belong to m.
 func (ix *index) mayBeSameAddress(m org.Mail) bool {
-	return slices.ContainsFunc(ix.unlistedInvitations, func(inv org.Invitation) bool {
-		key := inv.Invited.Key()
-		if ix.byKey[key] != nil || key != "" && !mayBeSameMailbox(key, m.Email) {
-			return false // the address belongs to another person, or to a person of the roster
-		}
-		return inv.Created.IsZero() || inv.Created.Sub(m.At).Abs() <= org.SettleAfter
-	})
+	return slices.ContainsFunc(ix.unlistedInvitations, func(inv org.Invitation) bool { return ix.mayBeOf(inv, m) })
+}
+
+// mayBeOf reports whether inv, an unlisted invitation, may belong to m: it was created at about the same time, and its
+// address cannot be read or may be another form of m's. Vultr does not document how the server writes addresses.
+func (ix *index) mayBeOf(inv org.Invitation, m org.Mail) bool {
+	key := inv.Invited.Key()
+	if ix.byKey[key] != nil || key != "" && !mayBeSameMailbox(key, m.Email) {
+		return false // the address belongs to another person, or to a person of the roster
+	}
+	return inv.Created.IsZero() || inv.Created.Sub(m.At).Abs() <= org.SettleAfter
 }
 
 // mayBeSameMailbox reports whether two keys of addresses may be one mailbox: they differ only in dots, plus-tags and

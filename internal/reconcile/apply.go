@@ -73,7 +73,14 @@ func (s *Session) Apply(ctx context.Context, o ApplyOptions) (plan.Plan, apply.R
 		return plan.Plan{}, apply.Result{}, err
 	}
 	read := s.reader(openLedger.Memory())
-	snapshot, p, err := apply.ReadAndPlan(ctx, read, func(snapshot org.Snapshot) plan.Plan {
+	readFirst := func(ctx context.Context) (org.Snapshot, error) {
+		snapshot, err := read(ctx)
+		if err == nil {
+			err = s.limitFuture(openLedger)
+		}
+		return snapshot, err
+	}
+	snapshot, p, err := apply.ReadAndPlan(ctx, readFirst, func(snapshot org.Snapshot) plan.Plan {
 		return s.compute(snapshot, openLedger.Memory())
 	})
 	if err == nil {
@@ -125,6 +132,15 @@ func (o ApplyOptions) approve(ctx context.Context, d Decision) error {
 		return err
 	}
 	return o.Approve(ctx, d.Plan)
+}
+
+// limitFuture limits the times of openLedger that are in the future. It must be called after a reading.
+func (s *Session) limitFuture(openLedger *ledger.Ledger) error {
+	warning, err := openLedger.LimitFuture()
+	if warning != "" {
+		s.warn([]string{warning})
+	}
+	return asStateError(err)
 }
 
 // release ends the lease of openLedger. A failure is only a warning, because the ledger has every line already.

@@ -556,3 +556,44 @@ func TestWarningsOfTheLedger(t *testing.T) {
 		}
 	}
 }
+
+// slowProvider has a slow clock. If it recovers, the clock is right after the first reading.
+type slowProvider struct {
+	reconcile.Provider
+	recovers, read bool
+}
+
+func (p *slowProvider) Now() time.Time {
+	if p.recovers && p.read {
+		return p.Provider.Now()
+	}
+	return p.Provider.Now().Add(-3 * time.Hour)
+}
+
+func (p *slowProvider) ReadOrganization(ctx context.Context, pin string, w org.Wanted) (org.Snapshot, error) {
+	s, err := p.Provider.ReadOrganization(ctx, pin, w)
+	p.read = true
+	s.Now = p.Now()
+	return s, err
+}
+
+// TestTimesInTheFuture: the clock after the reading, not the one before, decides whether the ledger has times in the
+// future.
+func TestTimesInTheFuture(t *testing.T) {
+	t.Parallel()
+	for _, recovers := range []bool{true, false} {
+		o, _, store := options(t)
+		if _, _, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve}); err != nil {
+			t.Fatal(err)
+		}
+		var warnings []string
+		o.Warn = func(text string) { warnings = append(warnings, text) }
+		o.Provider = &slowProvider{Provider: o.Provider, recovers: recovers}
+		_, _, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve})
+		content, _ := store.Read(t.Context())
+		if marked := strings.Contains(string(content), "wrong_clock"); err != nil || marked == recovers ||
+			(len(warnings) == 0) != recovers {
+			t.Errorf("recovers %v: warnings %q, %v\n%s", recovers, warnings, err, content)
+		}
+	}
+}

@@ -244,10 +244,7 @@ func (s *Session) Draft(ctx context.Context) (roster.Draft, Drift, error) {
 	if err != nil {
 		return roster.Draft{}, Drift{}, err
 	}
-	snapshot, hidden, err := s.opts.Provider.ReadAll(ctx, s.opts.Roster.Organization)
-	if s.opts.AfterReading != nil {
-		s.opts.AfterReading()
-	}
+	snapshot, hidden, err := s.readAll(ctx)
 	if err != nil {
 		return roster.Draft{}, Drift{}, WithCause(ctx, err)
 	}
@@ -255,6 +252,28 @@ func (s *Session) Draft(ctx context.Context) (roster.Draft, Drift, error) {
 	var drift Drift
 	drift.Updates, drift.Remarks = plan.Drift(in, hidden)
 	return plan.DraftRoster(in, hidden), drift, nil
+}
+
+// readAll reads everything. If a list has several pages, it reads twice and combines the readings: a person who moves
+// to another page while orgsync reads would be missing in a roster, or would seem to have left.
+func (s *Session) readAll(ctx context.Context) (snapshot org.Snapshot, hidden []org.Kind, err error) {
+	read := func() (org.Snapshot, []org.Kind, error) {
+		if s.opts.AfterReading != nil {
+			defer s.opts.AfterReading()
+		}
+		return s.opts.Provider.ReadAll(ctx, s.opts.Roster.Organization)
+	}
+	snapshot, hidden, err = read()
+	if err != nil || !snapshot.Paged {
+		return snapshot, hidden, err
+	}
+	later, laterHidden, err := read()
+	for _, kind := range laterHidden {
+		if !slices.Contains(hidden, kind) {
+			hidden = append(hidden, kind)
+		}
+	}
+	return snapshot.Merge(later), hidden, err
 }
 
 // Status reads the organization once, makes a plan, and returns the status of each person of the roster with the

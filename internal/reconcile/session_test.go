@@ -282,3 +282,47 @@ func TestRenamedGroup(t *testing.T) {
 		t.Errorf("status: changes %+v, %v", d.Plan.Changes, err)
 	}
 }
+
+// pagedProvider returns readings with several pages. The first reading lacks the last user.
+type pagedProvider struct {
+	reconcile.Provider
+	readings int
+}
+
+func (p *pagedProvider) ReadAll(ctx context.Context, pin string) (org.Snapshot, []org.Kind, error) {
+	s, hidden, err := p.Provider.ReadAll(ctx, pin)
+	s.Paged = true
+	if p.readings++; p.readings == 1 {
+		s.Users = s.Users[:len(s.Users)-1]
+	}
+	return s, hidden, err
+}
+
+// TestDraftReadsTwice: if a list has several pages, a person whom only one of two readings shows is in the draft, and
+// has not left.
+func TestDraftReadsTwice(t *testing.T) {
+	t.Parallel()
+	for _, listed := range []bool{true, false} {
+		o, api, _ := options(t)
+		if _, _, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve}); err != nil {
+			t.Fatal(err)
+		}
+		if err := api.Accept("bob@example.com"); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve}); err != nil {
+			t.Fatal(err)
+		}
+		if err := api.Advance(time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		if !listed {
+			o.Roster.People = o.Roster.People[:1]
+		}
+		o.Provider = &pagedProvider{Provider: o.Provider}
+		draft, drift, err := open(t, o).Draft(t.Context())
+		if err != nil || len(drift.Updates) > 0 || (len(draft.Entries) == 1) == listed {
+			t.Errorf("listed %v: %+v, %+v, %v", listed, draft.Entries, drift.Updates, err)
+		}
+	}
+}

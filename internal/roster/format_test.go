@@ -63,6 +63,8 @@ func TestFormat(t *testing.T) {
 		{"a text over several lines", "users:\n  - email: b@example.com\n    note: \"a\n\n\n      b\"\n", ""},
 		{"an anchor that would be below its alias", "users:\n  - &b {email: b@example.com, groups: &g [x]}\n  - {email: " +
 			"a@example.com, groups: *g}\n", ""},
+		{"an anchor that is defined twice", "x-g: &g [x]\nusers:\n  - {email: b@example.com, groups: &g [y]}\n  - {email: " +
+			"a@example.com, groups: *g}\n", ""},
 		{"dashes apart", "users:\n  -\n    email: b@example.com\n  - a@example.com\n", ""},
 		{"a mark of byte order", "\ufeffusers:\n  - b@example.com\n  - a@example.com\n",
 			"\ufeffusers:\n  - a@example.com\n  - b@example.com\n"},
@@ -118,6 +120,7 @@ func FuzzFormat(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
+	f.Add([]byte("x-g: &g [x]\nusers:\n  - {email: b@a.test, groups: &g [y]}\n  - {email: a@a.test, groups: *g}\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		before, err := parse("users.yaml", data)
 		if err != nil {

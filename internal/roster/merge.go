@@ -35,6 +35,9 @@ func Merge(file string, data []byte, entries []Entry) ([]byte, error) {
 		}
 		return nil, fmt.Errorf(`add people at %v: "users" must be a list with one line for each person, as in "- `+
 			`email: ada@example.com"`, at)
+	case hasAliasOf(root, users):
+		return nil, fmt.Errorf("add people at %v: the alias *%s puts the people of this list into another list too: write "+
+			"the addresses into the other list, without the alias", Position{file, users.Line, users.Column}, users.Anchor)
 	default:
 		var found bool
 		if indent, found = findIndentation(lines, users); !found {
@@ -58,6 +61,13 @@ func Merge(file string, data []byte, entries []Entry) ([]byte, error) {
 	return nil, fmt.Errorf("people cannot be added after %v, because the lines below would then mean something else: "+
 		"add a line without indentation, such as a key or a comment, below the list",
 		Position{file, last + 1, 1})
+}
+
+// hasAliasOf reports whether n or a node below it is an alias of the node target.
+func hasAliasOf(n, target *yaml.Node) bool {
+	return n.Alias == target || slices.ContainsFunc(n.Content, func(child *yaml.Node) bool {
+		return hasAliasOf(child, target)
+	})
 }
 
 // findIndentation returns the spaces before the "-" of the first item that begins on the same line as
@@ -137,8 +147,10 @@ func onlyAddsEntries(file string, merged []byte, old *yaml.Node, entries []Entry
 	return equalNodes(old, root)
 }
 
-// equalNodes reports whether a and b have the same content, regardless of position and style.
+// equalNodes reports whether a and b have the same content, regardless of position and style. It also compares what
+// aliases refer to: a file may have an anchor twice, and an alias refers to the one above it.
 func equalNodes(a, b *yaml.Node) bool {
 	return a.Kind == b.Kind && a.Tag == b.Tag && a.Value == b.Value && a.Anchor == b.Anchor &&
-		slices.EqualFunc(a.Content, b.Content, equalNodes)
+		slices.EqualFunc(a.Content, b.Content, equalNodes) &&
+		(a.Kind != yaml.AliasNode || equalNodes(a.Alias, b.Alias))
 }

@@ -31,6 +31,8 @@ var mergeTests = []struct {
 	{"end of the document", "---\nusers:\n  - email: ada@example.com\nX...\n# after\n", ""},
 	{"a mark of byte order", "\ufeffusers:\n  - email: ada@example.com\nX", ""},
 	{"an anchor", "users: &all\n  - &ada\n    email: ada@example.com\n  - email: bob@example.com\nX", ""},
+	{"an alias makes them members", "users: &all\n  - ada@example.com\nteams:\n  ops: {groups: [a], members: *all}\n",
+		`users.yaml:1:8: the alias *all puts the people of this list into another list too`},
 	{"users first", "users:\n  - email: ada@example.com\nX\norganization: Example Org\n", ""},
 	{"letters beyond ASCII", "users:\n  - name: Zoë\n    email: ada@example.com\nX", ""},
 

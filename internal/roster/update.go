@@ -83,6 +83,9 @@ func UpdateAccess(file string, data []byte, updates []AccessUpdate) (text []byte
 func (u AccessUpdate) entry() Entry {
 	// Without the last day of the teams, the new entry would keep the person in the roster forever.
 	e := Entry{Person: Person{Email: u.Email, APIEnabled: u.APIEnabled, Until: u.Until}}
+	if !u.Until.IsZero() { // the comment begins with the address, so that Format moves it with the entry
+		e.Comments = []string{u.Email.String() + ": if you change their last day in the teams, change it here too"}
+	}
 	for kind, names := range u.Add {
 		for _, name := range names {
 			*e.RefsPointer(kind) = append(e.Refs(kind), Ref{Name: name})

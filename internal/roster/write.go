@@ -38,6 +38,9 @@ type Draft struct {
 // they are removed.
 type Entry struct {
 	Person
+	// SomeGroups has groups of a person whose entry cannot list all their groups. Groups is then nil. Teams list the
+	// person all the same: they manage the groups of everybody.
+	SomeGroups []Ref
 	// Comments are written above the entry.
 	Comments []string
 }
@@ -103,7 +106,7 @@ func writeTeams(b *bytes.Buffer, entries []Entry) []Entry {
 	members := make(map[string][]Entry)
 	var rest []Entry
 	for _, e := range entries {
-		for _, group := range e.Groups {
+		for _, group := range slices.Concat(e.Groups, e.SomeGroups) {
 			members[group.Name] = append(members[group.Name], e)
 		}
 		saysMore := e.Name != "" || e.Note != "" || !e.Until.IsZero() || e.APIEnabled != nil || e.External ||

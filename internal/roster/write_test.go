@@ -94,6 +94,8 @@ func TestDraftByTeam(t *testing.T) {
 		{Person: Person{Email: address("cyd@example.com")}},
 		{Person: Person{Email: address("dan@example.com"), Access: Access{Groups: refs("everyone")}},
 			Comments: []string{"suspended"}},
+		{Person: Person{Email: address("eve@example.com")}, SomeGroups: refs("everyone"),
+			Comments: []string{"has 101 groups"}},
 	}}
 	_, got, _ := strings.Cut(string(d.YAML()), "\n\n")
 	want := `teams:
@@ -103,6 +105,7 @@ func TestDraftByTeam(t *testing.T) {
       - ada@example.com
       - bob@example.com
       - dan@example.com
+      - eve@example.com
   'plat: form':
     groups: ['plat: form']
     members:
@@ -114,6 +117,8 @@ users:
   - email: cyd@example.com
   # suspended
   - email: dan@example.com
+  # has 101 groups
+  - email: eve@example.com
 `
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
