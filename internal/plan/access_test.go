@@ -675,3 +675,21 @@ func TestNameOfTwoGroupsAndKnownID(t *testing.T) {
 		t.Errorf("changes %+v, notices %+v", p.Changes, p.Notices)
 	}
 }
+
+// TestTwoEntriesOfOneUser: the ledger knows one user under the addresses of two entries, and the user has another
+// address now. If the last day of one entry is over, the user is the person of the other entry.
+func TestTwoEntriesOfOneUser(t *testing.T) {
+	t.Parallel()
+	for _, ended := range []int{0, 1} {
+		in := newInput()
+		in.Roster.People = []roster.Person{person(ada, 3), person("countess@example.com", 4)}
+		in.Roster.People[ended].Until = hours(-100)
+		in.Snapshot.Users = []org.User{user("u1", "lovelace@home.example")}
+		record := org.PersonRecord{Joined: true, UserID: "u1"}
+		in.Memory.People = map[string]org.PersonRecord{ada: record, "countess@example.com": record}
+		want := []string{"other_address " + in.Roster.People[1-ended].Email.String() + " lovelace@home.example"}
+		if diff := cmp.Diff(want, describe(plan.Compute(in))); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	}
+}

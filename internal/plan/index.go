@@ -327,12 +327,13 @@ func (ix *index) ownerOf(key string, claimants []*person) *person {
 	return owner
 }
 
-// peopleByUserID returns the person for each user id in the ledger.
+// peopleByUserID returns the person for each user id in the ledger. It prefers people whose last day is not over.
 func (ix *index) peopleByUserID() map[string]*person {
 	byID := map[string]*person{}
 	for i := range ix.people {
-		if id := ix.people[i].record.UserID; id != "" {
-			byID[id] = &ix.people[i]
+		p := &ix.people[i]
+		if id := p.record.UserID; id != "" && (byID[id] == nil || byID[id].ended || !p.ended) {
+			byID[id] = p
 		}
 	}
 	return byID
