@@ -676,6 +676,37 @@ func TestNameOfTwoGroupsAndKnownID(t *testing.T) {
 	}
 }
 
+// TestFormerAddress: the ledger has the address that an unlisted user had before. The user is still the person of the
+// roster with this address, and is still protected by it.
+func TestFormerAddress(t *testing.T) {
+	t.Parallel()
+	in := staffInput()
+	in.Roster.Settings.Unlisted = roster.UnlistedRemove
+	in.Snapshot.Users = append(in.Snapshot.Users, user("u-eve", "eve@home.example"))
+	in.Memory.Unlisted = map[string]org.Sighting{"u-eve": {Email: "eve@example.com", Sequence: 3, At: hours(-100)}}
+	in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("eve@example.com")}
+	want := []string{"unlisted eve@home.example "}
+	if diff := cmp.Diff(want, describe(plan.Compute(in))); diff != "" {
+		t.Errorf("protected (-want +got):\n%s", diff)
+	}
+	in.Roster.Settings.Protected = nil
+	in.Roster.People = append(in.Roster.People, person("eve@example.com", 9))
+	p := plan.Compute(in)
+	want = []string{"other_address eve@example.com eve@home.example"}
+	if diff := cmp.Diff(want, describe(p)); diff != "" {
+		t.Errorf("listed (-want +got):\n%s", diff)
+	}
+	joined := org.Fact{Kind: org.FactJoined, Email: "eve@example.com", UserID: "u-eve"}
+	if !slices.Contains(p.Facts, joined) {
+		t.Errorf("the ledger forgets which user eve is: %+v", p.Facts)
+	}
+	in.Roster.People[2].Until = hours(-100)
+	want = []string{"remove eve@home.example unlisted"}
+	if diff := cmp.Diff(want, describe(plan.Compute(in))); diff != "" {
+		t.Errorf("last day over (-want +got):\n%s", diff)
+	}
+}
+
 // TestTwoEntriesOfOneUser: the ledger knows one user under the addresses of two entries, and the user has another
 // address now. If the last day of one entry is over, the user is the person of the other entry.
 func TestTwoEntriesOfOneUser(t *testing.T) {

@@ -206,8 +206,8 @@ func (ix *index) peopleByInvitationID() map[string]*person {
 }
 
 // assignUsers matches each user to a person: by the address, by the address that accepted the person's invitation, or
-// by the user id in the ledger. The user id helps if the list does not show accepted invitations. Users who match
-// nobody are unlisted.
+// by the user id in the ledger. The user id helps if the list does not show accepted invitations, or if the address
+// of the user has changed. Users who match nobody are unlisted.
 func (ix *index) assignUsers() {
 	for i := range ix.in.Snapshot.Users {
 		u := &ix.in.Snapshot.Users[i]
@@ -327,12 +327,18 @@ func (ix *index) ownerOf(key string, claimants []*person) *person {
 	return owner
 }
 
-// peopleByUserID returns the person for each user id in the ledger. It prefers people whose last day is not over.
+// peopleByUserID returns the person for each user id in the ledger: the person who last joined as this user, or whose
+// address the user had when orgsync first saw the user as unlisted. It prefers people whose last day is not over.
 func (ix *index) peopleByUserID() map[string]*person {
 	byID := map[string]*person{}
 	for i := range ix.people {
 		p := &ix.people[i]
 		if id := p.record.UserID; id != "" && (byID[id] == nil || byID[id].ended || !p.ended) {
+			byID[id] = p
+		}
+	}
+	for id, seen := range ix.in.Memory.Unlisted {
+		if p := ix.byKey[seen.Email]; p != nil && (byID[id] == nil || byID[id].ended) {
 			byID[id] = p
 		}
 	}

@@ -176,7 +176,7 @@ func (ix *index) unlistedUserFacts() []org.Fact {
 func (ix *index) protectedUnseen() []Notice {
 	seen := map[string]bool{}
 	for i := range ix.in.Snapshot.Users {
-		for _, key := range ix.knownAddresses(&ix.in.Snapshot.Users[i]) {
+		for _, key := range ix.possibleAddresses(&ix.in.Snapshot.Users[i]) {
 			seen[key] = true
 		}
 	}
@@ -200,11 +200,14 @@ func (ix *index) mayBeListed(u *org.User) bool {
 	})
 }
 
-// possibleAddresses returns the known addresses of u, and the addresses of invitations that name u and may have been
-// accepted. An invitation whose status is not understood does not prove who u is, but counts if something would
-// be taken from u.
+// possibleAddresses returns the known addresses of u, the address that u had when orgsync first saw u as unlisted, and
+// the addresses of invitations that name u and may have been accepted. An invitation whose status is not understood
+// does not prove who u is, but counts if something would be taken from u.
 func (ix *index) possibleAddresses(u *org.User) []string {
 	keys := ix.knownAddresses(u) // computes perhapsInvitedAs
+	if seen, known := ix.in.Memory.Unlisted[u.ID]; known {
+		keys = append(keys, seen.Email)
+	}
 	return append(keys, ix.perhapsInvitedAs[u.Email.Key()]...)
 }
 
