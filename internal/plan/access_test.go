@@ -219,6 +219,12 @@ func TestAccess(t *testing.T) {
 			in.Snapshot.Users[0].Suspended = true
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, Suspended: true}
 		}, []string{"unsuspend ada@example.com listed_again", "grant ada@example.com missing_access group everyone"}},
+		{"suspended by orgsync, and listed again from a later day", func(in *plan.Input) {
+			in.Roster.People[0].From = time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[0].Groups = refs("everyone")
+			in.Snapshot.Users[0].Suspended = true
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, Suspended: true}
+		}, []string{"not_yet ada@example.com 2026-06-11"}},
 		{"suspended by orgsync under an address that the roster does not name, and listed again", func(in *plan.Input) {
 			in.Snapshot.Users[0].Email, in.Snapshot.Users[0].Suspended = org.MustParseAddress("countess@home.example"), true
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u-ada", Suspended: true}

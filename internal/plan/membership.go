@@ -36,7 +36,11 @@ func (ix *index) decideMembership(p *person, d *decision) {
 		return
 	case p.user != nil && p.user.Suspended && p.record.Suspended && !p.isUnderOtherAddress():
 		// orgsync suspended them, and the roster lists them again.
-		d.change(p, Unsuspend, ListedAgain, Detail{})
+		if p.NotYet(ix.in.Snapshot.Now) {
+			d.note(p, Notice{Kind: NotYet, UserID: p.user.ID, Text: p.From.Format(time.DateOnly)})
+		} else {
+			d.change(p, Unsuspend, ListedAgain, Detail{})
+		}
 		ix.addJoinedFacts(p, d)
 		return
 	case p.user != nil && p.user.Suspended:
