@@ -730,3 +730,23 @@ func TestTwoEntriesOfOneUser(t *testing.T) {
 		}
 	}
 }
+
+// TestRenamedBesideADeletedGroup: the group of the ledger was renamed, and the API still lists another group with the
+// old name, which was deleted. If the group of the ledger was deleted too, the name cannot be used.
+func TestRenamedBesideADeletedGroup(t *testing.T) {
+	t.Parallel()
+	in := staffInput()
+	in.Roster.People[0].Groups = refs("gone")
+	in.Memory.Access = map[org.AccessName]string{{Kind: org.KindGroup, Name: "gone"}: "g2"}
+	want := []string{"grant ada@example.com missing_access group platform",
+		`unknown_access  the group "gone" is now named "platform"`}
+	if diff := cmp.Diff(want, describe(plan.Compute(in))); diff != "" {
+		t.Errorf("renamed (-want +got):\n%s", diff)
+	}
+	in.Memory.Access[org.AccessName{Kind: org.KindGroup, Name: "gone"}] = "g5"
+	want = []string{`unknown_access  the group "gone" was deleted`,
+		"ungrantable ada@example.com missing_access group gone"}
+	if diff := cmp.Diff(want, describe(plan.Compute(in))); diff != "" {
+		t.Errorf("deleted (-want +got):\n%s", diff)
+	}
+}
