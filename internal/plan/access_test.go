@@ -187,6 +187,25 @@ func TestAccess(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{r}
 			in.Roster.Settings.Protected = []org.Address{r.Invited}
 		}, []string{"extra_access bob@example.com group everyone"}},
+		{"never revoke from a person who accepted with a protected address", func(in *plan.Input) {
+			in.Roster.People[1].Groups = refs()
+			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+			in.Roster.Teams = teamWithAccess()
+			r := invitation("i1", "bob@example.com", org.StatusAccepted, -100)
+			r.Registered = org.MustParseAddress("robert@example.com") // bob@example.com since then
+			in.Snapshot.Invitations = []org.Invitation{r}
+			in.Roster.Settings.Protected = []org.Address{r.Registered}
+		}, []string{"extra_access bob@example.com group everyone"}},
+		{"never revoke from a person who has a second user with a protected address", func(in *plan.Input) {
+			in.Roster.People[1].Groups = refs()
+			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+			in.Roster.Teams = teamWithAccess()
+			r := invitation("i1", "bob@example.com", org.StatusAccepted, -100)
+			r.Registered = org.MustParseAddress("robert@example.com")
+			in.Snapshot.Invitations = []org.Invitation{r}
+			in.Snapshot.Users = append(in.Snapshot.Users, user("u-robert", "robert@example.com"))
+			in.Roster.Settings.Protected = []org.Address{r.Registered}
+		}, []string{"extra_access bob@example.com group everyone", "second_user bob@example.com robert@example.com"}},
 		{"never switch API access off for the key's own user", func(in *plan.Input) {
 			in.Roster.People[1].APIEnabled, in.Snapshot.Users[1].APIEnabled = &no, &yes
 			in.Snapshot.Self = org.MustParseAddress("Bob@example.com")
@@ -594,6 +613,12 @@ func TestUnlistedUsers(t *testing.T) {
 			r.Registered = org.MustParseAddress("eve@example.com")
 			in.Snapshot.Invitations = []org.Invitation{r}
 			in.Roster.Settings.Protected = []org.Address{r.Invited}
+		}, []string{"unlisted eve@example.com "}},
+		{"never remove a user who accepted with a protected address, and has another address now", func(in *plan.Input) {
+			r := invitation("i1", "eve@example.com", org.StatusAccepted, -100)
+			r.Registered = org.MustParseAddress("eva@example.com")
+			in.Snapshot.Invitations = []org.Invitation{r}
+			in.Roster.Settings.Protected = []org.Address{r.Registered}
 		}, []string{"unlisted eve@example.com "}},
 		{"never remove protected people who accepted with another address, whose last day is over", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9, "evita@example.com"))

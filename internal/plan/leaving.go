@@ -181,7 +181,7 @@ func (ix *index) protectedUnseen() []Notice {
 		}
 	}
 	for _, inv := range ix.in.Snapshot.Invitations {
-		seen[inv.Invited.Key()] = true
+		seen[inv.Invited.Key()], seen[acceptedBy(&inv)] = true, true
 	}
 	var notices []Notice
 	for _, a := range ix.in.Roster.Settings.Protected {
@@ -221,10 +221,17 @@ func (ix *index) isKnownToLedger(u *org.User) bool {
 	return !r.Removed && (r.Joined || invited)
 }
 
-// isExempt reports whether orgsync never suspends or removes u, and never takes access from u.
+// isExempt reports whether orgsync never suspends or removes u, and never takes access from u. It counts all possible
+// addresses of u, and the addresses with which invitations to them were accepted: u may have had another address then.
 func (ix *index) isExempt(u *org.User) bool {
-	isProtected := func(key string) bool { return ix.protected[key] }
-	return u.Service || ix.isSelf(u) || slices.ContainsFunc(ix.possibleAddresses(u), isProtected)
+	if u.Service || ix.isSelf(u) {
+		return true
+	}
+	keys := ix.possibleAddresses(u) // computes registeredAs
+	for _, key := range keys {
+		keys = append(keys, ix.registeredAs[key]...)
+	}
+	return slices.ContainsFunc(keys, func(key string) bool { return ix.protected[key] })
 }
 
 // knownAddresses returns the keys of all known addresses of u:
@@ -235,11 +242,14 @@ func (ix *index) isExempt(u *org.User) bool {
 func (ix *index) knownAddresses(u *org.User) []string {
 	if ix.invitedAs == nil { // computed only on demand, because few plans need it
 		ix.invitedAs, ix.perhapsInvitedAs = map[string][]string{}, map[string][]string{}
-		ix.rememberedAs = map[string][]string{}
+		ix.rememberedAs, ix.registeredAs = map[string][]string{}, map[string][]string{}
 		for _, inv := range ix.in.Snapshot.Invitations {
 			as := ix.perhapsInvitedAs
 			if inv.Status == org.StatusAccepted {
 				as = ix.invitedAs
+			}
+			if key := acceptedBy(&inv); key != "" {
+				ix.registeredAs[inv.Invited.Key()] = append(ix.registeredAs[inv.Invited.Key()], key)
 			}
 			wasRefused := inv.Status == org.StatusDeclined || inv.Status == org.StatusCancelled
 			if key := inv.Registered.Key(); key != "" && !wasRefused {
