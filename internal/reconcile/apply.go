@@ -69,7 +69,7 @@ func (s *Session) Apply(ctx context.Context, o ApplyOptions) (plan.Plan, apply.R
 	}
 	defer func() { s.release(openLedger) }()
 	s.warn(openLedger.Warnings())
-	read := s.reader(openLedger.Memory())
+	read := s.reader(openLedger.Memory)
 	snapshot, p, err := apply.ReadAndPlan(ctx, read, func(snapshot org.Snapshot) plan.Plan {
 		return s.compute(snapshot, openLedger.Memory())
 	})
