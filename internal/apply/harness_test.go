@@ -160,8 +160,8 @@ func (c *company) apply(w with) outcome {
 	}
 	defer book.Close()
 	readings := 0
-	wanted := plan.WantedAccess(c.roster.RequiredAccess(), book.Memory())
 	read := func(ctx context.Context) (org.Snapshot, error) {
+		wanted := plan.WantedAccess(c.roster.RequiredAccess(), book.Memory())
 		snapshot, err := client.ReadOrganization(ctx, c.roster.Organization, wanted)
 		if readings++; w.reading != nil && err == nil {
 			w.reading(readings, &snapshot)

@@ -867,3 +867,27 @@ func TestHistoryAnotherSuspendedUser(t *testing.T) {
 		}
 	})
 }
+
+// TestHistoryRenamedWhileUnlisted: mallory is an unlisted user of the ledger. Her address changes, and then the roster
+// lists her under the old one. She must not be mailed or removed.
+func TestHistoryRenamedWhileUnlisted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const home = "mallory@home.example"
+		c := newCompany(t, sandbox.Options{}, zoe)
+		c.addMembers(mallory, zoe)
+		c.apply(with{})
+		must(t, c.Advance(48*time.Hour))
+		must(t, c.Rename(mallory, home))
+		c.roster.Settings.Unlisted = roster.UnlistedRemove
+		c.setRoster(mallory, zoe)
+		for range 3 {
+			o := c.apply(with{})
+			c.logOutcome(o)
+			if len(o.Changes) > 0 || len(o.notices(plan.OtherAddress)) != 1 || c.user(home) == nil {
+				t.Error("mallory is a member, and was mailed or removed")
+			}
+			must(t, c.Advance(48*time.Hour))
+		}
+	})
+}

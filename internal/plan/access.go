@@ -114,12 +114,16 @@ func (ix *index) placesOf(kind org.Kind, name string) []roster.Position {
 func (ix *index) addName(cat *catalog, kind org.Kind, name string) {
 	earlierID := ix.in.Memory.Access[org.AccessName{Kind: kind, Name: name}]
 	a, problem := lookUp(ix.in.Snapshot.Access, kind, name)
-	// exists is also true if a is nil because the name cannot be used, for example because two groups have it.
-	exists := slices.ContainsFunc(ix.in.Snapshot.Access, func(a org.Access) bool {
-		return a.Kind == kind && (a.ID == name || a.Is(name))
-	})
+	// exists is also true if a is nil because the name cannot be used, for example because two groups have it. inUse is
+	// false if everything with the name was deleted.
+	exists, inUse := false, false
+	for i := range ix.in.Snapshot.Access {
+		if other := &ix.in.Snapshot.Access[i]; other.Kind == kind && other.Is(name) {
+			exists, inUse = true, inUse || !other.Deleted
+		}
+	}
 	switch {
-	case !exists && earlierID != "":
+	case !inUse && earlierID != "":
 		if a, _ = lookUp(ix.in.Snapshot.Access, kind, earlierID); a != nil {
 			text := fmt.Sprintf("the %s %q is now named %q", kind, name, a.Name)
 			cat.notices = append(cat.notices, unknownAccess(text, UnknownAccessName{Places: ix.placesOf(kind, name),

@@ -187,6 +187,25 @@ func TestAccess(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{r}
 			in.Roster.Settings.Protected = []org.Address{r.Invited}
 		}, []string{"extra_access bob@example.com group everyone"}},
+		{"never revoke from a person who accepted with a protected address", func(in *plan.Input) {
+			in.Roster.People[1].Groups = refs()
+			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+			in.Roster.Teams = teamWithAccess()
+			r := invitation("i1", "bob@example.com", org.StatusAccepted, -100)
+			r.Registered = org.MustParseAddress("robert@example.com") // bob@example.com since then
+			in.Snapshot.Invitations = []org.Invitation{r}
+			in.Roster.Settings.Protected = []org.Address{r.Registered}
+		}, []string{"extra_access bob@example.com group everyone"}},
+		{"never revoke from a person who has a second user with a protected address", func(in *plan.Input) {
+			in.Roster.People[1].Groups = refs()
+			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+			in.Roster.Teams = teamWithAccess()
+			r := invitation("i1", "bob@example.com", org.StatusAccepted, -100)
+			r.Registered = org.MustParseAddress("robert@example.com")
+			in.Snapshot.Invitations = []org.Invitation{r}
+			in.Snapshot.Users = append(in.Snapshot.Users, user("u-robert", "robert@example.com"))
+			in.Roster.Settings.Protected = []org.Address{r.Registered}
+		}, []string{"extra_access bob@example.com group everyone", "second_user bob@example.com robert@example.com"}},
 		{"never switch API access off for the key's own user", func(in *plan.Input) {
 			in.Roster.People[1].APIEnabled, in.Snapshot.Users[1].APIEnabled = &no, &yes
 			in.Snapshot.Self = org.MustParseAddress("Bob@example.com")
@@ -219,6 +238,12 @@ func TestAccess(t *testing.T) {
 			in.Snapshot.Users[0].Suspended = true
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, Suspended: true}
 		}, []string{"unsuspend ada@example.com listed_again", "grant ada@example.com missing_access group everyone"}},
+		{"suspended by orgsync, and listed again from a later day", func(in *plan.Input) {
+			in.Roster.People[0].From = time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[0].Groups = refs("everyone")
+			in.Snapshot.Users[0].Suspended = true
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, Suspended: true}
+		}, []string{"not_yet ada@example.com 2026-06-11"}},
 		{"suspended by orgsync under an address that the roster does not name, and listed again", func(in *plan.Input) {
 			in.Snapshot.Users[0].Email, in.Snapshot.Users[0].Suspended = org.MustParseAddress("countess@home.example"), true
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u-ada", Suspended: true}
@@ -672,6 +697,12 @@ func TestUnlistedUsers(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{r}
 			in.Roster.Settings.Protected = []org.Address{r.Invited}
 		}, []string{"unlisted eve@example.com "}},
+		{"never remove a user who accepted with a protected address, and has another address now", func(in *plan.Input) {
+			r := invitation("i1", "eve@example.com", org.StatusAccepted, -100)
+			r.Registered = org.MustParseAddress("eva@example.com")
+			in.Snapshot.Invitations = []org.Invitation{r}
+			in.Roster.Settings.Protected = []org.Address{r.Registered}
+		}, []string{"unlisted eve@example.com "}},
 		{"never remove protected people who accepted with another address, whose last day is over", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9, "evita@example.com"))
 			in.Roster.People[2].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
@@ -756,5 +787,74 @@ func TestNameOfTwoGroupsAndKnownID(t *testing.T) {
 	if len(p.Changes) != 0 || len(p.Notices) != 1 || !p.Notices[0].Holds() ||
 		!strings.Contains(p.Notices[0].Text, "name one by its id (\"g1\", \"g2\")") {
 		t.Errorf("changes %+v, notices %+v", p.Changes, p.Notices)
+	}
+}
+
+// TestFormerAddress: the ledger has the address that an unlisted user had before. The user is still the person of the
+// roster with this address, and is still protected by it.
+func TestFormerAddress(t *testing.T) {
+	t.Parallel()
+	in := staffInput()
+	in.Roster.Settings.Unlisted = roster.UnlistedRemove
+	in.Snapshot.Users = append(in.Snapshot.Users, user("u-eve", "eve@home.example"))
+	in.Memory.Unlisted = map[string]org.Sighting{"u-eve": {Email: "eve@example.com", Sequence: 3, At: hours(-100)}}
+	in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("eve@example.com")}
+	want := []string{"unlisted eve@home.example "}
+	if diff := cmp.Diff(want, describe(plan.Compute(in))); diff != "" {
+		t.Errorf("protected (-want +got):\n%s", diff)
+	}
+	in.Roster.Settings.Protected = nil
+	in.Roster.People = append(in.Roster.People, person("eve@example.com", 9))
+	p := plan.Compute(in)
+	want = []string{"other_address eve@example.com eve@home.example"}
+	if diff := cmp.Diff(want, describe(p)); diff != "" {
+		t.Errorf("listed (-want +got):\n%s", diff)
+	}
+	joined := org.Fact{Kind: org.FactJoined, Email: "eve@example.com", UserID: "u-eve"}
+	if !slices.Contains(p.Facts, joined) {
+		t.Errorf("the ledger forgets which user eve is: %+v", p.Facts)
+	}
+	in.Roster.People[2].Until = hours(-100)
+	want = []string{"remove eve@home.example unlisted"}
+	if diff := cmp.Diff(want, describe(plan.Compute(in))); diff != "" {
+		t.Errorf("last day over (-want +got):\n%s", diff)
+	}
+}
+
+// TestTwoEntriesOfOneUser: the ledger knows one user under the addresses of two entries, and the user has another
+// address now. If the last day of one entry is over, the user is the person of the other entry.
+func TestTwoEntriesOfOneUser(t *testing.T) {
+	t.Parallel()
+	for _, ended := range []int{0, 1} {
+		in := newInput()
+		in.Roster.People = []roster.Person{person(ada, 3), person("countess@example.com", 4)}
+		in.Roster.People[ended].Until = hours(-100)
+		in.Snapshot.Users = []org.User{user("u1", "lovelace@home.example")}
+		record := org.PersonRecord{Joined: true, UserID: "u1"}
+		in.Memory.People = map[string]org.PersonRecord{ada: record, "countess@example.com": record}
+		want := []string{"other_address " + in.Roster.People[1-ended].Email.String() + " lovelace@home.example"}
+		if diff := cmp.Diff(want, describe(plan.Compute(in))); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	}
+}
+
+// TestRenamedBesideADeletedGroup: the group of the ledger was renamed, and the API still lists another group with the
+// old name, which was deleted. If the group of the ledger was deleted too, the name cannot be used.
+func TestRenamedBesideADeletedGroup(t *testing.T) {
+	t.Parallel()
+	in := staffInput()
+	in.Roster.People[0].Groups = refs("gone")
+	in.Memory.Access = map[org.AccessName]string{{Kind: org.KindGroup, Name: "gone"}: "g2"}
+	want := []string{"grant ada@example.com missing_access group platform",
+		`unknown_access  the group "gone" is now named "platform"`}
+	if diff := cmp.Diff(want, describe(plan.Compute(in))); diff != "" {
+		t.Errorf("renamed (-want +got):\n%s", diff)
+	}
+	in.Memory.Access[org.AccessName{Kind: org.KindGroup, Name: "gone"}] = "g5"
+	want = []string{`unknown_access  the group "gone" was deleted`,
+		"ungrantable ada@example.com missing_access group gone"}
+	if diff := cmp.Diff(want, describe(plan.Compute(in))); diff != "" {
+		t.Errorf("deleted (-want +got):\n%s", diff)
 	}
 }

@@ -28,9 +28,10 @@ type index struct {
 	unlistedInvitations []org.Invitation
 	// invitedAs has, by the key of the address that accepted, the keys of the addresses that were invited.
 	// perhapsInvitedAs has the same for invitations that name a user and whose status does not say that the user
-	// accepted. rememberedAs has, by user id, the keys that the ledger has for the user. knownAddresses computes all of
-	// them; before, they are nil.
-	invitedAs, perhapsInvitedAs, rememberedAs map[string][]string
+	// accepted. registeredAs has, by the key of the address that was invited, the keys of the addresses that accepted.
+	// rememberedAs has, by user id, the keys that the ledger has for the user. knownAddresses computes all of them;
+	// before, they are nil.
+	invitedAs, perhapsInvitedAs, registeredAs, rememberedAs map[string][]string
 	// selfKnown is true if the user of the API key is among the users.
 	selfKnown bool
 	// someoneKeepsAPI is true if a member keeps API access that the roster does not give, because orgsync may not take
@@ -206,8 +207,8 @@ func (ix *index) peopleByInvitationID() map[string]*person {
 }
 
 // assignUsers matches each user to a person: by the address, by the address that accepted the person's invitation, or
-// by the user id in the ledger. The user id helps if the list does not show accepted invitations. Users who match
-// nobody are unlisted.
+// by the user id in the ledger. The user id helps if the list does not show accepted invitations, or if the address
+// of the user has changed. Users who match nobody are unlisted.
 func (ix *index) assignUsers() {
 	for i := range ix.in.Snapshot.Users {
 		u := &ix.in.Snapshot.Users[i]
@@ -330,12 +331,19 @@ func (ix *index) ownerOf(key string, claimants []*person) *person {
 	return owner
 }
 
-// peopleByUserID returns the person for each user id in the ledger.
+// peopleByUserID returns the person for each user id in the ledger: the person who last joined as this user, or whose
+// address the user had when orgsync first saw the user as unlisted. It prefers people whose last day is not over.
 func (ix *index) peopleByUserID() map[string]*person {
 	byID := map[string]*person{}
 	for i := range ix.people {
-		if id := ix.people[i].record.UserID; id != "" {
-			byID[id] = &ix.people[i]
+		p := &ix.people[i]
+		if id := p.record.UserID; id != "" && (byID[id] == nil || byID[id].ended || !p.ended) {
+			byID[id] = p
+		}
+	}
+	for id, seen := range ix.in.Memory.Unlisted {
+		if p := ix.byKey[seen.Email]; p != nil && (byID[id] == nil || byID[id].ended) {
+			byID[id] = p
 		}
 	}
 	return byID

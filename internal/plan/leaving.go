@@ -180,12 +180,12 @@ func (ix *index) unlistedUserFacts() []org.Fact {
 func (ix *index) protectedUnseen() []Notice {
 	seen := map[string]bool{}
 	for i := range ix.in.Snapshot.Users {
-		for _, key := range ix.knownAddresses(&ix.in.Snapshot.Users[i]) {
+		for _, key := range ix.possibleAddresses(&ix.in.Snapshot.Users[i]) {
 			seen[key] = true
 		}
 	}
 	for _, inv := range ix.in.Snapshot.Invitations {
-		seen[inv.Invited.Key()] = true
+		seen[inv.Invited.Key()], seen[acceptedBy(&inv)] = true, true
 	}
 	var notices []Notice
 	for _, a := range ix.in.Roster.Settings.Protected {
@@ -204,11 +204,14 @@ func (ix *index) mayBeListed(u *org.User) bool {
 	})
 }
 
-// possibleAddresses returns the known addresses of u, and the addresses of invitations that name u and may have been
-// accepted. An invitation whose status is not understood does not prove who u is, but counts if something would
-// be taken from u.
+// possibleAddresses returns the known addresses of u, the address that u had when orgsync first saw u as unlisted, and
+// the addresses of invitations that name u and may have been accepted. An invitation whose status is not understood
+// does not prove who u is, but counts if something would be taken from u.
 func (ix *index) possibleAddresses(u *org.User) []string {
 	keys := ix.knownAddresses(u) // computes perhapsInvitedAs
+	if seen, known := ix.in.Memory.Unlisted[u.ID]; known {
+		keys = append(keys, seen.Email)
+	}
 	return append(keys, ix.perhapsInvitedAs[u.Email.Key()]...)
 }
 
@@ -222,10 +225,17 @@ func (ix *index) isKnownToLedger(u *org.User) bool {
 	return !r.Removed && (r.Joined || invited)
 }
 
-// isExempt reports whether orgsync never suspends or removes u, and never takes access from u.
+// isExempt reports whether orgsync never suspends or removes u, and never takes access from u. It counts all possible
+// addresses of u, and the addresses with which invitations to them were accepted: u may have had another address then.
 func (ix *index) isExempt(u *org.User) bool {
-	isProtected := func(key string) bool { return ix.protected[key] }
-	return u.Service || ix.isSelf(u) || slices.ContainsFunc(ix.possibleAddresses(u), isProtected)
+	if u.Service || ix.isSelf(u) {
+		return true
+	}
+	keys := ix.possibleAddresses(u) // computes registeredAs
+	for _, key := range keys {
+		keys = append(keys, ix.registeredAs[key]...)
+	}
+	return slices.ContainsFunc(keys, func(key string) bool { return ix.protected[key] })
 }
 
 // knownAddresses returns the keys of all known addresses of u:
@@ -236,11 +246,14 @@ func (ix *index) isExempt(u *org.User) bool {
 func (ix *index) knownAddresses(u *org.User) []string {
 	if ix.invitedAs == nil { // computed only on demand, because few plans need it
 		ix.invitedAs, ix.perhapsInvitedAs = map[string][]string{}, map[string][]string{}
-		ix.rememberedAs = map[string][]string{}
+		ix.rememberedAs, ix.registeredAs = map[string][]string{}, map[string][]string{}
 		for _, inv := range ix.in.Snapshot.Invitations {
 			as := ix.perhapsInvitedAs
 			if inv.Status == org.StatusAccepted {
 				as = ix.invitedAs
+			}
+			if key := acceptedBy(&inv); key != "" {
+				ix.registeredAs[inv.Invited.Key()] = append(ix.registeredAs[inv.Invited.Key()], key)
 			}
 			wasRefused := inv.Status == org.StatusDeclined || inv.Status == org.StatusCancelled
 			if key := inv.Registered.Key(); key != "" && !wasRefused {

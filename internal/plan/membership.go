@@ -37,7 +37,11 @@ func (ix *index) decideMembership(p *person, d *decision) {
 		return
 	case p.user != nil && p.user.Suspended && ix.wasSuspendedByOrgsync(p) && !p.isUnderOtherAddress():
 		// orgsync suspended them, and the roster lists them again.
-		d.change(p, Unsuspend, ListedAgain, Detail{})
+		if p.NotYet(ix.in.Snapshot.Now) {
+			d.note(p, Notice{Kind: NotYet, UserID: p.user.ID, Text: p.From.Format(time.DateOnly)})
+		} else {
+			d.change(p, Unsuspend, ListedAgain, Detail{})
+		}
 		ix.addJoinedFacts(p, d)
 		return
 	case p.user != nil && p.user.Suspended:
@@ -469,8 +473,8 @@ func (p *person) knownKeys() []string {
 
 // addJoinedFacts adds the facts that p is a member and which user p is. If p is absent later, these facts say that p
 // left. If the list no longer shows the accepted invitation, they still say which user p is. The facts name the user
-// only for addresses that an answer of the API connects with the user. An alias may be wrong, and counts only while
-// the roster has it.
+// only for addresses that an answer of the API connects with the user, now or when the user was unlisted. An alias may
+// be wrong, and counts only while the roster has it.
 func (ix *index) addJoinedFacts(p *person, d *decision) {
 	for i, key := range p.knownKeys() {
 		r := ix.in.Memory.People[key]
@@ -478,7 +482,7 @@ func (ix *index) addJoinedFacts(p *person, d *decision) {
 		switch inRoster := i < len(p.keys); {
 		case p.user == nil: // the key cannot list users, and p accepted an invitation
 			isNew = i == 0 && !p.record.Joined
-		case r.UserID == p.user.ID || p.joinedAs(key):
+		case r.UserID == p.user.ID || p.joinedAs(key) || ix.in.Memory.Unlisted[p.user.ID].Email == key:
 			id = p.user.ID
 			isNew = inRoster && (!r.Joined || r.UserID != id || ix.invitedSince(p, r.JoinedAt))
 		}

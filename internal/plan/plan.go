@@ -154,7 +154,8 @@ const (
 	// EndsTooSoon means that the person is not invited, because an invitation would expire after their last day. Text is
 	// that day.
 	EndsTooSoon NoticeKind = "ended_soon"
-	// NotYet means that the person is not invited, because their first day has not begun. Text is that day.
+	// NotYet means that the person is not invited, because their first day has not begun. Text is that day. With a UserID,
+	// orgsync suspended the person, and does not end the suspension before that day.
 	NotYet NoticeKind = "not_yet"
 	// EndsSoon means that the person's last day is at most seven days away. Text is that day.
 	EndsSoon NoticeKind = "ends_soon"

@@ -72,7 +72,7 @@ func (s *Session) Apply(ctx context.Context, o ApplyOptions) (plan.Plan, apply.R
 	if err := s.checkMisdirected(openLedger.Memory()); err != nil {
 		return plan.Plan{}, apply.Result{}, err
 	}
-	read := s.reader(openLedger.Memory())
+	read := s.reader(openLedger.Memory)
 	readFirst := func(ctx context.Context) (org.Snapshot, error) {
 		snapshot, err := read(ctx)
 		if err == nil {

@@ -142,10 +142,11 @@ func newSession(
 	return s, nil
 }
 
-// reader returns a function that reads the organization for a plan. memory has the ids of access that was renamed.
-func (s *Session) reader(memory org.Memory) func(context.Context) (org.Snapshot, error) {
-	wanted := plan.WantedAccess(s.required, memory)
+// reader returns a function that reads the organization for a plan. memory returns the memory at the time of the
+// reading. It has the ids of access that was renamed, perhaps since an earlier reading of the same run.
+func (s *Session) reader(memory func() org.Memory) func(context.Context) (org.Snapshot, error) {
 	return func(ctx context.Context) (org.Snapshot, error) {
+		wanted := plan.WantedAccess(s.required, memory())
 		if s.opts.AfterReading != nil {
 			defer s.opts.AfterReading()
 		}
@@ -158,6 +159,9 @@ func (s *Session) reader(memory org.Memory) func(context.Context) (org.Snapshot,
 		return s.opts.Provider.ReadOrganization(ctx, s.opts.Roster.Organization, wanted)
 	}
 }
+
+// always returns a function that returns memory.
+func always(memory org.Memory) func() org.Memory { return func() org.Memory { return memory } }
 
 // lacksHolders reports whether snapshot may lack holders of access that wanted has. The reading of OpenAhead starts
 // before the memory is known. So it cannot know the ids of groups, roles and policies that were renamed.
@@ -215,7 +219,7 @@ func (s *Session) Plan(ctx context.Context) (Decision, error) {
 	if err != nil {
 		return Decision{}, err
 	}
-	snapshot, p, err := apply.ReadAndPlan(ctx, s.reader(memory), func(snapshot org.Snapshot) plan.Plan {
+	snapshot, p, err := apply.ReadAndPlan(ctx, s.reader(always(memory)), func(snapshot org.Snapshot) plan.Plan {
 		return s.compute(snapshot, memory)
 	})
 	if err != nil {
@@ -283,7 +287,7 @@ func (s *Session) Status(ctx context.Context) (Decision, []plan.PersonStatus, er
 	if err != nil {
 		return Decision{}, nil, err
 	}
-	snapshot, err := s.reader(memory)(ctx)
+	snapshot, err := s.reader(always(memory))(ctx)
 	if err != nil {
 		return Decision{}, nil, WithCause(ctx, err)
 	}

@@ -240,10 +240,10 @@ func TestInterruptedWhileReadingLedger(t *testing.T) {
 	}
 }
 
-// TestRenamedGroup: a renamed group is found by its id, and its members are not added again. Here the list of groups
-// has only the first members of each group.
-func TestRenamedGroup(t *testing.T) {
-	t.Parallel()
+// crew returns the options of a session with a roster of nine members who are in a group. The list of groups has only
+// the first members of each group.
+func crew(t *testing.T) (reconcile.Options, *sandbox.Server) {
+	t.Helper()
 	o, api, _ := optionsFor(t, sandbox.Options{Dialect: sandbox.Dialect{GroupMembers: sandbox.GroupMembersCapped}})
 	if _, err := api.AddGroup(sandbox.Group{Name: "crew"}); err != nil {
 		t.Fatal(err)
@@ -258,6 +258,34 @@ func TestRenamedGroup(t *testing.T) {
 		person.Groups = []roster.Ref{{Name: "crew", At: person.At}}
 		o.Roster.People = append(o.Roster.People, person)
 	}
+	return o, api
+}
+
+// TestRenamedDuringTheRun: the first run that names a group loses a revocation, and the group is renamed. The reading
+// that settles the revocation must read who has the group.
+func TestRenamedDuringTheRun(t *testing.T) {
+	t.Parallel()
+	o, api := crew(t)
+	o.Roster.People[8].Groups = []roster.Ref{}
+	o.Roster.Settings.ExtraAccess, o.Roster.Settings.MaxRevokes = roster.ExtraAccessRevoke, 9
+	api.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: "DELETE", Path: "/v2/groups*", Times: 1})
+	_, result, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{
+		Approve: func(context.Context, plan.Plan) error { return api.RenameGroup("crew", "infra") },
+	})
+	if err != nil || len(result.Changes) != 1 {
+		t.Fatalf("%+v, %v", result, err)
+	}
+	i := slices.IndexFunc(api.World().Users, func(u sandbox.User) bool { return u.Email == "p8@example.com" })
+	if u := api.World().Users[i]; result.Count(apply.Done) == 1 && len(u.Groups) > 0 {
+		t.Errorf("the revocation is reported as done, and %s has %v", u.Email, u.Groups)
+	}
+}
+
+// TestRenamedGroup: a renamed group is found by its id, and its members are not added again. Here the list of groups
+// has only the first members of each group.
+func TestRenamedGroup(t *testing.T) {
+	t.Parallel()
+	o, api := crew(t)
 	if _, _, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve}); err != nil {
 		t.Fatal(err)
 	}

@@ -153,6 +153,8 @@ func TestNamedNotices(t *testing.T) {
 				"has expired"},
 		{plan.Notice{Kind: plan.NotYet, Text: "2027-01-04"}, "ada@example.com is not invited before 2027-01-04, their " +
 			"first day"},
+		{plan.Notice{Kind: plan.NotYet, UserID: "u1", Text: "2027-01-04"}, "ada@example.com stays suspended until " +
+			"2027-01-04, their first day"},
 		{plan.Notice{Kind: plan.EndsSoon, Text: "2026-06-12"},
 			"the last day of ada@example.com is 2026-06-12: from the next day on they count as not in the roster"},
 		{plan.Notice{Kind: plan.SameName, Text: "a.da@example.com"},

@@ -222,11 +222,20 @@ var noticeStyles = []noticeStyle{
 		many: "people have their last day soon: from the next day on they count as not in the roster",
 		item: "{who}, last day {said}",
 	})},
-	{plan.NotYet, calm, always(noticeWords{
-		one:  "{who} is not invited before {said}, their first day",
-		many: "people are not invited before their first day",
-		item: "{who}, {said}",
-	})},
+	{plan.NotYet, calm, func(n plan.Notice) noticeWords {
+		if n.UserID != "" {
+			return noticeWords{
+				one:  "{who} stays suspended until {said}, their first day",
+				many: "people stay suspended until their first day",
+				item: "{who}, {said}",
+			}
+		}
+		return noticeWords{
+			one:  "{who} is not invited before {said}, their first day",
+			many: "people are not invited before their first day",
+			item: "{who}, {said}",
+		}
+	}},
 	{plan.Waiting, calm, func(n plan.Notice) noticeWords {
 		words := noticeWords{
 			one:  "{who} was invited and has not answered yet",

@@ -161,7 +161,7 @@ var (
 			"the same person may be in the organization."},
 		{name: "from", kind: dateKind,
 			description: "First day in the organization, in UTC, as in 2027-01-04. orgsync does not invite " +
-				"the person before this day."},
+				"the person before this day, and does not end a suspension that it made."},
 		{name: "until", kind: dateKind,
 			description: "Last day in the organization, in UTC, as in 2027-03-31. From the next day on, the " +
 				"person counts as not in the roster."},

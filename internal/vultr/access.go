@@ -33,6 +33,13 @@ func (r accessRow) holders() []holderRow {
 	return holders
 }
 
+// namesMembers reports whether a row of the list of groups has a list of members, which may be empty or null.
+func (r accessRow) namesMembers() bool {
+	isOther := func(member json.RawMessage) bool { return kindOf(member) != "object" }
+	kind := kindOf(r.embedded)
+	return kind == "null" || kind == "list" && !slices.ContainsFunc(decodeElements(r.embedded), isOther)
+}
+
 // holderRow is a user who has a group, role or policy. The API may leave out any of the fields that
 // identify the user.
 type holderRow struct {
@@ -136,7 +143,8 @@ func (c *Client) readKind(ctx context.Context, kind org.Kind, wanted org.Wanted,
 }
 
 // readHolders reads the holders of row. govultr has no list of the members of a group. If the API
-// has none either (404), the members in the list of groups are kept.
+// has none either (404), the members in the list of groups are kept. If that list names no members
+// either, the row is unreadable.
 func (c *Client) readHolders(ctx context.Context, row *accessRow) error {
 	kind := accessKinds[row.Kind]
 	q := listing[holderRow]{op: "list who has the " + string(row.Kind), keys: kind.keys, decode: decodeHolder,
@@ -150,6 +158,7 @@ func (c *Client) readHolders(ctx context.Context, row *accessRow) error {
 			message := fmt.Sprintf("the list of groups names more than %d of them", maxElements)
 			return call{op: q.op}.failed(org.Unreadable, 0, message, nil)
 		}
+		row.Unreadable = !row.namesMembers()
 		return nil
 	}
 	if hasStatus(err, http.StatusNotFound) { // it was probably deleted after the list was read

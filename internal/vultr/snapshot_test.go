@@ -2,6 +2,7 @@ package vultr
 
 import (
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -170,6 +171,25 @@ func TestMembersWithoutAListOfTheirOwn(t *testing.T) {
 	isUsable := func(a org.Access) bool { return a.Kind == org.KindRole && a.Name == "deployer" && !a.Unreadable }
 	if err != nil || slices.ContainsFunc(s.Access, isUsable) {
 		t.Errorf("nobody knows who has the role, and it can be used: %+v, %v", s.Access, err)
+	}
+}
+
+// TestGroupWithoutMembers: if neither the list of groups nor a list of members says who has a group, the group does not
+// look empty.
+func TestGroupWithoutMembers(t *testing.T) {
+	t.Parallel()
+	for members, want := range map[string]bool{
+		``: true, `,"members":3`: true, `,"members":{"total":3}`: true, `,"members":["u1"]`: true,
+		`,"members":[]`: false, `,"members":null`: false, `,"members":[{"user_id":"u1"}]`: false,
+	} {
+		c := smallWorld().with(world{
+			"/v2/groups":            `{"groups":[{"id":"g1","display_name":"dev"` + members + `}],"meta":{"total":1}}`,
+			"/v2/groups/g1/members": http.StatusNotFound,
+		}).client(t)
+		s, err := c.ReadOrganization(t.Context(), "o1", org.Wanted{org.KindGroup: {"dev"}})
+		if err != nil || len(s.Access) != 1 || s.Access[0].Unreadable != want {
+			t.Errorf("%s: %+v, %v", members, s.Access, err)
+		}
 	}
 }
 
