@@ -891,3 +891,39 @@ func TestHistoryRenamedWhileUnlisted(t *testing.T) {
 		}
 	})
 }
+
+// TestHistoryRemovedUnderAnotherAddress: bob's address changes, and orgsync removes him after his last day. When he is
+// listed again, he is invited again.
+func TestHistoryRemovedUnderAnotherAddress(t *testing.T) {
+	t.Parallel()
+	for _, accepted := range []string{sandbox.AcceptedListed, sandbox.AcceptedVanish} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: accepted}}, bob, zoe)
+			c.addMembers(bob, zoe)
+			c.apply(with{})
+			must(t, c.Rename(bob, "bob@home.example"))
+			c.roster.Settings.Unlisted = roster.UnlistedRemove
+			c.roster.People[0].Until = c.Now().UTC().Truncate(24 * time.Hour)
+			must(t, c.Advance(48*time.Hour))
+			c.logOutcome(c.apply(with{}))
+			if c.user("bob@home.example") != nil {
+				t.Fatal("bob was not removed")
+			}
+			must(t, c.Advance(time.Hour))
+			c.setRoster(bob, zoe)
+			for range 2 {
+				c.logOutcome(c.apply(with{}))
+				must(t, c.Advance(time.Hour))
+			}
+			must(t, c.Accept(bob))
+			c.logOutcome(c.apply(with{}))
+			must(t, c.Leave(bob))
+			must(t, c.Advance(time.Hour))
+			o := c.apply(with{})
+			c.logOutcome(o)
+			if len(c.Mails()[bob]) != 1 || len(o.notices(plan.Left)) != 1 {
+				t.Errorf("%d mails to bob, want one after his removal, and none after he left", len(c.Mails()[bob]))
+			}
+		})
+	}
+}

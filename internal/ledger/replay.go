@@ -111,6 +111,12 @@ type mark struct {
 	user string // the id of the user that the line is about; "" if the line has none
 }
 
+// ends reports whether joined, which says that the person is a member, ends the removal removed. In the first minutes
+// after the removal, the list may not show it yet.
+func (joined mark) ends(removed mark) bool {
+	return joined.line > removed.line && joined.at.Sub(removed.at).Abs() >= org.SettleAfter
+}
+
 // sighting is the line that recorded an unlisted user, and the key of the user's address.
 type sighting struct {
 	mark
@@ -198,7 +204,7 @@ func (r *replayer) add(e Entry) {
 		p.joined, p.userID = mark{r.lines, e.Time, e.Object}, e.Object
 		p.mails, p.roundsFrom, p.roundsFromAt, p.assumedNotSentLine = nil, r.lines, e.Time, 0
 		p.refused, p.failed = refusals{}, failure{}
-		if e.Time.Sub(p.removed.at).Abs() >= org.SettleAfter { // earlier, the list may not show the removal yet
+		if p.joined.ends(p.removed) {
 			p.removed = mark{}
 		}
 	case Action(org.FactActive):
@@ -485,12 +491,17 @@ func (r *replayer) memory() org.Memory {
 	for name, named := range r.access {
 		memory.Access[name] = named.id
 	}
+	removed := r.removedUsers()
 	for key, p := range r.people {
+		gone := p.removed
+		if other, found := removed[p.userID]; found && other.line > gone.line && !p.joined.ends(other) {
+			gone = other
+		}
 		record := org.PersonRecord{
 			RoundsResetSequence: p.roundsFrom, RoundsResetAt: p.roundsFromAt, ReinvitedSequence: p.reinvitedLine,
 			Joined: p.joined.line > 0, JoinedAt: p.joined.at, JoinedSequence: p.joined.line, UserID: p.userID,
 			Suspended: p.suspended.line > 0, SuspendedAt: p.suspended.at, SuspendedUserID: p.suspended.user,
-			Removed: p.removed.line > 0, RemovedAt: p.removed.at, RemovedSequence: p.removed.line,
+			Removed: gone.line > 0, RemovedAt: gone.at, RemovedSequence: gone.line,
 			AssumedNotSent: p.assumedNotSentLine > 0, Unlisted: p.unlistedLine > 0, EverMailed: p.lastMail.intent > 0,
 			Refusals: p.refused.count, RefusedAt: p.refused.last.at, RefusedText: p.refused.last.text,
 			FailedAt: p.failed.at,
@@ -513,6 +524,18 @@ func (r *replayer) memory() org.Memory {
 		memory.People[key] = record
 	}
 	return memory
+}
+
+// removedUsers returns the last removal of each user, by user id. A person may have been removed under an address that
+// the roster did not have, after the address of their user changed.
+func (r *replayer) removedUsers() map[string]mark {
+	removed := map[string]mark{}
+	for _, p := range r.people {
+		if id := p.removed.user; id != "" && p.removed.line > removed[id].line {
+			removed[id] = p.removed
+		}
+	}
+	return removed
 }
 
 // needed returns the numbers of the lines that the memory depends on, in order. It leaves out mails that no longer
