@@ -3,6 +3,8 @@ package apply_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -431,5 +433,37 @@ func TestGrantBeforeSuspension(t *testing.T) {
 		})
 		o := c.run(with{})
 		c.expect(o, 0, ada, "grant done, suspended")
+	})
+}
+
+// TestRevokeAgainWithoutTheNewGroup: the answer to a revocation is lost, and meanwhile an administrator takes the
+// member out of the group that the roster gives. The member keeps the other group until they have the new one again.
+func TestRevokeAgainWithoutTheNewGroup(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{}, ada)
+		c.roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+		c.nameGroups("platform")
+		c.setFirstGroups("everyone")
+		_, err := c.AddUser(sandbox.User{Email: ada, Groups: []string{"everyone", "platform"}})
+		must(t, err)
+		ids := map[string]string{}
+		for _, g := range c.World().Groups {
+			ids[g.Name] = g.ID
+		}
+		c.wire.Before = func(r *http.Request) error {
+			if r.Method != http.MethodDelete {
+				return nil
+			}
+			c.wire.Before = nil
+			r.URL.Path = strings.ReplaceAll(r.URL.Path, ids["platform"], ids["everyone"])
+			c.ServeHTTP(httptest.NewRecorder(), r)
+			return errKilled
+		}
+		o := c.apply(with{})
+		c.logOutcome(o)
+		c.expectUser(ada, "platform")
+		c.apply(with{})
+		c.expectUser(ada, "everyone")
 	})
 }

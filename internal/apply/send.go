@@ -48,8 +48,7 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 	}
 	if grant := it.waitsFor(); grant != nil {
 		it.state = blocked
-		it.Err = fmt.Errorf("%s keeps the %s %s until they have the %s %s",
-			it.Email, it.Detail.Kind, it.Detail.Name, grant.Detail.Kind, grant.Detail.Name)
+		it.Err = keptUntil(it.Change, grant.Change)
 		return org.Refused
 	}
 	it.sends++
@@ -112,6 +111,25 @@ func (it *item) waitsFor() *item {
 		}
 	}
 	return nil
+}
+
+// keptUntil returns an error that says why access is not revoked before grant is done.
+func keptUntil(revoke, grant plan.Change) error {
+	return fmt.Errorf("%s keeps the %s %s until they have the %s %s",
+		revoke.Email, revoke.Detail.Kind, revoke.Detail.Name, grant.Detail.Kind, grant.Detail.Name)
+}
+
+// newGrant returns a grant to the person of the item that changes, those of a new plan, have and the run does not have;
+// nil if there is none. The person has lost this access since the run began.
+func (r *run) newGrant(changes []plan.Change, it *item) *plan.Change {
+	i := slices.IndexFunc(changes, func(c plan.Change) bool {
+		isSame := func(other *item) bool { return sameChange([]plan.Change{other.Change}, c) != nil }
+		return c.Action == plan.Grant && c.Email.Equal(it.Email) && !slices.ContainsFunc(r.items, isSame)
+	})
+	if i < 0 {
+		return nil
+	}
+	return &changes[i]
 }
 
 // send makes the requests for change. It tries another request if the server refuses the first one in a way that

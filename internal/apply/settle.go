@@ -218,6 +218,8 @@ func (r *run) settleOnce(ctx context.Context) (progress bool) {
 			r.conclude(it, Failed, it.Err)
 		case mails:
 			again, changes = append(again, it), append(changes, *needed)
+		case it.Action == plan.Revoke && r.newGrant(fresh.Changes, it) != nil:
+			r.conclude(it, Failed, keptUntil(it.Change, *r.newGrant(fresh.Changes, it)))
 		case r.sending.Err() == nil:
 			before := it.sends
 			r.carryOut(it, *needed)
