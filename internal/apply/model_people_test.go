@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"reflect"
 	"slices"
@@ -162,7 +161,8 @@ type human struct {
 	// address of this user.
 	under, invited string
 	underSince     time.Time
-	mailed         int // the mails that runs asked for, and the invitations by hand
+	byHand         int // how often the person was invited by hand
+	handed         time.Time
 	// resent is true if the saved plan has sent the mail of its --resend.
 	resent bool
 }
@@ -302,7 +302,7 @@ func (c *chronicle) act(a act) {
 			id, err := c.AddInvitation(sandbox.Invitation{Email: address})
 			must(c.t, err)
 			c.byHand[id.ID] = c.Now()
-			p.mailed++
+			p.byHand, p.handed = p.byHand+1, c.Now()
 			clear(p.left)
 		}
 	case "added":
@@ -369,7 +369,8 @@ func (c *chronicle) isHidden(u sandbox.User) bool {
 	inSuspended := c.play.Hidden != "suspended" && c.play.Hidden != "both" &&
 		d.SuspendedEndpoint != sandbox.SuspendedEndpointMissing
 	if u.Suspended {
-		return !(inUsers && d.Suspended != sandbox.SuspendedListed) && !(inSuspended && d.Suspended != sandbox.SuspendedUsers)
+		inUsers = inUsers && d.Suspended != sandbox.SuspendedListed
+		return !inUsers && (!inSuspended || d.Suspended == sandbox.SuspendedUsers)
 	}
 	return !inUsers
 }
@@ -441,8 +442,11 @@ func (c *chronicle) letGo(u sandbox.User, removed bool) {
 		c.fault("(p3) %s is suspended or removed, and listed as %v", u.Email, c.entry(who))
 	}
 	// If accepted invitations are not listed, orgsync takes another user with an address of the entry for the person.
-	isOther := c.saga.Dialect.Accepted == sandbox.AcceptedVanish && slices.ContainsFunc(slices.Collect(maps.Values(c.read)),
-		func(u sandbox.User) bool { return ownerOf(u.Email) == who && c.lists(u.Email) })
+	isOther := false
+	for _, other := range c.read {
+		is := ownerOf(other.Email) == who && c.lists(other.Email)
+		isOther = isOther || is && c.saga.Dialect.Accepted == sandbox.AcceptedVanish
+	}
 	if p.under == u.ID && c.lists(p.invited) && p.underSince.Before(c.after.Add(-c.saga.Lag)) && !isOther {
 		c.fault("(p3) %s is suspended or removed, and accepted a mail to %s", u.Email, p.invited)
 	}
@@ -492,7 +496,6 @@ func (c *chronicle) mail(path string, body []byte) {
 		return
 	}
 	p := &c.people[who]
-	p.mailed++
 	visible := c.began.Add(-c.saga.Lag - time.Second) // a run sees what happened before
 	resend := slices.Contains(c.flags.resend, addressOf(who, p.email))
 	reinvite := slices.Contains(c.flags.reinvite, addressOf(who, p.email))
@@ -517,13 +520,16 @@ func (c *chronicle) mail(path string, body []byte) {
 		}
 	}
 	for id, u := range c.users() {
+		// An invitation by hand after the acceptance means that the person left, unless orgsync sees the user.
+		invitedAgain := c.isHidden(u) && p.handed.After(p.underSince)
 		if ownerOf(u.Email) != who || (reinvite || unseen) && c.isHidden(u) || !c.joined[id].Before(visible) {
 			continue
 		}
 		switch {
 		case c.lists(u.Email) && (!c.isHidden(u) || c.seen[id+strings.ToLower(u.Email)]):
 			c.fault("(p1) %s is mailed, and is a member as %s", address, u.Email)
-		case p.under == id && c.lists(p.invited) && p.underSince.Before(visible) && !reinvite && !resend && !unseen:
+		case p.under == id && c.lists(p.invited) && p.underSince.Before(visible) && !reinvite && !resend && !unseen &&
+			!invitedAgain:
 			c.fault("(p1) %s is mailed, and accepted the mail to %s as %s", address, p.invited, u.Email)
 		}
 	}
@@ -617,7 +623,8 @@ func (c *chronicle) chapter(ch chapter) {
 	present, mails := c.users(), c.World().Mails
 	o := c.run()
 	for _, m := range c.World().Mails[len(mails):] {
-		if who := ownerOf(m.To); c.flags.saved != nil && slices.Contains(c.flags.resend, addressOf(who, c.people[who].email)) {
+		who := ownerOf(m.To)
+		if c.flags.saved != nil && who >= 0 && slices.Contains(c.flags.resend, addressOf(who, c.people[who].email)) {
 			c.people[who].resent = true
 		}
 	}
@@ -650,7 +657,8 @@ func (c *chronicle) describe() (all [][]string) {
 func (c *chronicle) run() outcome {
 	o := c.apply(c.flags)
 	log := func(format string, args ...any) { c.log = append(c.log, fmt.Sprintf(format, args...)) }
-	log("%d at %v: %v, error %v, refused %v, stopped %v", c.n, c.began.Format("02 15:04"), c.describe(), o.err, o.refused, o.Stopped)
+	log("%d at %v: %v, error %v, refused %v, stopped %v", c.n, c.began.Format("02 15:04"), c.describe(), o.err, o.refused,
+		o.Stopped)
 	for _, ch := range o.Changes {
 		log("   %s %s (%s): %s %v", ch.Action, ch.Email, ch.Reason, ch.Outcome, ch.Err)
 	}
@@ -802,11 +810,12 @@ func (c *chronicle) settled(who int, o outcome) {
 		case plan.OtherAddress:
 			why = unnamed
 		case plan.PossibleAlias:
-			why = slices.ContainsFunc(w.Users, func(u sandbox.User) bool { return ownerOf(u.Email) >= 0 && !c.lists(u.Email) })
+			isStranger := func(u sandbox.User) bool { return ownerOf(u.Email) >= 0 && !c.lists(u.Email) }
+			why = slices.ContainsFunc(w.Users, isStranger)
 		case plan.Left:
 			why = true
 		case plan.GaveUp:
-			why = c.people[who].mailed >= c.saga.Rounds
+			why = c.people[who].byHand+c.intents(who) >= c.saga.Rounds
 		case plan.NeedsAttention:
 			why = slices.Contains(states, "declined") || slices.Contains(states, "cancelled")
 		case plan.SuspendedUser, plan.UnknownMembership, plan.Flapping, plan.Waiting:
@@ -819,6 +828,21 @@ func (c *chronicle) settled(who int, o outcome) {
 		}
 	}
 	c.fault("(p6) %v is forgotten: invitations %v, notices %v", c.entry(who), states, kinds)
+}
+
+// intents returns the number of mails to a person that runs announced in the ledger. A killed run may not have asked
+// for the last one.
+func (c *chronicle) intents(who int) (n int) {
+	content, err := c.store.Read(c.t.Context())
+	must(c.t, err)
+	for line := range strings.Lines(string(content)) {
+		var l struct{ Action, Email, Outcome string }
+		isWhole := json.Unmarshal([]byte(line), &l) == nil
+		if isWhole && (l.Action == "invite" || l.Action == "resend") && l.Outcome == "" && ownerOf(l.Email) == who {
+			n++
+		}
+	}
+	return n
 }
 
 // tell plays a saga from the beginning to the end, and returns the broken rules.
