@@ -538,7 +538,7 @@ func (c *chronicle) mail(path string, body []byte) {
 		case c.lists(u.Email) && (!c.isHidden(u) || c.seen[id+strings.ToLower(u.Email)]):
 			c.fault("(p1) %s is mailed, and is a member as %s", address, u.Email)
 		case p.under == id && c.lists(p.invited) && p.underSince.Before(visible) && !reinvite && !resend && !unseen &&
-			!invitedAgain:
+			!invitedAgain && !c.flags.inviteLeft:
 			c.fault("(p1) %s is mailed, and accepted the mail to %s as %s", address, p.invited, u.Email)
 		}
 	}
