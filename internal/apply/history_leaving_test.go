@@ -898,3 +898,26 @@ func TestHistoryLostMailToAccountAddress(t *testing.T) {
 		}
 	})
 }
+
+// TestHistorySuspendedSecondUser: orgsync suspended a user who was in no entry. Then the address is an alias of ada, who
+// is active as another user. When the entry has only this address, orgsync still knows that it suspended the user.
+func TestHistorySuspendedSecondUser(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		first, second := "ada@old.example", "ada@new.example"
+		c := newCompany(t, sandbox.Options{}, "zoe@example.com", second)
+		c.addMembers("zoe@example.com", first, second)
+		c.roster.Settings.Unlisted = roster.UnlistedSuspend
+		c.apply(with{})
+		time.Sleep(time.Hour)
+		c.roster.People[1].Aliases = addresses([]string{first})
+		c.apply(with{})
+		must(t, c.Leave(second))
+		c.setRoster("zoe@example.com", first)
+		time.Sleep(time.Hour)
+		c.expectNobodySuspended(c.apply(with{}))
+		if c.World().Users[len(c.World().Users)-1].Suspended {
+			t.Error("ada is still suspended")
+		}
+	})
+}
