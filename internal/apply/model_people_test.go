@@ -718,6 +718,9 @@ func (c *chronicle) learn(present map[string]sandbox.User, sure bool) {
 		}
 		if _, still := now[id]; still && c.lists(address) {
 			c.seen[id+address] = true
+			if c.saga.Dialect.Accepted == sandbox.AcceptedVanish {
+				c.people[ownerOf(address)].under = "" // orgsync takes this user for the person
+			}
 		}
 		if !u.Suspended && c.saga.Lag == 0 {
 			delete(c.byOrgsync, id)
