@@ -196,8 +196,9 @@ type chronicle struct {
 	flags with
 	began time.Time
 	mails int
-	read  map[string]sandbox.User // the users when the run last asked for them
-	after time.Time               // the time of this reading
+	// present has the users when the run began, and read those when it last asked for them.
+	present, read map[string]sandbox.User
+	after         time.Time // the time of this reading
 }
 
 func (c *chronicle) fault(format string, args ...any) {
@@ -426,7 +427,7 @@ func (c *chronicle) look(req *http.Request) {
 			}
 			delete(c.byOrgsync, id)
 		default:
-			c.letGo(u, req.Method == http.MethodDelete)
+			c.suspendOrRemove(u, req.Method == http.MethodDelete)
 		}
 	case strings.HasPrefix(path, "/v2/groups/") && req.Method == http.MethodPost:
 		var asked struct {
@@ -439,8 +440,8 @@ func (c *chronicle) look(req *http.Request) {
 	}
 }
 
-// letGo checks (p3): nobody of the roster is suspended or removed, and others only after unlisted_after.
-func (c *chronicle) letGo(u sandbox.User, removed bool) {
+// suspendOrRemove checks (p3): nobody of the roster is suspended or removed, and others only after unlisted_after.
+func (c *chronicle) suspendOrRemove(u sandbox.User, removed bool) {
 	who := ownerOf(u.Email)
 	if who < 0 {
 		c.fault("(p3) %s is suspended or removed", u.Email)
@@ -528,7 +529,10 @@ func (c *chronicle) mail(path string, body []byte) {
 			c.fault("(p1) %s is mailed twice by one saved plan", address)
 		}
 	}
-	for id, u := range c.users() {
+	for id, u := range c.present { // what happens while mails are sent comes too late
+		if _, still := c.users()[id]; !still {
+			continue
+		}
 		// An invitation by hand after the acceptance means that the person left, unless orgsync sees the user.
 		invitedAgain := c.isHidden(u) && p.handed.After(p.underSince)
 		if ownerOf(u.Email) != who || (reinvite || unseen) && c.isHidden(u) || !c.joined[id].Before(visible) {
@@ -629,7 +633,8 @@ func (c *chronicle) chapter(ch chapter) {
 		c.look(req)
 		return nil
 	}
-	present, mails := c.users(), c.World().Mails
+	c.present = c.users()
+	mails := c.World().Mails
 	o := c.run()
 	for _, m := range c.World().Mails[len(mails):] {
 		who := ownerOf(m.To)
@@ -651,7 +656,7 @@ func (c *chronicle) chapter(ch chapter) {
 			clear(p.left) // a mail of this run may be lost, and sent by a later one
 		}
 	}
-	c.learn(present, k == nil && o.err == nil && o.refused == nil && o.Stopped == nil)
+	c.learn(c.present, k == nil && o.err == nil && o.refused == nil && o.Stopped == nil)
 }
 
 // describe returns the entries of the roster.
@@ -743,14 +748,14 @@ func (c *chronicle) finish() {
 		c.write()
 		c.play, c.flags, c.began, c.mails = chapter{}, with{}, c.Now(), 0
 		c.wire.Before = func(req *http.Request) error { c.look(req); return nil }
-		present := c.users()
+		c.present = c.users()
 		o = c.run()
 		c.wire.Before = nil
 		if o.err != nil || o.refused != nil || o.Stopped != nil {
 			c.fault("(p6) without faults: %v, refused: %v, stopped by %v", o.err, o.refused, o.Stopped)
 			return
 		}
-		c.learn(present, true)
+		c.learn(c.present, true)
 	}
 	time.Sleep(c.saga.Lag + time.Second)
 	if todo := c.changes(); len(todo) > 0 {
