@@ -93,6 +93,26 @@ type with struct {
 	reading     func(n int, s *org.Snapshot) // changes the n-th reading, counted from 1
 	refuse      bool                         // a plan that the command refuses gives outcome.err, not outcome.refused
 	files       string                       // the names of the roster files
+	saved       *plan.Saved                  // the plan file; takeSaved adds its flags
+}
+
+// takeSaved adds the flags of the saved plan.
+func (w *with) takeSaved() {
+	w.only, w.resend, w.reinvite = nil, nil, nil
+	for _, list := range []struct {
+		from []org.Address
+		to   *[]string
+	}{{w.saved.Only, &w.only}, {w.saved.Resend, &w.resend}, {w.saved.Reinvite, &w.reinvite}} {
+		for _, a := range list.from {
+			*list.to = append(*list.to, a.String())
+		}
+	}
+}
+
+// planFlags returns the flags of the run for package plan.
+func (w with) planFlags() plan.Flags {
+	return plan.Flags{InviteLeft: w.inviteLeft, Reinvite: addresses(w.reinvite), Only: addresses(w.only),
+		Resend: addresses(w.resend)}
 }
 
 // leaveToLaterRun is the value of with.settleWait for --settle-wait 0.
@@ -169,10 +189,7 @@ func (c *company) apply(w with) outcome {
 		return snapshot, err
 	}
 	decide := func(s org.Snapshot, m org.Memory) plan.Plan {
-		return plan.Compute(plan.Input{
-			Roster: &c.roster, Snapshot: s, Memory: m, Flags: plan.Flags{InviteLeft: w.inviteLeft,
-				Reinvite: addresses(w.reinvite), Only: addresses(w.only), Resend: addresses(w.resend)},
-		})
+		return plan.Compute(plan.Input{Roster: &c.roster, Snapshot: s, Memory: m, Flags: w.planFlags()})
 	}
 	readFirst := func(ctx context.Context) (org.Snapshot, error) { // like reconcile.Session.Apply
 		snapshot, err := read(ctx)
@@ -186,7 +203,11 @@ func (c *company) apply(w with) outcome {
 	if err != nil {
 		return outcome{err: err}
 	}
-	if err := checkPlan(p); err != nil {
+	err = checkPlan(p)
+	if w.saved != nil && err == nil {
+		err = p.CheckStale(*w.saved)
+	}
+	if err != nil {
 		if w.refuse {
 			return outcome{plan: p, err: err}
 		}
@@ -225,26 +246,34 @@ func checkPlan(p plan.Plan) error {
 	return p.CheckLimits()
 }
 
-// changes returns the changes of the plan that a run would make now, such as "invite ada@example.com", and the
-// problems of the plan.
-func (c *company) changes() []string {
+// compute returns the plan that a run would make now.
+func (c *company) compute(w with) (plan.Plan, error) {
 	c.t.Helper()
 	client := c.client(with{concurrency: 1})
 	organization, err := client.Identify(c.t.Context(), c.roster.Organization)
 	if err != nil {
-		c.t.Fatal(err)
+		return plan.Plan{}, err
 	}
 	memory, _, err := ledger.Read(c.t.Context(), c.store, organization.ID)
 	if err != nil {
-		c.t.Fatal(err)
+		return plan.Plan{}, err
 	}
 	wanted := plan.WantedAccess(c.roster.RequiredAccess(), memory)
 	snapshot, err := client.ReadOrganization(c.t.Context(), organization.ID, wanted)
 	if err != nil {
-		c.t.Fatal(err)
+		return plan.Plan{}, err
 	}
+	input := plan.Input{Roster: &c.roster, Snapshot: snapshot, Memory: memory, Flags: w.planFlags()}
+	return plan.Compute(input), nil
+}
+
+// changes returns the changes of the plan that a run would make now, such as "invite ada@example.com", and the
+// problems of the plan.
+func (c *company) changes() []string {
+	c.t.Helper()
+	p, err := c.compute(with{})
+	must(c.t, err)
 	var lines []string
-	p := plan.Compute(plan.Input{Roster: &c.roster, Snapshot: snapshot, Memory: memory})
 	for _, change := range p.Changes {
 		lines = append(lines, fmt.Sprintf("%s %s", change.Action, change.Email))
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -926,4 +927,58 @@ func TestHistoryRemovedUnderAnotherAddress(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestHistoryLostMailToAccountAddress: the mail to the first address of ada was lost and not sent. Her address is
+// corrected, and she accepts the mail to the new address with an account that has the first one. The list does not show
+// accepted invitations. She may be this user, so orgsync does not remove her, and does not mail her again.
+func TestHistoryLostMailToAccountAddress(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		first, second := "ada@old.example", "ada@new.example"
+		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: sandbox.AcceptedVanish}}, "zoe@example.com",
+			first)
+		c.addMembers("zoe@example.com")
+		c.roster.Settings.Unlisted = roster.UnlistedRemove
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, Path: "/v2/invitation*"})
+		c.apply(with{settleWait: leaveToLaterRun})
+		c.ClearFaults()
+		c.setRoster("zoe@example.com", second)
+		time.Sleep(20 * time.Minute)
+		c.apply(with{})
+		must(t, c.AcceptAs(second, first))
+		time.Sleep(20 * time.Minute)
+		c.apply(with{})
+		if users := c.World().Users; !slices.ContainsFunc(users, func(u sandbox.User) bool { return u.Email == first }) {
+			t.Error("ada was removed")
+		}
+		time.Sleep(org.InvitationLife)
+		c.apply(with{})
+		if n := len(c.Mails()[second]); n != 1 {
+			t.Errorf("ada got %d mails", n)
+		}
+	})
+}
+
+// TestHistorySuspendedSecondUser: orgsync suspended a user who was in no entry. Then the address is an alias of ada,
+// who is active as another user. When the entry has only this address, orgsync still knows that it suspended the user.
+func TestHistorySuspendedSecondUser(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		first, second := "ada@old.example", "ada@new.example"
+		c := newCompany(t, sandbox.Options{}, "zoe@example.com", second)
+		c.addMembers("zoe@example.com", first, second)
+		c.roster.Settings.Unlisted = roster.UnlistedSuspend
+		c.apply(with{})
+		time.Sleep(time.Hour)
+		c.roster.People[1].Aliases = addresses([]string{first})
+		c.apply(with{})
+		must(t, c.Leave(second))
+		c.setRoster("zoe@example.com", first)
+		time.Sleep(time.Hour)
+		c.expectNobodySuspended(c.apply(with{}))
+		if c.World().Users[len(c.World().Users)-1].Suspended {
+			t.Error("ada is still suspended")
+		}
+	})
 }

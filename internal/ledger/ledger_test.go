@@ -190,8 +190,8 @@ func TestMemory(t *testing.T) {
 		{"removed, and listed right after", runs{func(l *ledger.Ledger) error {
 			return errors.Join(edit(l, org.EditRemove, ledger.Sent), l.RecordFacts([]org.Fact{{Kind: org.FactJoined,
 				Email: ada}}))
-		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Removed: true, Joined: true, JoinedAt: at(0),
-			JoinedSequence: 3, RoundsResetSequence: 3, RoundsResetAt: at(0)}}}},
+		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Removed: true, RemovedUserID: "u1", Joined: true,
+			JoinedAt: at(0), JoinedSequence: 3, RoundsResetSequence: 3, RoundsResetAt: at(0)}}}},
 		{"removed, and listed an hour later", runs{
 			func(l *ledger.Ledger) error { return edit(l, org.EditRemove, ledger.Sent) },
 			func(l *ledger.Ledger) error { return l.RecordFacts([]org.Fact{{Kind: org.FactJoined, Email: ada}}) },
@@ -214,17 +214,17 @@ func TestMemory(t *testing.T) {
 			SuspendedUserID: "u1"}}}},
 		{"removed, and a second request is refused", runs{func(l *ledger.Ledger) error {
 			return errors.Join(edit(l, org.EditRemove, ledger.Lost), edit(l, org.EditRemove, ledger.Refused))
-		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Removed: true}}}},
+		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Removed: true, RemovedUserID: "u1"}}}},
 		{"neither suspended nor removed", runs{func(l *ledger.Ledger) error {
 			return errors.Join(edit(l, org.EditSuspend, ledger.Refused), edit(l, org.EditRemove, ledger.NotSent))
 		}}, org.Memory{People: map[string]org.PersonRecord{ada: {}}}},
 		{"suspended, and then removed", runs{func(l *ledger.Ledger) error {
 			return errors.Join(edit(l, org.EditSuspend, ledger.Sent), edit(l, org.EditRemove, ledger.Sent))
-		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Removed: true}}}},
+		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Removed: true, RemovedUserID: "u1"}}}},
 		{"suspended, and the answer to the removal was lost", runs{func(l *ledger.Ledger) error {
 			return errors.Join(edit(l, org.EditSuspend, ledger.Sent), edit(l, org.EditRemove, ledger.Lost))
 		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Suspended: true, SuspendedAt: at(0),
-			SuspendedUserID: "u1", Removed: true}}}},
+			SuspendedUserID: "u1", Removed: true, RemovedUserID: "u1"}}}},
 		{"suspended, and the answer to the unsuspension was lost", runs{func(l *ledger.Ledger) error {
 			return errors.Join(edit(l, org.EditSuspend, ledger.Sent), edit(l, org.EditUnsuspend, ledger.Lost))
 		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Suspended: true, SuspendedAt: at(0),

@@ -501,7 +501,7 @@ func (r *replayer) memory() org.Memory {
 			RoundsResetSequence: p.roundsFrom, RoundsResetAt: p.roundsFromAt, ReinvitedSequence: p.reinvitedLine,
 			Joined: p.joined.line > 0, JoinedAt: p.joined.at, JoinedSequence: p.joined.line, UserID: p.userID,
 			Suspended: p.suspended.line > 0, SuspendedAt: p.suspended.at, SuspendedUserID: p.suspended.user,
-			Removed: gone.line > 0, RemovedAt: gone.at, RemovedSequence: gone.line,
+			Removed: gone.line > 0, RemovedAt: gone.at, RemovedSequence: gone.line, RemovedUserID: gone.user,
 			AssumedNotSent: p.assumedNotSentLine > 0, Unlisted: p.unlistedLine > 0, EverMailed: p.lastMail.intent > 0,
 			Refusals: p.refused.count, RefusedAt: p.refused.last.at, RefusedText: p.refused.last.text,
 			FailedAt: p.failed.at,

@@ -125,6 +125,8 @@ type PersonRecord struct {
 	// RemovedSequence is the line of the ledger that recorded Removed. A mail with a smaller Sequence was sent before
 	// the removal.
 	RemovedSequence int
+	// RemovedUserID is the id of the user that orgsync removed; "" if it is not known.
+	RemovedUserID string
 	// Removals has the last removals of the person by orgsync, at most KeptRemovals, oldest first.
 	Removals []Removal
 	// Refusals counts the runs in a row that failed to mail the person: the server refused the mail, or the mail was

@@ -263,6 +263,11 @@ func TestAliasBeforeJoining(t *testing.T) {
 	removed := func(seq int, at float64) org.PersonRecord {
 		return org.PersonRecord{Removed: true, RemovedSequence: seq, RemovedAt: hours(at)}
 	}
+	removedUser := func(id string, joined bool) org.PersonRecord {
+		r := removed(9, -40)
+		r.RemovedUserID, r.Joined = id, joined
+		return r
+	}
 	for _, tt := range []struct {
 		name string
 		lady org.PersonRecord
@@ -275,6 +280,9 @@ func TestAliasBeforeJoining(t *testing.T) {
 		{"removed before", removed(1, -200), "left"},
 		{"removed just before", removed(1, -50.1), "invite"}, // the list may not have shown the removal yet
 		{"removed since", removed(9, -40), "invite"},
+		{"removed since as another user", removedUser("u2", false), "left"},
+		{"removed since as another user, after joining as this user too", removedUser("u2", true), "invite"},
+		{"removed since as the same user", removedUser("u1", false), "invite"},
 	} {
 		in := newInput()
 		in.Roster.People[0].Aliases = []org.Address{org.MustParseAddress(lady)}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/orgsync/orgsync/internal/org"
@@ -404,7 +405,6 @@ func mergeHistories(memory org.Memory, keys []string, now time.Time) *org.Person
 		default:
 			merged.EverMailed, merged.OnlyMailSequence = true, r.OnlyMailSequence
 		}
-		addRemovals(merged, r)
 		if r.RefusedAt.After(merged.RefusedAt) {
 			merged.Refusals, merged.RefusedAt, merged.RefusedText = r.Refusals, r.RefusedAt, r.RefusedText
 		}
@@ -413,6 +413,9 @@ func mergeHistories(memory org.Memory, keys []string, now time.Time) *org.Person
 		if r.RoundsResetSequence > merged.RoundsResetSequence {
 			merged.RoundsResetSequence, merged.RoundsResetAt = r.RoundsResetSequence, r.RoundsResetAt
 		}
+	}
+	for _, key := range keys {
+		addRemovals(merged, memory.People[key])
 	}
 	// A member has answered all mails, whichever address they went to.
 	merged.Mails = slices.DeleteFunc(merged.Mails, func(m org.Mail) bool { return m.Sequence < merged.JoinedSequence })
@@ -430,11 +433,16 @@ func endRemovalByJoining(record *org.PersonRecord) {
 	}
 }
 
-// addRemovals adds to record what other has about removals.
+// addRemovals adds to record what other, the record under one address of the person, has about removals. The removal of
+// a user does not count if the person joined as another user, and never with this address: it did not end the
+// membership.
 func addRemovals(record *org.PersonRecord, other org.PersonRecord) {
-	record.Removed = record.Removed || other.Removed
-	record.RemovedAt = org.Later(record.RemovedAt, other.RemovedAt)
-	record.RemovedSequence = max(record.RemovedSequence, other.RemovedSequence)
+	isOther := record.UserID != "" && other.RemovedUserID != "" && !strings.EqualFold(record.UserID, other.RemovedUserID)
+	if other.Joined || !isOther {
+		record.Removed = record.Removed || other.Removed
+		record.RemovedAt = org.Later(record.RemovedAt, other.RemovedAt)
+		record.RemovedSequence = max(record.RemovedSequence, other.RemovedSequence)
+	}
 	if len(other.Removals) == 0 {
 		return
 	}

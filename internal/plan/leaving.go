@@ -216,12 +216,12 @@ func (ix *index) possibleAddresses(u *org.User) []string {
 }
 
 // isKnownToLedger reports whether the ledger has the address of u as a member, or as invited by a mail that has not
-// expired. Then u is not another person of the roster under a new address. The result is false if orgsync removed u,
-// because u may be back by an invitation to another person. A suspension does not count, because it does not show who
-// u is.
+// expired. Then u is not another person of the roster under a new address. A mail whose answer was lost does not
+// count, because it may not have been sent. The result is false if orgsync removed u, because u may be back by an
+// invitation to another person. A suspension does not count, because it does not show who u is.
 func (ix *index) isKnownToLedger(u *org.User) bool {
 	r := ix.in.Memory.People[u.Email.Key()]
-	invited := slices.ContainsFunc(r.Mails, func(m org.Mail) bool { return !ix.isPast(m.ExpiresAt()) })
+	invited := slices.ContainsFunc(r.Mails, func(m org.Mail) bool { return !m.Lost && !ix.isPast(m.ExpiresAt()) })
 	return !r.Removed && (r.Joined || invited)
 }
 

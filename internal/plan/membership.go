@@ -515,10 +515,15 @@ func (ix *index) invitedSince(p *person, t time.Time) bool {
 }
 
 // activeFacts returns the fact that a suspension ended, if the ledger has the user with the address key as suspended.
-// It returns none within 15 minutes of the suspension, because the list may lag.
+// It returns none within 15 minutes of the suspension, because the list may lag, and none if the list has the user as
+// suspended: then another user of the person is active.
 func (ix *index) activeFacts(key string) []org.Fact {
 	r := ix.in.Memory.People[key]
-	if !r.Suspended || ix.in.Snapshot.Now.Sub(r.SuspendedAt).Abs() < org.SettleAfter {
+	isStillSuspended := func(u org.User) bool {
+		return u.Suspended && r.SuspendedUserID != "" && strings.EqualFold(u.ID, r.SuspendedUserID)
+	}
+	if !r.Suspended || ix.in.Snapshot.Now.Sub(r.SuspendedAt).Abs() < org.SettleAfter ||
+		slices.ContainsFunc(ix.in.Snapshot.Users, isStillSuspended) {
 		return nil
 	}
 	return []org.Fact{{Kind: org.FactActive, Email: key}}

@@ -1,0 +1,915 @@
+package apply_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/roster"
+	"github.com/orgsync/orgsync/internal/sandbox"
+)
+
+// peopleHistory is a random history of a few people who have several addresses. Their entries in the roster change, and
+// administrators and the people themselves do things by hand.
+type peopleHistory struct {
+	Dialect  sandbox.Dialect
+	Lag      time.Duration
+	Rounds   int
+	Unlisted roster.UnlistedPolicy
+	After    time.Duration // unlisted_after
+	Hidden   roster.HiddenMembersPolicy
+	Access   bool // the roster gives everybody a group
+	Runs     []peopleRun
+}
+
+// peopleRun is some time, things that people do, and one run.
+type peopleRun struct {
+	Wait   time.Duration
+	Acts   []act
+	During []act // they happen when the run asks for the mail number At
+	At     int
+	Hidden string // as in [episode]
+	Lost   string // "acted" or "ignored" if the answer to the first mail is lost; otherwise ""
+	Kill   int    // as in [episode]
+	// Only, Reinvite and Resend are the numbers of people, counted from 1, whom these flags name; 0: the flag is not set.
+	Only, Reinvite, Resend int
+	InviteLeft             bool
+	Save                   bool // `plan --out` with these flags instead of `apply`
+	Saved                  bool // apply the saved plan
+}
+
+// act is something that happens to the person Who: with the address A, or with the addresses A and B.
+type act struct {
+	What string
+	Who  int
+	A, B int
+}
+
+// acts are what may happen. The most important ones are there several times.
+var acts = []string{
+	"accept", "accept", "accept", "decline", "cancel", "leave", "leave", "suspend", "unsuspend", "by hand", "added",
+	"email", "email", "alias", "alias", "alias", "out", "out", "in", "in", "until",
+}
+
+// peopleCount and addresses are the numbers of people, and of the addresses that each has.
+const peopleCount, addressCount = 2, 3
+
+// addressOf returns an address of a person. Only its domain depends on a.
+func addressOf(who, a int) string { return fmt.Sprintf("p%d@%c.example", who, 'a'+a) }
+
+// ownerOf returns the person who has the address; -1 if nobody has it.
+func ownerOf(address string) int {
+	for who := range peopleCount {
+		if strings.HasPrefix(strings.ToLower(address), fmt.Sprintf("p%d@", who)) {
+			return who
+		}
+	}
+	return -1
+}
+
+func drawPeopleHistory(t *rapid.T) peopleHistory {
+	s := peopleHistory{
+		Lag:      pick(t, "lag", 0, 0, 0, 30*time.Second, 5*time.Minute),
+		Rounds:   rapid.IntRange(1, 3).Draw(t, "rounds"),
+		Unlisted: pick(t, "unlisted", roster.UnlistedReport, roster.UnlistedSuspend, roster.UnlistedRemove),
+		After:    pick(t, "unlisted after", 0, 24*time.Hour),
+		Hidden:   pick(t, "hidden members", roster.HiddenMembersHold, roster.HiddenMembersInvite),
+		Access:   rapid.Bool().Draw(t, "access"),
+	}
+	if rapid.IntRange(0, 3).Draw(t, "mixed") == 0 {
+		s.Dialect = mixDialects(t, sandbox.Dialects())
+	}
+	d := &s.Dialect
+	d.Lapsed = pick(t, "lapsed", sandbox.LapsedPending, sandbox.LapsedMarked, sandbox.LapsedVanish)
+	d.Accepted = pick(t, "accepted", sandbox.AcceptedListed, sandbox.AcceptedVanish)
+	d.Declined = pick(t, "declined", sandbox.DeclinedListed, sandbox.DeclinedVanish)
+	d.ResendID = pick(t, "resend id", sandbox.ResendSameID, sandbox.ResendNewID)
+	d.ResendLapsed = pick(t, "resend expired", sandbox.ResendLapsedSent, sandbox.ResendLapsed400)
+	d.Duplicate = pick(t, "duplicate", sandbox.Duplicate400, sandbox.DuplicateSecond)
+	d.Expiration = pick(t, "expiration", sandbox.ExpirationTold, sandbox.ExpirationNull)
+	hides := pick(t, "hides", "", "", "", "users", "suspended", "both")
+	if hides == "users" || hides == "both" {
+		s.Access, s.Unlisted = false, roster.UnlistedReport // otherwise these runs would refuse to do anything
+	}
+	someone := func(label string) int {
+		if rapid.IntRange(0, 7).Draw(t, label) > 0 {
+			return 0
+		}
+		return rapid.IntRange(1, peopleCount).Draw(t, "whom")
+	}
+	drawActs := func(label string, most int) (drawn []act) {
+		for range rapid.IntRange(0, most).Draw(t, label) {
+			what := rapid.SampledFrom(acts)
+			if label == "during" && rapid.Bool().Draw(t, "accepts") {
+				what = rapid.Just("accept")
+			}
+			drawn = append(drawn, act{
+				What: what.Draw(t, "what"), Who: rapid.IntRange(0, peopleCount-1).Draw(t, "who"),
+				A: rapid.IntRange(0, addressCount-1).Draw(t, "a"), B: rapid.IntRange(0, addressCount-1).Draw(t, "b"),
+			})
+		}
+		return drawn
+	}
+	for range rapid.IntRange(2, 10).Draw(t, "chapters") {
+		c := peopleRun{
+			Wait: pick(t, "wait", time.Minute, 20*time.Minute, time.Hour, 26*time.Hour, 80*time.Hour),
+			Acts: drawActs("acts", 4),
+		}
+		if rapid.IntRange(0, 2).Draw(t, "something happens") == 0 {
+			c.During, c.At = drawActs("during", 2), rapid.IntRange(1, 2).Draw(t, "at")
+		}
+		if hides != "" && rapid.Bool().Draw(t, "hidden now") {
+			c.Hidden = hides
+		}
+		c.Lost = pick(t, "lost", "", "", "", "", "acted", "ignored")
+		if rapid.IntRange(0, 7).Draw(t, "killed") == 0 {
+			c.Kill = rapid.IntRange(8, 50).Draw(t, "kill")
+		}
+		c.Only, c.Reinvite, c.Resend = someone("only"), someone("reinvite"), someone("resend")
+		if c.Only != 0 && c.Reinvite != 0 {
+			c.Reinvite = c.Only // the command line refuses others
+		}
+		if c.Only != 0 && c.Resend != 0 {
+			c.Resend = c.Only
+		}
+		c.InviteLeft = rapid.IntRange(0, 11).Draw(t, "invite left") == 0
+		c.Save = rapid.IntRange(0, 9).Draw(t, "save") == 0
+		c.Saved = rapid.IntRange(0, 6).Draw(t, "saved") == 0
+		s.Runs = append(s.Runs, c)
+	}
+	return s
+}
+
+// human is a person and their entry in the roster.
+type human struct {
+	email int
+	alias [addressCount]bool
+	out   bool      // the roster does not have the entry
+	until time.Time // the last day in the entry; zero if there is none
+	// left has the addresses with which a run saw the person as a member of this entry, and which left then. With such an
+	// address in the entry, the person is not mailed.
+	left map[string]bool
+	// under is the id of the user with which the person accepted a mail to invited, although the roster did not have the
+	// address of this user.
+	under, invited string
+	underSince     time.Time
+	byHand         int // how often the person was invited by hand
+	handed         time.Time
+	// resent is true if the saved plan has sent the mail of its --resend.
+	resent bool
+}
+
+// peopleWorld plays a history, and checks its rules.
+type peopleWorld struct {
+	*company
+	history peopleHistory
+	people  [peopleCount]human
+	broken  []string
+	log     []string
+	n       int // the number of the run
+
+	// byAdmin and byOrgsync have the ids of users that an administrator, or orgsync, suspended.
+	byAdmin, byOrgsync map[string]bool
+	// joined has the times, by user id, when a user joined; seen has those that a run certainly saw as people of the
+	// roster, by id and address.
+	joined map[string]time.Time
+	seen   map[string]bool
+	// unlisted has the times, by user id, when a run may first have seen a user as unlisted.
+	unlisted map[string]time.Time
+	saved    *plan.Saved
+	byHand   map[string]time.Time // when an invitation was made by hand, by id
+
+	mu    sync.Mutex
+	play  peopleRun
+	flags with
+	began time.Time
+	mails int
+	// present has the users when the run began, and read those when it last asked for them.
+	present, read map[string]sandbox.User
+	after         time.Time // the time of this reading
+}
+
+func (c *peopleWorld) fault(format string, args ...any) {
+	c.broken = append(c.broken, fmt.Sprintf("run %d: ", c.n)+fmt.Sprintf(format, args...))
+}
+
+// entry returns the addresses of the entry of a person; nil if the roster does not list them now.
+func (c *peopleWorld) entry(who int) []string {
+	p := &c.people[who]
+	if p.out || !p.until.IsZero() && !c.Now().Before(p.until.Add(24*time.Hour)) {
+		return nil
+	}
+	all := []string{addressOf(who, p.email)}
+	for a, is := range p.alias {
+		if is && a != p.email {
+			all = append(all, addressOf(who, a))
+		}
+	}
+	return all
+}
+
+// lists reports whether the entry of a person has the address.
+func (c *peopleWorld) lists(address string) bool {
+	who := ownerOf(address)
+	return who >= 0 && slices.Contains(c.entry(who), strings.ToLower(address))
+}
+
+// users returns the users of the organization by id.
+func (c *peopleWorld) users() map[string]sandbox.User {
+	users := map[string]sandbox.User{}
+	for _, u := range c.World().Users {
+		users[u.ID] = u
+	}
+	return users
+}
+
+func (c *peopleWorld) userOf(address string) (sandbox.User, bool) {
+	for _, u := range c.World().Users {
+		if strings.EqualFold(u.Email, address) {
+			return u, true
+		}
+	}
+	return sandbox.User{}, false
+}
+
+// act does what a says, if it is possible.
+func (c *peopleWorld) act(a act) {
+	p, address := &c.people[a.Who], addressOf(a.Who, a.A)
+	// The acts on users and invitations take one that exists.
+	choose := func(have []string) bool {
+		have = slices.DeleteFunc(have, func(s string) bool { return ownerOf(s) != a.Who })
+		if len(have) > 0 {
+			address = strings.ToLower(have[a.A%len(have)])
+		}
+		return len(have) > 0
+	}
+	var members, invited []string
+	for _, u := range c.World().Users {
+		members = append(members, u.Email)
+	}
+	for _, inv := range c.World().Invitations {
+		if inv.State == "pending" {
+			invited = append(invited, inv.Email)
+		}
+	}
+	switch a.What {
+	case "accept":
+		if choose(invited) {
+			as := address
+			if a.B != 1 {
+				as = addressOf(a.Who, a.B)
+			}
+			for _, member := range members {
+				if a.B == 2 && ownerOf(member) == a.Who && !c.lists(member) {
+					as = strings.ToLower(member) // they accept with an account that is a stranger so far
+				}
+			}
+			c.accept(a.Who, address, as)
+		}
+	case "decline":
+		if choose(invited) {
+			must(c.t, c.Decline(address))
+		}
+	case "cancel":
+		if choose(invited) {
+			must(c.t, c.Cancel(address))
+		}
+	case "leave":
+		if choose(members) {
+			u, _ := c.userOf(address)
+			must(c.t, c.Leave(address))
+			p.left[address] = c.seen[u.ID+address]
+			c.forget(u)
+		}
+	case "suspend":
+		if !choose(members) {
+			return
+		}
+		if u, _ := c.userOf(address); !u.Suspended {
+			must(c.t, c.Suspend(address))
+			c.byAdmin[u.ID] = !c.byOrgsync[u.ID]
+		}
+	case "unsuspend":
+		if choose(members) {
+			must(c.t, c.Unsuspend(address))
+			u, _ := c.userOf(address)
+			delete(c.byAdmin, u.ID)
+		}
+	case "by hand":
+		if _, is := c.userOf(address); !is {
+			id, err := c.AddInvitation(sandbox.Invitation{Email: address})
+			must(c.t, err)
+			c.byHand[id.ID] = c.Now()
+			p.byHand, p.handed = p.byHand+1, c.Now()
+			clear(p.left)
+		}
+	case "added":
+		if _, is := c.userOf(address); !is {
+			u, err := c.AddUser(sandbox.User{Email: address})
+			must(c.t, err)
+			c.joined[u.ID] = c.Now()
+			delete(p.left, address)
+		}
+	case "email":
+		p.email = a.A
+	case "alias":
+		p.alias[a.A] = !p.alias[a.A]
+	case "out", "in":
+		p.out = a.What == "out"
+	case "until":
+		p.until = time.Time{}
+		if a.A > 0 {
+			p.until = c.Now().Truncate(24*time.Hour).AddDate(0, 0, []int{0, 1, 5}[a.A])
+		}
+	}
+}
+
+func (c *peopleWorld) accept(who int, invited, as string) {
+	p := &c.people[who]
+	id := ""
+	for _, inv := range c.World().Invitations {
+		if inv.State == "pending" && strings.EqualFold(inv.Email, invited) {
+			id = inv.ID
+		}
+	}
+	isMail := slices.ContainsFunc(c.World().Mails, func(m sandbox.Mail) bool { return m.InvitationID == id })
+	_, was := c.userOf(as)
+	must(c.t, c.AcceptAs(invited, as))
+	u, _ := c.userOf(as)
+	_, earlier := c.joined[u.ID]
+	if !was {
+		c.joined[u.ID] = c.Now()
+	}
+	clear(p.left)
+	// If accepted invitations are not listed, orgsync cannot see who accepts with an address that it knows already.
+	_, known := c.unlisted[u.ID]
+	isKnown := was || earlier || known || len(c.Mails()[as]) > 0
+	shown := !isKnown || c.history.Dialect.Accepted == sandbox.AcceptedListed
+	if isMail && c.lists(invited) && !c.lists(as) && shown {
+		p.under, p.invited, p.underSince = u.ID, invited, c.Now()
+	}
+}
+
+// forget forgets a user who is no longer in the organization.
+func (c *peopleWorld) forget(u sandbox.User) {
+	delete(c.byAdmin, u.ID)
+	delete(c.byOrgsync, u.ID)
+	delete(c.seen, u.ID+strings.ToLower(u.Email))
+	if who := ownerOf(u.Email); who >= 0 && c.people[who].under == u.ID {
+		c.people[who].under = ""
+	}
+}
+
+// isHidden reports whether the runs of now cannot see u, although u is a user.
+func (c *peopleWorld) isHidden(u sandbox.User) bool {
+	d := c.history.Dialect
+	inUsers := c.play.Hidden != "users" && c.play.Hidden != "both"
+	inSuspended := c.play.Hidden != "suspended" && c.play.Hidden != "both" &&
+		d.SuspendedEndpoint != sandbox.SuspendedEndpointMissing
+	if u.Suspended {
+		inUsers = inUsers && d.Suspended != sandbox.SuspendedListed
+		return !inUsers && (!inSuspended || d.Suspended == sandbox.SuspendedUsers)
+	}
+	return !inUsers
+}
+
+// look sees each request before the server does.
+func (c *peopleWorld) look(req *http.Request) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if req.Method == http.MethodGet {
+		if req.URL.Path == "/v2/users" {
+			c.read, c.after = c.users(), c.Now()
+		}
+		return
+	}
+	body, err := io.ReadAll(req.Body)
+	must(c.t, err)
+	path := req.URL.Path
+	switch {
+	case strings.HasPrefix(path, "/v2/invitation"):
+		if c.mails++; c.mails == c.play.At {
+			for _, a := range c.play.During {
+				switch a.What {
+				case "email", "alias", "out", "in", "until": // the roster is read once
+				default:
+					c.act(a)
+				}
+			}
+		}
+		c.mail(path, body)
+	case strings.Contains(path, "/user/"):
+		parts := strings.Split(path, "/")
+		id := parts[slices.Index(parts, "user")+1]
+		u, known := c.users()[id]
+		if !known {
+			return
+		}
+		switch {
+		case strings.HasSuffix(path, "/unsuspend"):
+			if c.byAdmin[id] {
+				c.fault("(p2) an administrator suspended %s, and orgsync ends the suspension", u.Email)
+			}
+			if !c.lists(u.Email) {
+				c.fault("(p5) the suspension of %s ends, who is in no entry", u.Email)
+			}
+			delete(c.byOrgsync, id)
+		default:
+			c.suspendOrRemove(u, req.Method == http.MethodDelete)
+		}
+	case strings.HasPrefix(path, "/v2/groups/") && req.Method == http.MethodPost:
+		var asked struct {
+			UserID string `json:"user_id"`
+		}
+		must(c.t, json.Unmarshal(body, &asked))
+		if u, is := c.read[asked.UserID]; is && !c.lists(u.Email) {
+			c.fault("(p5) %s gets a group, and is in no entry", u.Email)
+		}
+	}
+}
+
+// suspendOrRemove checks (p3): nobody of the roster is suspended or removed, and others only after unlisted_after.
+func (c *peopleWorld) suspendOrRemove(u sandbox.User, removed bool) {
+	who := ownerOf(u.Email)
+	if who < 0 {
+		c.fault("(p3) %s is suspended or removed", u.Email)
+		return
+	}
+	p := &c.people[who]
+	if c.lists(u.Email) {
+		c.fault("(p3) %s is suspended or removed, and listed as %v", u.Email, c.entry(who))
+	}
+	// If accepted invitations are not listed, orgsync takes another user with an address of the entry for the person.
+	isOther := false
+	for _, other := range c.read {
+		is := ownerOf(other.Email) == who && c.lists(other.Email)
+		isOther = isOther || is && c.history.Dialect.Accepted == sandbox.AcceptedVanish
+	}
+	if p.under == u.ID && c.lists(p.invited) && p.underSince.Before(c.after.Add(-c.history.Lag)) && !isOther {
+		c.fault("(p3) %s is suspended or removed, and accepted a mail to %s", u.Email, p.invited)
+	}
+	if removed {
+		c.forget(u)
+		clear(p.left)
+		return
+	}
+	// If the list lags, an administrator may have suspended the user a moment ago. Then orgsync suspends them too.
+	if !u.Suspended || u.SuspendedAt.After(c.after.Add(-c.history.Lag-2*time.Second)) {
+		c.byOrgsync[u.ID] = true
+		delete(c.byAdmin, u.ID)
+	}
+}
+
+// mail checks (p1): nobody is mailed who can accept an invitation, who is a member, or who left.
+func (c *peopleWorld) mail(path string, body []byte) {
+	w := c.World()
+	address := ""
+	if id, is := strings.CutSuffix(strings.TrimPrefix(path, "/v2/invitation/"), "/resend"); is {
+		for _, inv := range w.Invitations {
+			if inv.ID == id {
+				address = strings.ToLower(inv.Email)
+			}
+		}
+		for _, m := range w.Mails { // an invitation that was resent may have another id now
+			if m.InvitationID == id {
+				address = strings.ToLower(m.To)
+			}
+		}
+		if address == "" {
+			return // an invitation by hand that was resent
+		}
+	} else {
+		var asked struct {
+			Email string `json:"email_invited"`
+		}
+		must(c.t, json.Unmarshal(body, &asked))
+		address = strings.ToLower(asked.Email)
+	}
+	who := ownerOf(address)
+	if address == "zoe@example.com" {
+		return
+	}
+	if !c.lists(address) {
+		c.fault("(p1) %q is mailed, and is in no entry", address)
+		return
+	}
+	p := &c.people[who]
+	visible := c.began.Add(-c.history.Lag - time.Second) // a run sees what happened before
+	resend := slices.Contains(c.flags.resend, addressOf(who, p.email))
+	reinvite := slices.Contains(c.flags.reinvite, addressOf(who, p.email))
+	// With hidden_members: invite, people are mailed although they may be members that the key cannot see.
+	unseen := c.history.Hidden == roster.HiddenMembersInvite &&
+		(c.play.Hidden != "" || c.history.Dialect.SuspendedEndpoint == sandbox.SuspendedEndpointMissing)
+	for _, inv := range w.Invitations {
+		made, byHand := c.byHand[inv.ID]
+		isPending := inv.State == "pending" && c.lists(inv.Email) && ownerOf(inv.Email) == who
+		if isPending && !resend && (!byHand || made.Before(visible)) {
+			c.fault("(p1) %s is mailed, and can accept the invitation of %v to %s", address, inv.Created, inv.Email)
+		}
+	}
+	if resend && !reinvite {
+		for _, m := range w.Mails {
+			if ownerOf(m.To) == who && c.lists(m.To) && c.Now().Sub(m.At) < org.SettleAfter-org.ActWithin {
+				c.fault("(p1) %s is mailed again after %v", address, c.Now().Sub(m.At))
+			}
+		}
+		if c.flags.saved != nil && p.resent {
+			c.fault("(p1) %s is mailed twice by one saved plan", address)
+		}
+	}
+	for id, u := range c.present { // what happens while mails are sent comes too late
+		if _, still := c.users()[id]; !still {
+			continue
+		}
+		// An invitation by hand after the acceptance means that the person left, unless orgsync sees the user.
+		invitedAgain := c.isHidden(u) && p.handed.After(p.underSince)
+		if ownerOf(u.Email) != who || (reinvite || unseen) && c.isHidden(u) || !c.joined[id].Before(visible) {
+			continue
+		}
+		switch {
+		case c.lists(u.Email) && (!c.isHidden(u) || c.seen[id+strings.ToLower(u.Email)]):
+			c.fault("(p1) %s is mailed, and is a member as %s", address, u.Email)
+		case p.under == id && c.lists(p.invited) && p.underSince.Before(visible) && !reinvite && !resend && !unseen &&
+			!invitedAgain && !c.flags.inviteLeft:
+			c.fault("(p1) %s is mailed, and accepted the mail to %s as %s", address, p.invited, u.Email)
+		}
+	}
+	if reinvite || unseen || c.flags.inviteLeft {
+		clear(p.left) // later mails follow from this one
+	}
+	for _, a := range c.entry(who) {
+		if p.left[a] {
+			c.fault("(p1) %s is mailed, and %s left", address, a)
+		}
+	}
+	tooLong := !p.until.IsZero() && c.Now().Add(org.InvitationLife).After(p.until.Add(24*time.Hour+time.Minute))
+	if tooLong && !resend && !reinvite && len(c.flags.only) == 0 {
+		c.fault("(p4) %s is mailed, and their last day is %v", address, p.until)
+	}
+}
+
+// write writes the roster of the run.
+func (c *peopleWorld) write() {
+	c.setRoster("zoe@example.com")
+	for who := range c.people {
+		p := &c.people[who]
+		if p.out {
+			continue
+		}
+		person := roster.Person{Email: org.MustParseAddress(addressOf(who, p.email)), Until: p.until,
+			Name: fmt.Sprintf("P%d", who), At: roster.Position{File: "users.yaml", Line: who + 2, Column: 5}}
+		for a, is := range p.alias {
+			if is && a != p.email {
+				person.Aliases = append(person.Aliases, org.MustParseAddress(addressOf(who, a)))
+			}
+		}
+		if c.history.Access {
+			person.Groups = refs("everyone")
+		}
+		c.roster.People = append(c.roster.People, person)
+	}
+}
+
+// named returns the flags of a run that name people. They can only name people of the roster.
+func (c *peopleWorld) named(ch peopleRun) with {
+	name := func(n int) []string {
+		if n == 0 || c.people[n-1].out {
+			return nil
+		}
+		return []string{addressOf(n-1, c.people[n-1].email)}
+	}
+	return with{only: name(ch.Only), reinvite: name(ch.Reinvite), resend: name(ch.Resend), inviteLeft: ch.InviteLeft}
+}
+
+func (c *peopleWorld) playRun(ch peopleRun) {
+	time.Sleep(ch.Wait)
+	if left := 24*time.Hour - c.Now().Sub(c.Now().Truncate(24*time.Hour)); left < time.Hour {
+		time.Sleep(left + 7*time.Minute) // no last day ends during a run
+	}
+	for _, a := range ch.Acts {
+		c.act(a)
+	}
+	c.write()
+	c.play, c.flags, c.began, c.mails = ch, c.named(ch), c.Now(), 0
+	for _, f := range hiding(ch.Hidden, http.StatusForbidden) {
+		c.AddFault(f)
+	}
+	defer c.ClearFaults()
+	if ch.Save {
+		c.save()
+		return
+	}
+	if ch.Saved && c.saved != nil {
+		c.flags = with{saved: c.saved, inviteLeft: ch.InviteLeft}
+		c.flags.takeSaved()
+	}
+	if ch.Lost != "" {
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, Path: "/v2/invitation*", Times: 1,
+			ActFirst: ch.Lost == "acted"})
+	}
+	var k *killer
+	if ch.Kill > 0 {
+		k = c.killAfter(ch.Kill, 50)
+	}
+	before := c.wire.Before
+	c.wire.Before = func(req *http.Request) error {
+		if before != nil {
+			if err := before(req); err != nil {
+				return err
+			}
+		}
+		c.look(req)
+		return nil
+	}
+	c.present = c.users()
+	mails := c.World().Mails
+	o := c.run()
+	for _, m := range c.World().Mails[len(mails):] {
+		who := ownerOf(m.To)
+		if c.flags.saved != nil && who >= 0 && slices.Contains(c.flags.resend, addressOf(who, c.people[who].email)) {
+			c.people[who].resent = true
+		}
+	}
+	if k != nil {
+		k.restore()
+	}
+	c.wire.Before = nil
+	for who := range c.people {
+		p := &c.people[who]
+		if len(c.flags.reinvite) > 0 && slices.Contains(c.flags.reinvite, addressOf(who, p.email)) {
+			p.under = ""
+			clear(p.left)
+		}
+		if c.flags.inviteLeft {
+			clear(p.left) // a mail of this run may be lost, and sent by a later one
+		}
+	}
+	c.learn(c.present, k == nil && o.err == nil && o.refused == nil && o.Stopped == nil)
+}
+
+// describe returns the entries of the roster.
+func (c *peopleWorld) describe() (all [][]string) {
+	for who := range c.people {
+		all = append(all, c.entry(who))
+	}
+	return all
+}
+
+// run makes a run, and logs what it did and the organization after it.
+func (c *peopleWorld) run() outcome {
+	o := c.apply(c.flags)
+	log := func(format string, args ...any) { c.log = append(c.log, fmt.Sprintf(format, args...)) }
+	log("%d at %v: %v, error %v, refused %v, stopped %v", c.n, c.began.Format("02 15:04"), c.describe(), o.err, o.refused,
+		o.Stopped)
+	for _, ch := range o.Changes {
+		log("   %s %s (%s): %s %v", ch.Action, ch.Email, ch.Reason, ch.Outcome, ch.Err)
+	}
+	for _, n := range o.Notices {
+		log("   %s %s %s", n.Kind, n.Email, n.Text)
+	}
+	w := c.World()
+	for _, u := range w.Users {
+		if ownerOf(u.Email) >= 0 {
+			log("   user %s %s suspended: %v", u.Email, u.ID[:8], u.Suspended)
+		}
+	}
+	for _, inv := range w.Invitations {
+		log("   invitation %s to %s created %v: %s", inv.ID[:8], inv.Email, inv.Created.Format("02 15:04"), inv.State)
+	}
+	return o
+}
+
+// save makes a plan and saves it.
+func (c *peopleWorld) save() {
+	p, err := c.compute(c.flags)
+	if err != nil || checkPlan(p) != nil {
+		return
+	}
+	text, err := p.Save()
+	must(c.t, err)
+	saved, err := plan.ReadSaved(text)
+	must(c.t, err)
+	c.saved = &saved
+	for who := range c.people {
+		c.people[who].resent = false
+	}
+}
+
+// learn records what the run may have read, and what it has read if sure is true.
+func (c *peopleWorld) learn(present map[string]sandbox.User, sure bool) {
+	now := c.users()
+	for id, u := range present {
+		address := strings.ToLower(u.Email)
+		if ownerOf(u.Email) < 0 || c.isHidden(u) {
+			continue
+		}
+		if _, is := c.unlisted[id]; !is && !c.lists(address) {
+			c.unlisted[id] = c.began
+		}
+		if !sure || !c.joined[id].Before(c.began.Add(-c.history.Lag-time.Second)) {
+			continue
+		}
+		if _, still := now[id]; still && c.lists(address) {
+			c.seen[id+address] = true
+			if c.history.Dialect.Accepted == sandbox.AcceptedVanish {
+				c.people[ownerOf(address)].under = "" // orgsync takes this user for the person
+			}
+		}
+		if !u.Suspended && c.history.Lag == 0 {
+			delete(c.byOrgsync, id)
+			if now[id].Suspended && !c.byAdmin[id] {
+				c.byOrgsync[id] = true
+			}
+		}
+	}
+}
+
+// finish checks (p6): in the end, runs without faults do all that is to do, and say of everybody else why not.
+func (c *peopleWorld) finish() {
+	c.n = len(c.history.Runs)
+	var o outcome
+	for _, wait := range []time.Duration{20 * time.Minute, 20 * time.Minute, 25 * time.Hour, 20 * time.Minute} {
+		time.Sleep(wait)
+		if left := 24*time.Hour - c.Now().Sub(c.Now().Truncate(24*time.Hour)); left < time.Hour {
+			time.Sleep(left + 7*time.Minute)
+		}
+		c.write()
+		c.play, c.flags, c.began, c.mails = peopleRun{}, with{}, c.Now(), 0
+		c.wire.Before = func(req *http.Request) error { c.look(req); return nil }
+		c.present = c.users()
+		o = c.run()
+		c.wire.Before = nil
+		if o.err != nil || o.refused != nil || o.Stopped != nil {
+			c.fault("(p6) without faults: %v, refused: %v, stopped by %v", o.err, o.refused, o.Stopped)
+			return
+		}
+		c.learn(c.present, true)
+	}
+	time.Sleep(c.history.Lag + time.Second)
+	if todo := c.changes(); len(todo) > 0 {
+		c.fault("(p6) still to do: %v", todo)
+	}
+	for who := range c.people {
+		c.settled(who, o)
+	}
+	unlisted := o.notices(plan.Unlisted)
+	for _, u := range c.World().Users {
+		if c.history.Unlisted != roster.UnlistedRemove || ownerOf(u.Email) < 0 || c.lists(u.Email) || c.isHidden(u) {
+			continue
+		}
+		other := slices.ContainsFunc(o.Notices, func(n plan.Notice) bool {
+			return (n.Kind == plan.OtherAddress || n.Kind == plan.SecondUser) && ownerOf(n.Email.Key()) == ownerOf(u.Email)
+		})
+		if !slices.Contains(unlisted, u.Email) && !other {
+			c.fault("(p6) %s is unlisted, and stays without a notice", u.Email)
+		}
+	}
+}
+
+// settled checks (p6) for one person: they are a member with their access, or invited, or a notice says why not. What
+// the notice says must be true.
+func (c *peopleWorld) settled(who int, o outcome) {
+	if len(c.entry(who)) == 0 {
+		return
+	}
+	w := c.World()
+	active, stuck, unnamed, granted := false, false, false, false
+	for _, u := range w.Users {
+		switch {
+		case ownerOf(u.Email) != who:
+		case !c.lists(u.Email):
+			unnamed = true
+		case !u.Suspended:
+			active = true
+			granted = granted || slices.Contains(u.Groups, "everyone")
+		default:
+			stuck = stuck || c.byOrgsync[u.ID] && !c.byAdmin[u.ID] && !c.isHidden(u)
+		}
+	}
+	if active && c.history.Access && !granted {
+		c.fault("(p6) %v is a member without their group", c.entry(who))
+	}
+	if stuck && !active {
+		c.fault("(p6) orgsync suspended %v, and they stay suspended", c.entry(who))
+	}
+	if active {
+		return
+	}
+	var states []string
+	for _, inv := range w.Invitations {
+		if ownerOf(inv.Email) == who {
+			states = append(states, inv.State)
+			if inv.State == "pending" && c.lists(inv.Email) {
+				return
+			}
+		}
+	}
+	var kinds []plan.NoticeKind
+	for _, n := range o.Notices {
+		if n.Email.Key() != addressOf(who, c.people[who].email) {
+			continue
+		}
+		kinds = append(kinds, n.Kind)
+		why := false
+		switch n.Kind {
+		case plan.OtherAddress:
+			why = unnamed
+		case plan.PossibleAlias:
+			isStranger := func(u sandbox.User) bool { return ownerOf(u.Email) >= 0 && !c.lists(u.Email) }
+			why = slices.ContainsFunc(w.Users, isStranger)
+		case plan.Left:
+			why = true
+		case plan.GaveUp:
+			why = c.people[who].byHand+c.intents(who) >= c.history.Rounds
+		case plan.NeedsAttention:
+			why = slices.Contains(states, "declined") || slices.Contains(states, "cancelled")
+		case plan.SuspendedUser, plan.UnknownMembership, plan.Flapping, plan.Waiting:
+			why = true
+		case plan.EndsTooSoon:
+			why = !c.people[who].until.IsZero()
+		default: // no other notice says why somebody is not a member
+		}
+		if why {
+			return
+		}
+	}
+	c.fault("(p6) %v is forgotten: invitations %v, notices %v", c.entry(who), states, kinds)
+}
+
+// intents returns the number of mails to a person that runs announced in the ledger. A killed run may not have asked
+// for the last one.
+func (c *peopleWorld) intents(who int) (n int) {
+	content, err := c.store.Read(c.t.Context())
+	must(c.t, err)
+	for line := range strings.Lines(string(content)) {
+		var l struct{ Action, Email, Outcome string }
+		isWhole := json.Unmarshal([]byte(line), &l) == nil
+		if isWhole && (l.Action == "invite" || l.Action == "resend") && l.Outcome == "" && ownerOf(l.Email) == who {
+			n++
+		}
+	}
+	return n
+}
+
+// playPeople plays a history from the beginning to the end, and returns the broken rules.
+func playPeople(t *testing.T, s peopleHistory) (broken, log []string) {
+	c := &peopleWorld{company: newCompany(t, sandbox.Options{Dialect: s.Dialect, ListLag: s.Lag}), history: s,
+		byAdmin: map[string]bool{}, byOrgsync: map[string]bool{}, joined: map[string]time.Time{},
+		seen: map[string]bool{}, unlisted: map[string]time.Time{}, byHand: map[string]time.Time{}}
+	for who := range c.people {
+		c.people[who].left = map[string]bool{}
+	}
+	c.addMembers("zoe@example.com")
+	c.roster.Settings.Unlisted, c.roster.Settings.UnlistedAfter = s.Unlisted, s.After
+	c.roster.Settings.ReinviteRounds, c.roster.Settings.HiddenMembers = s.Rounds, s.Hidden
+	for n, ch := range s.Runs {
+		c.n = n
+		c.playRun(ch)
+	}
+	c.finish()
+	return c.broken, c.log
+}
+
+// TestExactlyOncePeople plays random histories of a few people: they have several addresses and users, their entries
+// change, and administrators do things by hand. The rules are called (p1) to (p6).
+func TestExactlyOncePeople(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		s := drawPeopleHistory(rt)
+		var broken, log []string
+		synctest.Test(t, func(t *testing.T) { broken, log = playPeople(t, s) })
+		if len(broken) > 0 {
+			rt.Fatalf("%s\n%s\nin %v", strings.Join(broken, "\n"), strings.Join(log, "\n"), s)
+		}
+	})
+}
+
+// String returns a line for each run, without the flags and faults that it does not have.
+func (s peopleHistory) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%v, lag %v, rounds %d, %s after %v, %s, access %v", s.Dialect, s.Lag, s.Rounds, s.Unlisted, s.After,
+		s.Hidden, s.Access)
+	for n, c := range s.Runs {
+		fmt.Fprintf(&b, "\n%d: %v %v", n, c.Wait, c.Acts)
+		c.Wait, c.Acts = 0, nil
+		v := reflect.ValueOf(c)
+		for i := range v.NumField() {
+			if f := v.Field(i); !f.IsZero() && f.Kind() != reflect.Slice || f.Kind() == reflect.Slice && f.Len() > 0 {
+				fmt.Fprintf(&b, " %s:%v", v.Type().Field(i).Name, f)
+			}
+		}
+	}
+	return b.String()
+}
