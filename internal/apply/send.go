@@ -119,8 +119,8 @@ func keptUntil(revoke, grant plan.Change) error {
 		revoke.Email, revoke.Detail.Kind, revoke.Detail.Name, grant.Detail.Kind, grant.Detail.Name)
 }
 
-// newGrant returns a grant to the person of the item that changes, those of a new plan, have and the run does not have;
-// nil if there is none. The person has lost this access since the run began.
+// newGrant returns the first grant to the person of it that is in changes, the changes of a new plan, and not in this
+// run; nil if there is none. Such a grant means that the person has lost this access since the run began.
 func (r *run) newGrant(changes []plan.Change, it *item) *plan.Change {
 	i := slices.IndexFunc(changes, func(c plan.Change) bool {
 		isSame := func(other *item) bool { return sameChange([]plan.Change{other.Change}, c) != nil }

@@ -111,9 +111,9 @@ type mark struct {
 	user string // the id of the user that the line is about; "" if the line has none
 }
 
-// ends reports whether joined, which says that the person is a member, ends the removal removed. In the first minutes
-// after the removal, the list may not show it yet.
-func (joined mark) ends(removed mark) bool {
+// endsRemoval reports whether joined, the line that says that the person is a member, ends the removal of removed. It
+// does not in the first 15 minutes after the removal, because the list may not show the removal yet.
+func (joined mark) endsRemoval(removed mark) bool {
 	return joined.line > removed.line && joined.at.Sub(removed.at).Abs() >= org.SettleAfter
 }
 
@@ -204,7 +204,7 @@ func (r *replayer) add(e Entry) {
 		p.joined, p.userID = mark{r.lines, e.Time, e.Object}, e.Object
 		p.mails, p.roundsFrom, p.roundsFromAt, p.assumedNotSentLine = nil, r.lines, e.Time, 0
 		p.refused, p.failed = refusals{}, failure{}
-		if p.joined.ends(p.removed) {
+		if p.joined.endsRemoval(p.removed) {
 			p.removed = mark{}
 		}
 	case Action(org.FactActive):
@@ -239,14 +239,14 @@ func (r *replayer) add(e Entry) {
 		}
 	case Action(org.EditSuspend), Action(org.EditUnsuspend), Action(org.EditRemove):
 		p.recordRemoval(e, r.lines)
-		r.noteSuspendedUser(p, e)
+		r.updateSuspended(p, e)
 	default: // other actions are not part of the memory
 	}
 }
 
-// noteSuspendedUser remembers that the user of e was suspended under the address of p. If e ends the suspension, it
-// ends under all addresses.
-func (r *replayer) noteSuspendedUser(p *person, e Entry) {
+// updateSuspended records that the user of e was suspended under the address of p. If e ends the suspension or removes
+// the user, it clears the suspension of this user under all addresses.
+func (r *replayer) updateSuspended(p *person, e Entry) {
 	switch id := e.Object; {
 	case id == "":
 	case e.Action == Action(org.EditSuspend):
@@ -491,17 +491,17 @@ func (r *replayer) memory() org.Memory {
 	for name, named := range r.access {
 		memory.Access[name] = named.id
 	}
-	removed := r.removedUsers()
+	removedUsers := r.removedUsers()
 	for key, p := range r.people {
-		gone := p.removed
-		if other, found := removed[p.userID]; found && other.line > gone.line && !p.joined.ends(other) {
-			gone = other
+		removal := p.removed
+		if other, found := removedUsers[p.userID]; found && other.line > removal.line && !p.joined.endsRemoval(other) {
+			removal = other
 		}
 		record := org.PersonRecord{
 			RoundsResetSequence: p.roundsFrom, RoundsResetAt: p.roundsFromAt, ReinvitedSequence: p.reinvitedLine,
 			Joined: p.joined.line > 0, JoinedAt: p.joined.at, JoinedSequence: p.joined.line, UserID: p.userID,
 			Suspended: p.suspended.line > 0, SuspendedAt: p.suspended.at, SuspendedUserID: p.suspended.user,
-			Removed: gone.line > 0, RemovedAt: gone.at, RemovedSequence: gone.line, RemovedUserID: gone.user,
+			Removed: removal.line > 0, RemovedAt: removal.at, RemovedSequence: removal.line, RemovedUserID: removal.user,
 			AssumedNotSent: p.assumedNotSentLine > 0, Unlisted: p.unlistedLine > 0, EverMailed: p.lastMail.intent > 0,
 			Refusals: p.refused.count, RefusedAt: p.refused.last.at, RefusedText: p.refused.last.text,
 			FailedAt: p.failed.at,
@@ -526,8 +526,8 @@ func (r *replayer) memory() org.Memory {
 	return memory
 }
 
-// removedUsers returns the last removal of each user, by user id. A person may have been removed under an address that
-// the roster did not have, after the address of their user changed.
+// removedUsers returns the last removal of each user, by user id. If the address of a user changed, the removal may be
+// under an address that the roster never had.
 func (r *replayer) removedUsers() map[string]mark {
 	removed := map[string]mark{}
 	for _, p := range r.people {

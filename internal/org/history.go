@@ -99,7 +99,8 @@ type PersonRecord struct {
 	// SuspendedAt is the server's time of Suspended. For some time after it, the list may show the user as not
 	// suspended.
 	SuspendedAt time.Time
-	// SuspendedUserID is the id of the user of Suspended. Another user may have the address now.
+	// SuspendedUserID is the id of the user that orgsync suspended; "" if it is not known. Another user may have the
+	// address now.
 	SuspendedUserID string
 	// Joined is true after orgsync has seen the person as a member. If the person is absent later, they left or were
 	// removed.

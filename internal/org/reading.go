@@ -35,7 +35,8 @@ func (s Snapshot) Merge(later Snapshot) Snapshot {
 	return merged
 }
 
-// rowKey identifies a user or an invitation in a list: by the id, or by the address if there is no id.
+// rowKey identifies a row of a list. For a user, it has the id or, if there is no id, the address. For an invitation,
+// it has the id and the address or, if there is no id, the address and the time of the creation.
 type rowKey struct {
 	id, email string
 	created   time.Time

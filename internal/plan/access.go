@@ -110,12 +110,13 @@ func (ix *index) placesOf(kind org.Kind, name string) []roster.Position {
 }
 
 // addName looks up one name of the roster and adds the result to cat. If nothing in the organization has the name,
-// addName looks up the id that the name had in an earlier run: the group, role or policy may have been renamed.
+// or only what was deleted, addName looks up the id that the name had in an earlier run: the group, role or policy may
+// have been renamed.
 func (ix *index) addName(cat *catalog, kind org.Kind, name string) {
 	earlierID := ix.in.Memory.Access[org.AccessName{Kind: kind, Name: name}]
 	a, problem := lookUp(ix.in.Snapshot.Access, kind, name)
 	// exists is also true if a is nil because the name cannot be used, for example because two groups have it. inUse is
-	// false if everything with the name was deleted.
+	// true if something with the name is not deleted.
 	exists, inUse := false, false
 	for i := range ix.in.Snapshot.Access {
 		if other := &ix.in.Snapshot.Access[i]; other.Kind == kind && other.Is(name) {

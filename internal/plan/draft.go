@@ -65,8 +65,8 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 		}
 	}
 	var services, unreadable []string
-	aliases := map[string]*person{} // by user id: the person of the roster who may be this user
-	lost := map[string]*person{}    // by invitation id: the person of the roster to whom this mail may have been sent
+	aliases := map[string]*person{}    // by user id: the person of the roster who may be this user
+	lostMailTo := map[string]*person{} // by invitation id: the person of the roster whose lost mail this may be
 	for i := range ix.people {
 		p := &ix.people[i]
 		var d decision
@@ -76,8 +76,8 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 		}
 		for _, m := range p.record.Mails {
 			for _, inv := range ix.unlistedInvitations {
-				if m.Lost && ix.mayBeOf(inv, m) {
-					lost[inv.ID] = p
+				if m.Lost && ix.mayBelongTo(inv, m) {
+					lostMailTo[inv.ID] = p
 				}
 			}
 		}
@@ -90,12 +90,12 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 		case u.Email.IsZero():
 			unreadable = append(unreadable, cmp.Or(u.Name, u.ID))
 		case aliases[u.ID] != nil:
-			dr.remark("%s may be another address of %s, who is listed, but whose invitation is not: make it an alias, "+
+			dr.remark("%s may be another address of %s, who is in the roster but matches no user: make it an alias, "+
 				"or list it by hand", u.Email, aliases[u.ID].Email)
 			known[u.Email.Key()] = true
 		case ix.endedAs(u) != nil:
 			if ended := ix.endedAs(u); ix.byKey[u.Email.Key()] == nil {
-				dr.remark("%s is one more address of %s, whose last day is over", u.Email, ended.Email)
+				dr.remark("%s is not listed: it is another address of %s, whose last day is over", u.Email, ended.Email)
 				known[u.Email.Key()] = true
 			}
 		case isUnaccepted(u):
@@ -114,9 +114,9 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 		switch {
 		case !inv.Status.IsUnanswered() && (inv.Status != org.StatusAccepted || ix.in.Snapshot.UsersVisible):
 		case !self.IsZero() && (inv.Invited.Equal(self) || inv.Registered.Equal(self)):
-		case !inv.Invited.IsZero() && lost[inv.ID] != nil:
-			dr.remark("%s is not listed: this invitation may be the one of %s, whose mail had no answer", inv.Invited,
-				lost[inv.ID].Email)
+		case !inv.Invited.IsZero() && lostMailTo[inv.ID] != nil:
+			dr.remark("%s is not listed: this may be the invitation of %s, because the answer to their mail was lost",
+				inv.Invited, lostMailTo[inv.ID].Email)
 		case !inv.Invited.IsZero():
 			add(inv.Invited)
 		case !ix.isPast(inv.ExpiresAt()):
@@ -127,9 +127,9 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 }
 
 // mayHaveJoinedAs returns the users who may be p under another address, sorted by address. If the roster listed them as
-// other people, the next plans would not take them for p any more, and p would be mailed again. So it also returns
-// users if the notice of d about p is not [PossibleAlias] yet: the mail is too recent or was lost, or it waits for
-// another reason.
+// other people, the next plans would not take them for p any more, and p would be mailed again. So d does
+// not need the notice [PossibleAlias]: mayHaveJoinedAs also returns users if the last mail to p is recent or was lost,
+// or if the next mail waits for another reason.
 func (ix *index) mayHaveJoinedAs(p *person, d *decision) []*org.User {
 	mayWait := func(n Notice) bool { return n.Holds() || n.Kind == Waiting || n.Kind == NotYet }
 	if !slices.ContainsFunc(d.notices, mayWait) || len(ix.openInvitations(p)) > 0 {

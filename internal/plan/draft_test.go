@@ -68,7 +68,7 @@ const (
 	aboutOwner  = "# owner@example.com is not listed: orgsync never suspends or removes the user of the API key"
 	aboutRobot  = "# service users are not listed: robot"
 	aboutGone   = "# deleted groups have no members: gone"
-	aboutRobert = "# bob@example.com is one more address of robert@example.com, whose last day is over"
+	aboutRobert = "# bob@example.com is not listed: it is another address of robert@example.com, whose last day is over"
 	aboutRole   = "# assumable roles are taken on for a session and cannot be given to a person: auditor"
 )
 

@@ -23,13 +23,13 @@ func Drift(in Input, hidden []org.Kind) (updates []roster.AccessUpdate, remarks 
 		switch {
 		case p.ended:
 		case p.user == nil:
-			// The list of users may not show somebody yet who accepted a moment ago.
+			// The list of users may not yet show a person who accepted a moment ago.
 			u.Left = decided.hasNotice(Left) && !ix.justAccepted(p)
 		case p.user.Suspended || p.isUnderOtherAddress():
 		case len(p.record.Mails) > 0 && p.managesAccess():
 			// No apply has seen them as a member since they were mailed, so none has given them their access yet.
-			dr.remark("%s has joined since the last apply, which had no chance to give them their access: the entry stays as "+
-				"it is", p.Email)
+			dr.remark("%s has joined since the last apply, so apply has not given them their access yet: the entry stays "+
+				"as it is", p.Email)
 		default:
 			dr.compareAccess(p, cat, &u)
 		}

@@ -99,8 +99,8 @@ func TestDrift(t *testing.T) {
 			in.Memory.People = map[string]org.PersonRecord{"bob@example.com": {Mails: []org.Mail{
 				{Email: "bob@example.com", InvitationID: "i1", At: hours(-1), Sequence: 1},
 			}}}
-		}, nil, []string{"# bob@example.com has joined since the last apply, which had no chance to give them their " +
-			"access: the entry stays as it is"}},
+		}, nil, []string{"# bob@example.com has joined since the last apply, so apply has not given them their access " +
+			"yet: the entry stays as it is"}},
 		{"accepted a moment ago, and not among the users yet", func(in *plan.Input) {
 			in.Snapshot.Users = append(in.Snapshot.Users[:1:1], in.Snapshot.Users[2:]...)
 			inv := invitation("i1", "bob@example.com", org.StatusAccepted, -10)

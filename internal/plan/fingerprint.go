@@ -21,9 +21,9 @@ func (p Plan) Fingerprint() string {
 	return "sha256:" + hex.EncodeToString(h.Sum(nil))
 }
 
-// identity returns a line that is the same for changes that do the same for the same reason. A mail of --resend is the
-// same only until the invitation was sent again, and a mail of --reinvite until a run has counted the person's mails
-// from zero: one --resend or --reinvite must not send two mails.
+// identity returns a line that is the same for changes that do the same for the same reason. One --resend or
+// --reinvite must not send two mails. So the line of a --resend changes when the invitation is sent again, and the line
+// of a --reinvite changes when a run starts to count the person's mails from zero.
 func (c Change) identity() string {
 	api := "-"
 	if c.Detail.APIEnabled != nil {

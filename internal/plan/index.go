@@ -44,8 +44,8 @@ type index struct {
 	visible     visibility
 	// cachedUnidentified is the result of unidentifiedUsers; nil before its first call.
 	cachedUnidentified []*org.User
-	// seenUnlisted has, by address, the line of the ledger at which an unlisted user was last seen for the first time;
-	// nil before wasUnlistedUser needs it.
+	// seenUnlisted has, by address, the last line of the ledger that recorded an unlisted user with this address; nil
+	// before wasUnlistedUser needs it.
 	seenUnlisted map[string]int
 	// unlistedBySameKey is the result of indexUnlisted; nil before noteSameName needs it.
 	unlistedBySameKey map[string][]unlistedAddress
@@ -424,8 +424,8 @@ func mergeHistories(memory org.Memory, keys []string, now time.Time) *org.Person
 	return merged
 }
 
-// endRemovalByJoining ends the removal in record if the person joined after it, perhaps with another address. In the
-// first minutes after the removal, the list may not show it yet.
+// endRemovalByJoining ends the removal in record if the person joined at least 15 minutes after it, perhaps with another
+// address. Earlier, the list may not show the removal yet.
 func endRemovalByJoining(record *org.PersonRecord) {
 	if record.RemovedSequence < record.JoinedSequence &&
 		record.JoinedAt.Sub(record.RemovedAt).Abs() >= org.SettleAfter {
@@ -433,9 +433,9 @@ func endRemovalByJoining(record *org.PersonRecord) {
 	}
 }
 
-// addRemovals adds to record what other, the record under one address of the person, has about removals. The removal of
-// a user does not count if the person joined as another user, and never with this address: it did not end the
-// membership.
+// addRemovals adds to record what other, the record under one address of the person, has about removals. A removal
+// does not count if the person joined as another user than the removed one, and never joined with this address: it did
+// not end the person's membership.
 func addRemovals(record *org.PersonRecord, other org.PersonRecord) {
 	isOther := record.UserID != "" && other.RemovedUserID != "" && !strings.EqualFold(record.UserID, other.RemovedUserID)
 	if other.Joined || !isOther {

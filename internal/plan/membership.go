@@ -130,7 +130,7 @@ func (ix *index) wasSuspendedByOrgsync(p *person) bool {
 }
 
 // suspendedUnder reports whether the ledger says under the address key that orgsync suspended u. If the ledger does not
-// have the id of the user, no other user may have this address.
+// have the id of the suspended user, u counts if u has this address or nobody has it.
 func (ix *index) suspendedUnder(key string, u *org.User) bool {
 	r := ix.in.Memory.People[key]
 	isOther := func(other org.User) bool { return other.Email.Key() == key }
@@ -212,7 +212,8 @@ func (ix *index) inviteAgain(p *person, d *decision, id string) {
 // accepted invitation; "" if only the ledger says that p was a member. If the key cannot list users, a person with an
 // accepted invitation counts as a member.
 func (ix *index) decideAfterLeaving(p *person, d *decision, id string) {
-	removed := p.record.Removed && id == "" // p accepted the invitation id after the removal; see forgetBeforeRemoval
+	// If p still has an accepted invitation, p accepted it after the removal: see forgetBeforeRemoval.
+	removed := p.record.Removed && id == ""
 	switch {
 	case !ix.visible.users && !removed && id != "":
 		ix.addJoinedFacts(p, d)

@@ -68,8 +68,8 @@ type Detail struct {
 	Membership string
 	// Expires is when the pending invitation expires if it is not sent again; zero if unknown. Only with Requested.
 	Expires time.Time
-	// CountedFrom is the time from which the person's mails count before this change; zero if all count. Only with
-	// --reinvite.
+	// CountedFrom is the time after which mails to the person counted as unanswered before --reinvite; zero if all
+	// counted. Only with --reinvite.
 	CountedFrom time.Time
 }
 

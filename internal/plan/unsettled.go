@@ -125,12 +125,12 @@ func (ix *index) judgeAbsence(p *person, m org.Mail) absence {
 
 // mayBeSameAddress reports whether an unlisted invitation may belong to m.
 func (ix *index) mayBeSameAddress(m org.Mail) bool {
-	return slices.ContainsFunc(ix.unlistedInvitations, func(inv org.Invitation) bool { return ix.mayBeOf(inv, m) })
+	return slices.ContainsFunc(ix.unlistedInvitations, func(inv org.Invitation) bool { return ix.mayBelongTo(inv, m) })
 }
 
-// mayBeOf reports whether inv, an unlisted invitation, may belong to m: it was created at about the same time, and its
+// mayBelongTo reports whether inv, an unlisted invitation, may belong to m: it was created at about the same time, and its
 // address cannot be read or may be another form of m's. Vultr does not document how the server writes addresses.
-func (ix *index) mayBeOf(inv org.Invitation, m org.Mail) bool {
+func (ix *index) mayBelongTo(inv org.Invitation, m org.Mail) bool {
 	key := inv.Invited.Key()
 	if ix.byKey[key] != nil || key != "" && !mayBeSameMailbox(key, m.Email) {
 		return false // the address belongs to another person, or to a person of the roster

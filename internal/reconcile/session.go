@@ -160,8 +160,8 @@ func (s *Session) reader(memory func() org.Memory) func(context.Context) (org.Sn
 	}
 }
 
-// always returns a function that returns memory.
-func always(memory org.Memory) func() org.Memory { return func() org.Memory { return memory } }
+// fixedMemory returns a function that returns memory.
+func fixedMemory(memory org.Memory) func() org.Memory { return func() org.Memory { return memory } }
 
 // lacksHolders reports whether snapshot may lack holders of access that wanted has. The reading of OpenAhead starts
 // before the memory is known. So it cannot know the ids of groups, roles and policies that were renamed.
@@ -197,7 +197,7 @@ func (s *Session) compute(snapshot org.Snapshot, memory org.Memory) plan.Plan {
 }
 
 // checkMisdirected returns an [*apply.WrongOrganizationError] if the last mail went out for another organization.
-// Somebody must find out why. A run with --reinvite says that this is done.
+// First, somebody must find out why. With --reinvite, the user says that this is done.
 func (s *Session) checkMisdirected(memory org.Memory) error {
 	if memory.Misdirected.Email == "" || len(s.opts.Flags.Reinvite) > 0 {
 		return nil
@@ -219,7 +219,7 @@ func (s *Session) Plan(ctx context.Context) (Decision, error) {
 	if err != nil {
 		return Decision{}, err
 	}
-	snapshot, p, err := apply.ReadAndPlan(ctx, s.reader(always(memory)), func(snapshot org.Snapshot) plan.Plan {
+	snapshot, p, err := apply.ReadAndPlan(ctx, s.reader(fixedMemory(memory)), func(snapshot org.Snapshot) plan.Plan {
 		return s.compute(snapshot, memory)
 	})
 	if err != nil {
@@ -287,7 +287,7 @@ func (s *Session) Status(ctx context.Context) (Decision, []plan.PersonStatus, er
 	if err != nil {
 		return Decision{}, nil, err
 	}
-	snapshot, err := s.reader(always(memory))(ctx)
+	snapshot, err := s.reader(fixedMemory(memory))(ctx)
 	if err != nil {
 		return Decision{}, nil, WithCause(ctx, err)
 	}

@@ -38,8 +38,8 @@ type Draft struct {
 // they are removed.
 type Entry struct {
 	Person
-	// SomeGroups has groups of a person whose entry cannot list all their groups. Groups is then nil. Teams list the
-	// person all the same: they manage the groups of everybody.
+	// SomeGroups has the groups that a roster can name, if the entry cannot list all groups of the person. Groups is then
+	// nil. The teams of these groups list the person.
 	SomeGroups []Ref
 	// Comments are written above the entry.
 	Comments []string

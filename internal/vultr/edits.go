@@ -57,8 +57,8 @@ func (f fields) confirmsEdit() bool {
 	return confirmed
 }
 
-// isPlainObject reports whether f is an object of the organization without a text about the request. A word for success
-// is no such text.
+// isPlainObject reports whether f is an object of the organization without a text about the request. A number or a word
+// for success is no such text.
 func (f fields) isPlainObject() bool {
 	for name, raw := range f {
 		isWord := kindOf(raw) == "number" || kindOf(raw) == "text" && successWords[strings.ToLower(f.text(name))]
