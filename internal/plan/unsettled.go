@@ -128,8 +128,9 @@ func (ix *index) mayBeSameAddress(m org.Mail) bool {
 	return slices.ContainsFunc(ix.unlistedInvitations, func(inv org.Invitation) bool { return ix.mayBelongTo(inv, m) })
 }
 
-// mayBelongTo reports whether inv, an unlisted invitation, may belong to m: it was created at about the same time, and its
-// address cannot be read or may be another form of m's. Vultr does not document how the server writes addresses.
+// mayBelongTo reports whether inv, an unlisted invitation, may belong to m: it was created at about the same time,
+// and its address cannot be read or may be another form of m's. Vultr does not document how the server writes
+// addresses.
 func (ix *index) mayBelongTo(inv org.Invitation, m org.Mail) bool {
 	key := inv.Invited.Key()
 	if ix.byKey[key] != nil || key != "" && !mayBeSameMailbox(key, m.Email) {
