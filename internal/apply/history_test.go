@@ -57,6 +57,14 @@ func (c *company) logOutcome(o outcome) {
 	}
 }
 
+// expectNoChanges fails the test if the run had a change. why says what is wrong with such a change.
+func (c *company) expectNoChanges(o outcome, why string) {
+	c.t.Helper()
+	for _, ch := range o.Changes {
+		c.t.Errorf("%s %s: %s", ch.Action, ch.Email, why)
+	}
+}
+
 // expectNobodySuspended fails the test if a notice reports a suspended person of the roster.
 func (c *company) expectNobodySuspended(o outcome) {
 	c.t.Helper()
@@ -589,9 +597,7 @@ func TestHistoryUnsuspendAlias(t *testing.T) {
 			must(t, c.Advance(time.Hour))
 			o := c.apply(with{})
 			c.logOutcome(o)
-			for _, ch := range o.Changes {
-				t.Errorf("%s %s: an administrator's suspension was undone", ch.Action, ch.Email)
-			}
+			c.expectNoChanges(o, "an administrator's suspension was undone")
 		})
 	}
 }

@@ -44,7 +44,7 @@ type peopleRun struct {
 	Hidden string // as in [episode]
 	Lost   string // "acted" or "ignored" if the answer to the first mail is lost; otherwise ""
 	Kill   int    // as in [episode]
-	// Only, Reinvite and Resend are the numbers of people, counted from 1, whom these flags name; 0: the flag is not set.
+	// Only, Reinvite and Resend have the number of the person that the flag names, counted from 1; 0 if it is not set.
 	Only, Reinvite, Resend int
 	InviteLeft             bool
 	Save                   bool // `plan --out` with these flags instead of `apply`
@@ -108,7 +108,7 @@ func drawPeopleHistory(t *rapid.T) peopleHistory {
 		if rapid.IntRange(0, 7).Draw(t, label) > 0 {
 			return 0
 		}
-		return rapid.IntRange(1, peopleCount).Draw(t, "whom")
+		return rapid.IntRange(1, peopleCount).Draw(t, "person")
 	}
 	drawActs := func(label string, most int) (drawn []act) {
 		for range rapid.IntRange(0, most).Draw(t, label) {

@@ -195,6 +195,10 @@ func (r *run) settleOnce(ctx context.Context) (progress bool) {
 		needed, mayBeMailed := sameChange(fresh.Changes, it.Change), sameChange(fresh.Held, it.Change)
 		mails := it.Action.Mails()
 		invitation, isShown := shown[it.Email.Key()]
+		var lostAccess *plan.Change // the grant of access that the person lost since the run began
+		if it.Action == plan.Revoke {
+			lostAccess = r.newGrant(fresh.Changes, it)
+		}
 		switch {
 		case isShown && it.state == ambiguous && mails:
 			// The mail was sent, whatever the plan says now. For example, the invitation has a status that orgsync does not
@@ -218,8 +222,8 @@ func (r *run) settleOnce(ctx context.Context) (progress bool) {
 			r.conclude(it, Failed, it.Err)
 		case mails:
 			again, changes = append(again, it), append(changes, *needed)
-		case it.Action == plan.Revoke && r.newGrant(fresh.Changes, it) != nil:
-			r.conclude(it, Failed, keptUntil(it.Change, *r.newGrant(fresh.Changes, it)))
+		case lostAccess != nil:
+			r.conclude(it, Failed, keptUntil(it.Change, *lostAccess))
 		case r.sending.Err() == nil:
 			before := it.sends
 			r.carryOut(it, *needed)

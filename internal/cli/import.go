@@ -226,7 +226,7 @@ func (a *app) importCSV(ctx context.Context, o importOptions) error {
 		}
 	}
 	before := len(entries)
-	var otherAddresses []string
+	var remarks []string
 	entries = slices.DeleteFunc(entries, func(e roster.Entry) bool {
 		if listed[e.Email.Key()] != nil {
 			return true
@@ -236,7 +236,7 @@ func (a *app) importCSV(ctx context.Context, o importOptions) error {
 			return false
 		}
 		alias := e.Aliases[i]
-		otherAddresses = append(otherAddresses, fmt.Sprintf("%s is not added, because their alias %s is an address of the "+
+		remarks = append(remarks, fmt.Sprintf("%s is not added, because their alias %s is an address of the "+
 			"entry at %s", e.Email, alias, listed[alias.Key()].At.Source()))
 		return true
 	})
@@ -246,7 +246,6 @@ func (a *app) importCSV(ctx context.Context, o importOptions) error {
 	}
 	fmt.Fprintf(a.stderr, "People added to %s: %d. People who were listed already: %d.\n", shellword.Quote(o.merge),
 		len(entries), before-len(entries))
-	remarks := otherAddresses
 	for _, who := range outside {
 		remarks = append(remarks,
 			fmt.Sprintf("%s is outside the allowed domains, so the new entry has external: true", who))

@@ -35,10 +35,7 @@ func (a *app) loadRoster(ctx context.Context) (*roster.Roster, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := a.checkNamed(r, "--reinvite", a.planFlags.Reinvite); err != nil {
-		return nil, err
-	}
-	if err := a.checkNamed(r, "--resend", a.planFlags.Resend); err != nil {
+	if err := a.checkNamed(r); err != nil {
 		return nil, err
 	}
 	if a.sandbox.On {
@@ -81,9 +78,10 @@ func (a *app) checkOutsideRoster() error {
 	return nil
 }
 
-// checkNamed returns an error if flag names a person who is not in r, or a person that --only leaves out.
-func (a *app) checkNamed(r *roster.Roster, flag string, people []org.Address) error {
-	for _, who := range people {
+// checkNamed returns an error if --reinvite or --resend names a person who is not in r, or a person that --only leaves
+// out.
+func (a *app) checkNamed(r *roster.Roster) error {
+	return a.checkEachNamed(func(flag string, who org.Address) error {
 		p := r.Find(who)
 		if p == nil {
 			return fmt.Errorf("%s: %w", flag, errNotInRoster(r, who))
@@ -91,8 +89,8 @@ func (a *app) checkNamed(r *roster.Roster, flag string, people []org.Address) er
 		if leavesOut(a.planFlags.Only, p) {
 			return fmt.Errorf("%s names %s, but --only leaves them out: name them with --only too", flag, who)
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // checkSaved returns an error if --reinvite or --resend names a person that the --only of the saved plan leaves out.
@@ -100,13 +98,23 @@ func (a *app) checkSaved(r *roster.Roster, saved *plan.Saved) error {
 	if saved == nil {
 		return nil
 	}
+	return a.checkEachNamed(func(flag string, who org.Address) error {
+		if leavesOut(saved.Only, r.Find(who)) { // loadRoster has checked that r has the person
+			return fmt.Errorf("%s names %s, but the --only of the saved plan leaves them out", flag, who)
+		}
+		return nil
+	})
+}
+
+// checkEachNamed calls check for each address that --reinvite or --resend names, and returns the first error.
+func (a *app) checkEachNamed(check func(flag string, who org.Address) error) error {
 	for _, named := range []struct {
 		flag   string
 		people []org.Address
 	}{{"--reinvite", a.planFlags.Reinvite}, {"--resend", a.planFlags.Resend}} {
 		for _, who := range named.people {
-			if leavesOut(saved.Only, r.Find(who)) { // loadRoster has checked that r has the person
-				return fmt.Errorf("%s names %s, but the --only of the saved plan leaves them out", named.flag, who)
+			if err := check(named.flag, who); err != nil {
+				return err
 			}
 		}
 	}

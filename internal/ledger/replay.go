@@ -111,10 +111,11 @@ type mark struct {
 	user string // the id of the user that the line is about; "" if the line has none
 }
 
-// endsRemoval reports whether joined, the line that says that the person is a member, ends the removal of removed. It
-// does not in the first 15 minutes after the removal, because the list may not show the removal yet.
+// endsRemoval reports whether joined, the line that says that the person is a member, ends the removal of removed.
 func (joined mark) endsRemoval(removed mark) bool {
-	return joined.line > removed.line && joined.at.Sub(removed.at).Abs() >= org.SettleAfter
+	return org.PersonRecord{
+		JoinedSequence: joined.line, JoinedAt: joined.at, RemovedSequence: removed.line, RemovedAt: removed.at,
+	}.JoinedSinceRemoval()
 }
 
 // sighting is the line that recorded an unlisted user, and the key of the user's address.

@@ -143,6 +143,12 @@ type PersonRecord struct {
 	FailedAt time.Time
 }
 
+// JoinedSinceRemoval reports whether orgsync saw the person join after the removal, so that the removal is over. In the
+// first 15 minutes after the removal, the list may not show the removal yet.
+func (r PersonRecord) JoinedSinceRemoval() bool {
+	return r.JoinedSequence > r.RemovedSequence && r.JoinedAt.Sub(r.RemovedAt).Abs() >= SettleAfter
+}
+
 // Removal is one removal of a person from the organization by orgsync.
 type Removal struct {
 	At time.Time

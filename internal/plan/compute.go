@@ -164,6 +164,9 @@ func (ix *index) isPast(t time.Time) bool {
 	return !t.IsZero() && ix.in.Snapshot.Now.After(t)
 }
 
+// isRecent reports whether the lists may not show yet what happened at t.
+func (ix *index) isRecent(t time.Time) bool { return ix.in.Snapshot.Now.Sub(t).Abs() < org.SettleAfter }
+
 // orElse returns *p; otherwise if p is nil.
 func orElse[T any](p *T, otherwise T) T {
 	if p != nil {

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/roster"
@@ -75,8 +74,11 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 			aliases[u.ID] = p
 		}
 		for _, m := range p.record.Mails {
+			if !m.Lost {
+				continue
+			}
 			for _, inv := range ix.unlistedInvitations {
-				if m.Lost && ix.mayBelongTo(inv, m) {
+				if ix.mayBelongTo(inv, m) {
 					lostMailTo[inv.ID] = p
 				}
 			}
@@ -135,12 +137,7 @@ func (ix *index) mayHaveJoinedAs(p *person, d *decision) []*org.User {
 	if !slices.ContainsFunc(d.notices, mayWait) || len(ix.openInvitations(p)) > 0 {
 		return nil
 	}
-	for _, m := range p.record.Mails {
-		if m.Lost || !p.hasInvitation(m.InvitationID) {
-			return ix.unidentifiedSince(max(m.Sequence, p.record.ReinvitedSequence))
-		}
-	}
-	return nil
+	return ix.unidentifiedSinceMail(p, func(m org.Mail) bool { return m.Lost || !p.hasInvitation(m.InvitationID) })
 }
 
 // indexWith returns an index for a roster that also lists people.
@@ -201,9 +198,6 @@ func (dr *drafter) draftUnchanged(people []roster.Person) []roster.Entry {
 		people = kept
 	}
 }
-
-// isRecent reports whether the lists may not show yet what happened at t.
-func (ix *index) isRecent(t time.Time) bool { return ix.in.Snapshot.Now.Sub(t).Abs() < org.SettleAfter }
 
 // openInvitationID returns the id of the invitation that the person can still accept; "" if there is none, and
 // "unknown" if the id is not known.

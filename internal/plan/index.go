@@ -424,11 +424,9 @@ func mergeHistories(memory org.Memory, keys []string, now time.Time) *org.Person
 	return merged
 }
 
-// endRemovalByJoining ends the removal in record if the person joined at least 15 minutes after it, perhaps with
-// another address. Earlier, the list may not show the removal yet.
+// endRemovalByJoining ends the removal in record if the person joined since, perhaps with another address.
 func endRemovalByJoining(record *org.PersonRecord) {
-	if record.RemovedSequence < record.JoinedSequence &&
-		record.JoinedAt.Sub(record.RemovedAt).Abs() >= org.SettleAfter {
+	if record.JoinedSinceRemoval() {
 		record.Removed, record.RemovedAt, record.RemovedSequence = false, time.Time{}, 0
 	}
 }

@@ -143,8 +143,8 @@ func (ix *index) suspendedUnder(key string, u *org.User) bool {
 	return key == u.Email.Key() || !slices.ContainsFunc(ix.in.Snapshot.Users, isOther)
 }
 
-// mayBeUnlisted reports whether p, whom orgsync does not see as a member, may be an unlisted user, under an address
-// that the roster does not have. It makes no difference whether p can accept another invitation now.
+// mayBeUnlisted reports whether p may be an unlisted user, under an address that the roster does not have. orgsync
+// must not see p as a member. It makes no difference whether p can accept another invitation now.
 func (p *person) mayBeUnlisted() bool {
 	isUnseen := func(m org.Mail) bool { return !p.hasInvitation(m.InvitationID) }
 	mayBeUnknownUser := func(inv *org.Invitation) bool {
@@ -523,8 +523,7 @@ func (ix *index) activeFacts(key string) []org.Fact {
 	isStillSuspended := func(u org.User) bool {
 		return u.Suspended && r.SuspendedUserID != "" && strings.EqualFold(u.ID, r.SuspendedUserID)
 	}
-	if !r.Suspended || ix.in.Snapshot.Now.Sub(r.SuspendedAt).Abs() < org.SettleAfter ||
-		slices.ContainsFunc(ix.in.Snapshot.Users, isStillSuspended) {
+	if !r.Suspended || ix.isRecent(r.SuspendedAt) || slices.ContainsFunc(ix.in.Snapshot.Users, isStillSuspended) {
 		return nil
 	}
 	return []org.Fact{{Kind: org.FactActive, Email: key}}

@@ -326,7 +326,7 @@ func (p *pagedProvider) ReadAll(ctx context.Context, pin string) (org.Snapshot, 
 	return s, hidden, err
 }
 
-// TestDraftReadsTwice: if a list has several pages, a person whom only one of two readings shows is in the draft, and
+// TestDraftReadsTwice: if a list has several pages, a person that only one of two readings shows is in the draft, and
 // has not left.
 func TestDraftReadsTwice(t *testing.T) {
 	t.Parallel()

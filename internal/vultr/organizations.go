@@ -120,9 +120,9 @@ func chooseOrganization(have []org.Organization, pin string) (identity, error) {
 // checkSameOrganization returns an [*org.PinError] if an invitation is for an organization other
 // than o.
 func checkSameOrganization(o org.Organization, pin string, invitations []org.Invitation) error {
-	for _, other := range OrganizationsIn(invitations) {
-		if o.ID != "" && other.ID != "" && !strings.EqualFold(other.ID, o.ID) {
-			return &org.PinError{Pin: pin, Have: []org.Organization{o, other}}
+	for _, i := range invitations {
+		if i.IsForOther(o.ID) {
+			return &org.PinError{Pin: pin, Have: []org.Organization{o, {ID: i.OrgID, Name: i.OrgName}}}
 		}
 	}
 	return nil
