@@ -168,6 +168,7 @@ type human struct {
 	underSince     time.Time
 	byHand         int // how often the person was invited by hand
 	handed         time.Time
+	removed        time.Time // when orgsync last removed a user of the person
 	// resent is true if the saved plan has sent the mail of its --resend.
 	resent bool
 }
@@ -181,8 +182,9 @@ type peopleWorld struct {
 	log     []string
 	n       int // the number of the run
 
-	// byAdmin and byOrgsync have the ids of users that an administrator, or orgsync, suspended.
-	byAdmin, byOrgsync map[string]bool
+	// byAdmin and byOrgsync have the ids of users that an administrator, or orgsync, suspended. inDoubt has those whose
+	// suspension a killed run may have ended: orgsync may end a later suspension too.
+	byAdmin, byOrgsync, inDoubt map[string]bool
 	// joined has the times, by user id, when a user joined; seen has those that a run certainly saw as people of the
 	// roster, by id and address.
 	joined map[string]time.Time
@@ -191,6 +193,7 @@ type peopleWorld struct {
 	unlisted map[string]time.Time
 	saved    *plan.Saved
 	byHand   map[string]time.Time // when an invitation was made by hand, by id
+	gone     map[string]time.Time // when the last user with this address left; a list that lags still shows them
 
 	mu    sync.Mutex
 	play  peopleRun
@@ -300,7 +303,10 @@ func (c *peopleWorld) act(a act) {
 		}
 		if u, _ := c.userOf(address); !u.Suspended {
 			must(c.t, c.Suspend(address))
-			c.byAdmin[u.ID] = !c.byOrgsync[u.ID]
+			c.byAdmin[u.ID] = !c.byOrgsync[u.ID] && !c.inDoubt[u.ID]
+			if c.history.Lag > 0 {
+				delete(c.byOrgsync, u.ID) // perhaps a run saw that its own suspension was ended by hand
+			}
 		}
 	case "unsuspend":
 		if choose(members) {
@@ -368,6 +374,7 @@ func (c *peopleWorld) forget(u sandbox.User) {
 	delete(c.byAdmin, u.ID)
 	delete(c.byOrgsync, u.ID)
 	delete(c.seen, u.ID+strings.ToLower(u.Email))
+	c.gone[strings.ToLower(u.Email)] = c.Now()
 	if who := ownerOf(u.Email); who >= 0 && c.people[who].under == u.ID {
 		c.people[who].under = ""
 	}
@@ -379,11 +386,17 @@ func (c *peopleWorld) isHidden(u sandbox.User) bool {
 	inUsers := c.play.Hidden != "users" && c.play.Hidden != "both"
 	inSuspended := c.play.Hidden != "suspended" && c.play.Hidden != "both" &&
 		d.SuspendedEndpoint != sandbox.SuspendedEndpointMissing
-	if u.Suspended {
-		inUsers = inUsers && d.Suspended != sandbox.SuspendedListed
-		return !inUsers && (!inSuspended || d.Suspended == sandbox.SuspendedUsers)
+	asActive := !inUsers
+	asSuspended := (!inUsers || d.Suspended == sandbox.SuspendedListed) &&
+		(!inSuspended || d.Suspended == sandbox.SuspendedUsers)
+	switch isRecent := u.SuspendedAt.After(c.began.Add(-c.history.Lag - time.Second)); {
+	case !u.Suspended:
+		return asActive
+	case isRecent:
+		return asActive || asSuspended // a list that lags may show either
+	default:
+		return asSuspended
 	}
-	return !inUsers
 }
 
 // look sees each request before the server does.
@@ -427,6 +440,7 @@ func (c *peopleWorld) look(req *http.Request) {
 				c.fault("(p5) the suspension of %s ends, who is in no entry", u.Email)
 			}
 			delete(c.byOrgsync, id)
+			c.inDoubt[id] = c.play.Kill > 0
 		default:
 			c.suspendOrRemove(u, req.Method == http.MethodDelete)
 		}
@@ -458,10 +472,15 @@ func (c *peopleWorld) suspendOrRemove(u sandbox.User, removed bool) {
 		is := ownerOf(other.Email) == who && c.lists(other.Email)
 		isOther = isOther || is && c.history.Dialect.Accepted == sandbox.AcceptedVanish
 	}
+	for address, at := range c.gone {
+		isOther = isOther || ownerOf(address) == who && c.lists(address) && !at.Before(c.after.Add(-c.history.Lag)) &&
+			c.history.Dialect.Accepted == sandbox.AcceptedVanish
+	}
 	if p.under == u.ID && c.lists(p.invited) && p.underSince.Before(c.after.Add(-c.history.Lag)) && !isOther {
 		c.fault("(p3) %s is suspended or removed, and accepted a mail to %s", u.Email, p.invited)
 	}
 	if removed {
+		p.removed = c.Now()
 		c.forget(u)
 		clear(p.left)
 		return
@@ -522,7 +541,8 @@ func (c *peopleWorld) mail(path string, body []byte) {
 	}
 	if resend && !reinvite {
 		for _, m := range w.Mails {
-			if ownerOf(m.To) == who && c.lists(m.To) && c.Now().Sub(m.At) < org.SettleAfter-org.ActWithin {
+			isRecent := c.Now().Sub(m.At) < org.SettleAfter-org.ActWithin && m.At.After(p.removed)
+			if ownerOf(m.To) == who && c.lists(m.To) && isRecent {
 				c.fault("(p1) %s is mailed again after %v", address, c.Now().Sub(m.At))
 			}
 		}
@@ -708,6 +728,20 @@ func (c *peopleWorld) save() {
 	}
 }
 
+// isSecondUser reports whether orgsync manages another one of users for the person who has the address of u.
+func (c *peopleWorld) isSecondUser(u sandbox.User, users map[string]sandbox.User) bool {
+	who := ownerOf(u.Email)
+	place := slices.Index(c.entry(who), strings.ToLower(u.Email))
+	for _, other := range users {
+		otherPlace := slices.Index(c.entry(who), strings.ToLower(other.Email))
+		isFirst := u.Suspended == other.Suspended && otherPlace < place || u.Suspended && !other.Suspended
+		if ownerOf(other.Email) == who && otherPlace >= 0 && isFirst {
+			return true
+		}
+	}
+	return false
+}
+
 // learn records what the run may have read, and what it has read if sure is true.
 func (c *peopleWorld) learn(present map[string]sandbox.User, sure bool) {
 	now := c.users()
@@ -723,13 +757,14 @@ func (c *peopleWorld) learn(present map[string]sandbox.User, sure bool) {
 			continue
 		}
 		if _, still := now[id]; still && c.lists(address) {
-			c.seen[id+address] = true
+			c.seen[id+address] = !c.isSecondUser(u, present)
 			if c.history.Dialect.Accepted == sandbox.AcceptedVanish {
 				c.people[ownerOf(address)].under = "" // orgsync takes this user for the person
 			}
 		}
 		if !u.Suspended && c.history.Lag == 0 {
 			delete(c.byOrgsync, id)
+			delete(c.inDoubt, id)
 			if now[id].Suspended && !c.byAdmin[id] {
 				c.byOrgsync[id] = true
 			}
@@ -769,6 +804,12 @@ func (c *peopleWorld) finish() {
 	for _, u := range c.World().Users {
 		if c.history.Unlisted != roster.UnlistedRemove || ownerOf(u.Email) < 0 || c.lists(u.Email) || c.isHidden(u) {
 			continue
+		}
+		isActive := func(v sandbox.User) bool {
+			return !v.Suspended && c.lists(v.Email) && ownerOf(v.Email) == ownerOf(u.Email)
+		}
+		if u.Suspended && slices.ContainsFunc(c.World().Users, isActive) {
+			continue // it may be the second user of a member
 		}
 		other := slices.ContainsFunc(o.Notices, func(n plan.Notice) bool {
 			return (n.Kind == plan.OtherAddress || n.Kind == plan.SecondUser) && ownerOf(n.Email.Key()) == ownerOf(u.Email)
@@ -867,8 +908,9 @@ func (c *peopleWorld) intents(who int) (n int) {
 // playPeople plays a history from the beginning to the end, and returns the broken rules.
 func playPeople(t *testing.T, s peopleHistory) (broken, log []string) {
 	c := &peopleWorld{company: newCompany(t, sandbox.Options{Dialect: s.Dialect, ListLag: s.Lag}), history: s,
-		byAdmin: map[string]bool{}, byOrgsync: map[string]bool{}, joined: map[string]time.Time{},
-		seen: map[string]bool{}, unlisted: map[string]time.Time{}, byHand: map[string]time.Time{}}
+		byAdmin: map[string]bool{}, byOrgsync: map[string]bool{}, inDoubt: map[string]bool{}, joined: map[string]time.Time{},
+		seen: map[string]bool{}, unlisted: map[string]time.Time{}, byHand: map[string]time.Time{},
+		gone: map[string]time.Time{}}
 	for who := range c.people {
 		c.people[who].left = map[string]bool{}
 	}

@@ -263,17 +263,20 @@ func (ix *index) assignUsers() {
 }
 
 // prefers reports whether user a rather than user b is the user of p, if both match: first a user who is not
-// suspended, then a user with an address of the roster, then a user that orgsync suspended.
+// suspended, then a user with an address of the roster, then a user that orgsync suspended, then the user whose address
+// comes first in the entry.
 func (ix *index) prefers(p *person, a, b *org.User) bool {
-	ownA, ownB := slices.Contains(p.keys, a.Email.Key()), slices.Contains(p.keys, b.Email.Key())
+	placeA, placeB := slices.Index(p.keys, a.Email.Key()), slices.Index(p.keys, b.Email.Key())
 	byOrgsyncA, byOrgsyncB := ix.suspendedUnder(a.Email.Key(), a), ix.suspendedUnder(b.Email.Key(), b)
 	switch {
 	case a.Suspended != b.Suspended:
 		return b.Suspended
-	case ownA != ownB:
-		return ownA
+	case (placeA < 0) != (placeB < 0):
+		return placeB < 0
 	case a.Suspended && byOrgsyncA != byOrgsyncB:
 		return byOrgsyncA
+	case placeA != placeB:
+		return placeA < placeB
 	}
 	return a.ID < b.ID
 }

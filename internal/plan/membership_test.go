@@ -790,7 +790,7 @@ func TestMembership(t *testing.T) {
 			in.Roster.People[0] = person(ada, 3, "ada@home.example")
 			in.Snapshot.Users = []org.User{user("u2", ada), user("u1", "ada@home.example")}
 			in.Memory.People["ada@home.example"] = org.PersonRecord{Joined: true, UserID: "u1"}
-		}, []string{"second_user u2"}},
+		}, []string{"second_user u1", "fact joined " + ada}},
 		{"two users, one with each address, and one is suspended", func(in *plan.Input) {
 			in.Roster.People[0] = person(ada, 3, "ada@home.example")
 			in.Snapshot.Users = []org.User{user("u2", ada), user("u1", "ada@home.example")}
