@@ -16,6 +16,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/orgsync/orgsync/internal/ledger"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/roster"
@@ -678,6 +679,43 @@ func (c *peopleWorld) playRun(ch peopleRun) {
 		}
 	}
 	c.learn(c.present, k == nil && o.err == nil && o.refused == nil && o.Stopped == nil)
+	c.checkDraft()
+}
+
+// checkDraft checks (p7): a roster with the people that `import --merge` would add now plans no change for them.
+func (c *peopleWorld) checkDraft() {
+	client := c.client(with{concurrency: 1})
+	snapshot, unseen, err := client.ReadAll(c.t.Context(), pin)
+	if err != nil {
+		return // import would fail
+	}
+	memory, _, err := ledger.Read(c.t.Context(), c.store, snapshot.Organization.ID)
+	must(c.t, err)
+	in := plan.Input{Roster: &c.roster, Snapshot: snapshot, Memory: memory}
+	merged := c.roster
+	for _, e := range plan.DraftRoster(in, unseen).Entries {
+		merged.People = append(slices.Clone(merged.People), e.Person)
+	}
+	if len(merged.People) == len(c.roster.People) {
+		return
+	}
+	changes := func(r *roster.Roster) (lines []string) {
+		in.Roster = r
+		for _, change := range plan.Compute(in).Changes {
+			lines = append(lines, fmt.Sprint(change.Action, change.Email, change.Detail.ID, change.UserID))
+		}
+		return lines
+	}
+	before := changes(&c.roster)
+	for _, change := range changes(&merged) {
+		if !slices.Contains(before, change) {
+			var added []org.Address
+			for _, p := range merged.People[len(c.roster.People):] {
+				added = append(added, p.Email)
+			}
+			c.fault("(p7) import adds %v, and then the plan has %s", added, change)
+		}
+	}
 }
 
 // describe returns the entries of the roster.
@@ -843,7 +881,10 @@ func (c *peopleWorld) settled(who int, o outcome) {
 	if active && c.history.Access && !granted {
 		c.fault("(p6) %v is a member without their group", c.entry(who))
 	}
-	if stuck && !active {
+	isOtherUser := func(n plan.Notice) bool {
+		return n.Kind == plan.OtherAddress && n.Email.Key() == addressOf(who, c.people[who].email)
+	}
+	if stuck && !active && !slices.ContainsFunc(o.Notices, isOtherUser) {
 		c.fault("(p6) orgsync suspended %v, and they stay suspended", c.entry(who))
 	}
 	if active {
