@@ -24,20 +24,41 @@ func Drift(in Input, hidden []org.Kind) (updates []roster.AccessUpdate, remarks 
 		case p.ended:
 		case p.user == nil:
 			// The list of users may not yet show a person who accepted a moment ago.
-			u.Left = decided.hasNotice(Left) && !ix.justAccepted(p)
+			u.Left = decided.hasNotice(Left) && !ix.mayHaveJustAccepted(p)
 		case p.user.Suspended || p.isUnderOtherAddress():
-		case len(p.record.Mails) > 0 && p.managesAccess():
-			// No apply has seen them as a member since they were mailed, so none has given them their access yet.
+		case ix.joinedSinceApply(p) && p.managesAccess():
 			dr.remark("%s has joined since the last apply, so apply has not given them their access yet: the entry stays "+
 				"as it is", p.Email)
 		default:
 			dr.compareAccess(p, cat, &u)
+			if (u.APIEnabled != nil || len(u.Remove) > 0) && ix.lastChangeFailed(p) {
+				dr.remark("the last change to %s failed, so apply may not have given them their access yet: the entry stays as "+
+					"it is", p.Email)
+				continue
+			}
 		}
 		if u.Left || u.APIEnabled != nil || len(u.Add)+len(u.Remove) > 0 {
 			updates = append(updates, u)
 		}
 	}
 	return updates, dr.remarks
+}
+
+// joinedSinceApply reports whether no apply has seen p, a member, as this user since p was mailed or removed. Then none
+// has given p the access of the roster yet. It makes no difference who invited p. If the ledger is empty, it is not
+// known.
+func (ix *index) joinedSinceApply(p *person) bool {
+	wasSeen := func(key string) bool {
+		r := ix.in.Memory.People[key]
+		return r.Joined && r.UserID == p.user.ID
+	}
+	return len(p.record.Mails) > 0 || p.record.Removed ||
+		!ix.in.Memory.Empty && !slices.ContainsFunc(p.knownKeys(), wasSeen)
+}
+
+// lastChangeFailed reports whether the last change to p, for example a grant, failed.
+func (ix *index) lastChangeFailed(p *person) bool {
+	return slices.ContainsFunc(p.knownKeys(), func(key string) bool { return !ix.in.Memory.People[key].FailedAt.IsZero() })
 }
 
 // managesAccess reports whether the roster manages any access of p.
@@ -91,10 +112,11 @@ func (dr *drafter) compareAccess(p *person, cat catalog, u *roster.AccessUpdate)
 	}
 }
 
-// isUnreadable reports whether the API does not say who has the access name.
+// isUnreadable reports whether the API does not say who has the access name, which may have another name now.
 func (dr *drafter) isUnreadable(kind org.Kind, name string) bool {
+	earlierID := dr.in.Memory.Access[org.AccessName{Kind: kind, Name: name}]
 	return slices.ContainsFunc(dr.in.Snapshot.Access, func(a org.Access) bool {
-		return a.Unreadable && a.Kind == kind && (a.ID == name || a.Is(name))
+		return a.Unreadable && a.Kind == kind && (a.ID == name || a.Is(name) || a.ID == earlierID)
 	})
 }
 
