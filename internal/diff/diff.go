@@ -539,9 +539,7 @@ type teamKind struct {
 func managedKinds(r *roster.Roster) func(teamKind) bool {
 	forAll, forMember := make(map[org.Kind]bool), make(map[teamKind]bool)
 	for _, kind := range org.Kinds {
-		forAll[kind] = r.Defaults.Refs(kind) != nil ||
-			slices.ContainsFunc(r.Teams, func(t roster.Team) bool { return t.Refs(kind) != nil })
-		if forAll[kind] {
+		if forAll[kind] = r.ManagesForAll(kind); forAll[kind] {
 			continue
 		}
 		for i := range r.People {

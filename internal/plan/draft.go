@@ -16,6 +16,7 @@ import (
 //   - people that [Compute] would mail or unsuspend if the roster listed them;
 //   - users and invitations that may be those of a person of in.Roster under another address;
 //   - people who may have an invitation, if orgsync cannot tell whether they can still accept it;
+//   - members whose groups, roles or policies an entry cannot list, if in.Roster manages this kind for everybody;
 //   - the key's own user, unless there is nobody else.
 //
 // It also leaves out people that in.Roster lists already, even if their last day is over. in.Roster may have no people.
@@ -174,6 +175,8 @@ func (dr *drafter) draftUnchanged(people []roster.Person) []roster.Entry {
 					strings.Join(p.keys, ", "))
 			case p.user != nil && p.record.Removed && ix.isRecent(p.record.RemovedAt):
 				dr.remark("%s is not listed: orgsync removed them a moment ago", strings.Join(p.keys, ", "))
+			case p.user != nil && dr.unlistableAccess(p.user) != "":
+				dr.remark("%s is not listed: the person %s", p.Email, dr.unlistableAccess(p.user))
 			case state == StateMember, state == StateSuspended, d.openInvitationID() != "":
 				kept = append(kept, *p.Person)
 				e := dr.draftEntry(ix, p, d)
@@ -358,7 +361,7 @@ func (dr *drafter) draftEntry(ix *index, p *person, d decision) roster.Entry {
 			e.SomeGroups = refs
 		}
 		if why != "" {
-			e.Comments = append(e.Comments, why)
+			e.Comments = append(e.Comments, fmt.Sprintf("%s, so that no %s are listed here", why, kind.Plural()))
 		}
 	}
 	if given := dr.missingDefaults(p.user); len(given) > 0 {
@@ -388,9 +391,23 @@ func (dr *drafter) missingDefaults(u *org.User) []string {
 	return given
 }
 
+// unlistableAccess returns why an entry of u would take access from u: the roster manages a kind of access for
+// everybody, and the entry cannot list all of it. Otherwise it returns "".
+func (dr *drafter) unlistableAccess(u *org.User) string {
+	for _, kind := range org.Kinds {
+		if !dr.in.Roster.ManagesForAll(kind) {
+			continue
+		}
+		if _, why := dr.draftRefs(kind, u.ID); why != "" {
+			return fmt.Sprintf("%s, and the defaults or a team manage the %s of everybody", why, kind.Plural())
+		}
+	}
+	return ""
+}
+
 // draftRefs returns the names of all groups, roles or policies that the user has. If an entry cannot list all of them,
 // it must list none, because an entry manages all access of a kind or none. refs then has those that a roster can name,
-// and why is a comment for the entry. Otherwise why is "".
+// and why says what the entry cannot list. Otherwise why is "".
 func (dr *drafter) draftRefs(kind org.Kind, user string) (refs []roster.Ref, why string) {
 	for _, a := range dr.access[user] {
 		if a.Kind != kind {
@@ -398,15 +415,13 @@ func (dr *drafter) draftRefs(kind org.Kind, user string) (refs []roster.Ref, why
 		}
 		name := dr.rosterName(a)
 		if name == "" {
-			why = cmp.Or(why, fmt.Sprintf("has the %s %q, which a roster cannot name, so that no %s are listed here", kind,
-				cmp.Or(a.Name, a.ID), kind.Plural()))
+			why = cmp.Or(why, fmt.Sprintf("has the %s %q, which a roster cannot name", kind, cmp.Or(a.Name, a.ID)))
 			continue
 		}
 		refs = append(refs, roster.Ref{Name: name})
 	}
 	if len(refs) > roster.MaxRefs {
-		why = cmp.Or(why, fmt.Sprintf("has %d %s, more than an entry may have, so that none are listed here", len(refs),
-			kind.Plural()))
+		why = cmp.Or(why, fmt.Sprintf("has %d %s, more than an entry may have", len(refs), kind.Plural()))
 	}
 	slices.SortFunc(refs, func(a, b roster.Ref) int { return cmp.Compare(a.Name, b.Name) })
 	return refs, why

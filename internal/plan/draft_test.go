@@ -234,8 +234,8 @@ func TestDraftRoster(t *testing.T) {
 					Kind: org.KindGroup, ID: fmt.Sprint("x", i), Name: fmt.Sprint("x", i), Holders: map[string]string{"u-ada": ""},
 				})
 			}
-		}, nil, withOthers(adaLine+" in 101 teams # has 101 groups, more than an entry may have, so that none are listed "+
-			"here", bobLine), ""},
+		}, nil, withOthers(adaLine+" in 101 teams # has 101 groups, more than an entry may have, so that no groups are "+
+			"listed here", bobLine), ""},
 		{"more addresses than an entry may have", func(in *plan.Input) {
 			in.Snapshot.Users, in.Snapshot.UsersVisible = nil, false
 			for i := range 22 {
