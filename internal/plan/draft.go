@@ -132,10 +132,11 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 // mayHaveJoinedAs returns the users who may be p under another address, sorted by address. If the roster listed them as
 // other people, the next plans would not take them for p any more, and p would be mailed again. So d does
 // not need the notice [PossibleAlias]: mayHaveJoinedAs also returns users if the last mail to p is recent or was lost,
-// or if the next mail waits for another reason.
+// or if the next mail waits for another reason. It returns none if p can still accept the invitation of a mail.
 func (ix *index) mayHaveJoinedAs(p *person, d *decision) []*org.User {
 	mayWait := func(n Notice) bool { return n.Holds() || n.Kind == Waiting || n.Kind == NotYet }
-	if !slices.ContainsFunc(d.notices, mayWait) || len(ix.openInvitations(p)) > 0 {
+	wasMailed := func(inv *org.Invitation) bool { return p.mailOf(inv.ID) != nil }
+	if !slices.ContainsFunc(d.notices, mayWait) || slices.ContainsFunc(ix.openInvitations(p), wasMailed) {
 		return nil
 	}
 	return ix.unidentifiedSinceMail(p, func(m org.Mail) bool { return m.Lost || !p.hasInvitation(m.InvitationID) })
@@ -223,9 +224,9 @@ func (dr *drafter) draftEntries(before *index, people []roster.Person) []roster.
 	}
 }
 
-// joinAddresses makes one person of all entries that match the same user. An entry matches by an address, or by an
-// invitation that was accepted with the user's address. It leaves out people who match a user or an invitation of a
-// person that the roster lists already. before is the index without the entries.
+// joinAddresses makes one person of all entries that match the same user. An entry matches by an address, by an
+// invitation that was accepted with the user's address, or by the user id in the ledger. It leaves out people who match
+// a user or an invitation of a person that the roster lists already. before is the index without the entries.
 func (dr *drafter) joinAddresses(before *index, entries []roster.Entry) []roster.Person {
 	people := make([]roster.Person, len(entries))
 	place := map[string]int{} // by the key of an address: the index in people
@@ -259,6 +260,14 @@ func (dr *drafter) joinAddresses(before *index, entries []roster.Entry) []roster
 			if key := acceptedBy(inv); key != "" {
 				accepted[key] = append(accepted[key], p)
 			}
+		}
+	}
+	byUserID := ix.peopleByUserID()
+	for i := range dr.in.Snapshot.Users {
+		u := &dr.in.Snapshot.Users[i]
+		key := u.Email.Key()
+		if p := byUserID[u.ID]; p != nil && !u.Service && !p.ended && !p.hasOwnUser && !slices.Contains(accepted[key], p) {
+			accepted[key] = append(accepted[key], p)
 		}
 	}
 	for _, key := range dr.userKeys(accepted) {

@@ -491,3 +491,51 @@ func TestDraftNamesOmittedPeople(t *testing.T) {
 		}
 	}
 }
+
+// TestDraftMailsNobodyLater: a user of the draft is a person who has an invitation by an administrator to another
+// address. When this invitation has expired, the person gets no mail.
+func TestDraftMailsNobodyLater(t *testing.T) {
+	t.Parallel()
+	const countess = "countess@home.example"
+	for _, tt := range []struct {
+		name string
+		in   func(*plan.Input)
+		want []string
+	}{
+		{"the user may have joined by an earlier mail to a person of the roster", func(in *plan.Input) {
+			addMails(in, sent(5, "i1", -100))
+			in.Memory.Unlisted = map[string]org.Sighting{"u1": {Sequence: 7, At: hours(-90), Email: countess}}
+			in.Snapshot.Invitations = []org.Invitation{invitation("i2", ada, org.StatusPending, -10)}
+		}, []string{"# countess@home.example may be another address of ada@example.com, who is in the roster but matches " +
+			"no user: make it an alias, or list it by hand"}},
+		{"the ledger knows the user as a person who is no longer in the roster", func(in *plan.Input) {
+			in.Roster.People = nil
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1", JoinedAt: hours(-100), Unlisted: true}
+			in.Snapshot.Invitations = []org.Invitation{invitation("i2", ada, org.StatusPending, -10)}
+		}, []string{countess + " alias ada@example.com # was in the roster before, and was taken out of it"}},
+		{"the ledger knows the user as a person of the roster", func(in *plan.Input) {
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1", JoinedAt: hours(-100)}
+			in.Snapshot.Invitations = []org.Invitation{invitation("i2", countess, org.StatusPending, -10)}
+		}, []string{"# countess@home.example is one more address of ada@example.com, who is listed: make it an alias"}},
+		{"the ledger knows the address by another user", func(in *plan.Input) {
+			in.Roster.People = nil
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1", JoinedAt: hours(-100)}
+			in.Snapshot.Users = append(in.Snapshot.Users, user("u2", ada))
+		}, []string{ada, countess}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			in := newInput()
+			in.Snapshot.Users = []org.User{user("u0", "owner@example.com"), user("u1", countess)}
+			in.Snapshot.Self = in.Snapshot.Users[0].Email
+			tt.in(&in)
+			d := plan.DraftRoster(in, nil)
+			if diff := cmp.Diff(append(tt.want, aboutOwner), describeDraft(d)); diff != "" {
+				t.Errorf("draft (-want +got):\n%s", diff)
+			}
+			in.Roster.People = append(in.Roster.People, draftPeople(d)...)
+			in.Snapshot.Now, in.InviteLeft = hours(80), true
+			expectNoChange(t, plan.Compute(in))
+		})
+	}
+}
