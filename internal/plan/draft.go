@@ -115,6 +115,9 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 	self := ix.in.Snapshot.Self
 	for _, inv := range ix.unlistedInvitations {
 		switch {
+		case dr.mayJoinSoon(ix, inv):
+			dr.remark("%s is not listed: they accepted a moment ago, and the list of users may not show them yet", inv.Invited)
+			known[inv.Invited.Key()] = true
 		case !inv.Status.IsUnanswered() && (inv.Status != org.StatusAccepted || ix.in.Snapshot.UsersVisible):
 		case !self.IsZero() && (inv.Invited.Equal(self) || inv.Registered.Equal(self)):
 		case !inv.Invited.IsZero() && lostMailTo[inv.ID] != nil:
@@ -127,6 +130,13 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 		}
 	}
 	return people
+}
+
+// mayJoinSoon reports whether inv was accepted so recently that the list of users may not show the user yet.
+func (dr *drafter) mayJoinSoon(ix *index, inv org.Invitation) bool {
+	isTheirs := func(u org.User) bool { return u.Email.Equal(inv.Invited) || u.Email.Equal(inv.Registered) }
+	return inv.Status == org.StatusAccepted && ix.visible.users && ix.isRecent(inv.Responded) && !inv.Invited.IsZero() &&
+		!slices.ContainsFunc(dr.in.Snapshot.Users, isTheirs)
 }
 
 // mayHaveJoinedAs returns the users who may be p under another address, sorted by address. If the roster listed them as
@@ -176,6 +186,8 @@ func (dr *drafter) draftUnchanged(people []roster.Person) []roster.Entry {
 					strings.Join(p.keys, ", "))
 			case p.user != nil && p.record.Removed && ix.isRecent(p.record.RemovedAt):
 				dr.remark("%s is not listed: orgsync removed them a moment ago", strings.Join(p.keys, ", "))
+			case p.user == nil && d.hasNotice(Left) && state == StateMember:
+				dr.remark("%s is not listed: they accepted a moment ago, and the list of users may not show them yet", p.Email)
 			case p.user != nil && dr.unlistableAccess(p.user) != "":
 				dr.remark("%s is not listed: the person %s", p.Email, dr.unlistableAccess(p.user))
 			case state == StateMember, state == StateSuspended, d.openInvitationID() != "":

@@ -145,6 +145,19 @@ func TestDraftRoster(t *testing.T) {
 		{"suspended by orgsync once, and active again", func(in *plan.Input) {
 			in.Memory = org.Memory{People: map[string]org.PersonRecord{"bob@example.com": {Joined: true, Suspended: true}}}
 		}, nil, withOthers(adaLine, bobLine), ""},
+		{"accepted a moment ago, and not among the users yet", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{accepted("i1", "cy@example.com", "cy@home.example"),
+				accepted("i2", "dee@example.com", "dee@example.com"), invitation("i3", "eve@example.com", org.StatusExpired, -90),
+				accepted("i4", "eve@home.example", "eve@example.com"), accepted("i5", "adele@example.com", ada)}
+			for _, i := range []int{0, 3, 4} {
+				in.Snapshot.Invitations[i].Responded = hours(-0.1)
+			}
+			in.Snapshot.Invitations[1].Responded = hours(-1)
+		}, nil, []string{adaLine + " # invited as adele@example.com", bobLine, aboutRobot,
+			"# cy@example.com is not listed: they accepted a moment ago, and the list of users may not show them yet",
+			"# eve@home.example is not listed: they accepted a moment ago, and the list of users may not show them yet",
+			"# eve@example.com is not listed: they accepted a moment ago, and the list of users may not show them yet",
+			aboutOwner, aboutGone, aboutRole}, ""},
 		{"accepted with another address", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{accepted("i1", "adele@example.com", ada)}
 		}, nil, withOthers(adaLine+" # invited as adele@example.com", bobLine), ""},
