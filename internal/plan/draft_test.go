@@ -505,8 +505,8 @@ func TestDraftNamesOmittedPeople(t *testing.T) {
 	}
 }
 
-// TestDraftMailsNobodyLater: a user of the draft is a person who has an invitation by an administrator to another
-// address. When this invitation has expired, the person gets no mail.
+// TestDraftMailsNobodyLater: a user of the draft may be a person who was invited at another address. When all
+// invitations have expired, the person gets no mail, also with --invite-left.
 func TestDraftMailsNobodyLater(t *testing.T) {
 	t.Parallel()
 	const countess = "countess@home.example"
@@ -519,6 +519,11 @@ func TestDraftMailsNobodyLater(t *testing.T) {
 			addMails(in, sent(5, "i1", -100))
 			in.Memory.Unlisted = map[string]org.Sighting{"u1": {Sequence: 7, At: hours(-90), Email: countess}}
 			in.Snapshot.Invitations = []org.Invitation{invitation("i2", ada, org.StatusPending, -10)}
+		}, []string{"# countess@home.example may be another address of ada@example.com, who is in the roster but matches " +
+			"no user: make it an alias, or list it by hand"}},
+		{"the user may have joined by an earlier mail to a person who left", func(in *plan.Input) {
+			addMails(in, sent(5, "i1", -200), sent(7, "i2", -100))
+			in.Snapshot.Invitations = []org.Invitation{invitation("i2", ada, org.StatusAccepted, -100)}
 		}, []string{"# countess@home.example may be another address of ada@example.com, who is in the roster but matches " +
 			"no user: make it an alias, or list it by hand"}},
 		{"the ledger knows the user as a person who is no longer in the roster", func(in *plan.Input) {
