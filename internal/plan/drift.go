@@ -25,7 +25,12 @@ func Drift(in Input, hidden []org.Kind) (updates []roster.AccessUpdate, remarks 
 		case p.user == nil:
 			// The list of users may not yet show a person who accepted a moment ago.
 			u.Left = decided.hasNotice(Left) && !ix.mayHaveJustAccepted(p)
-		case p.user.Suspended || p.isUnderOtherAddress():
+		case p.user.Suspended:
+		case p.isUnderOtherAddress():
+			if p.managesAccess() {
+				dr.remark("%s is a member as %s, so their access is not compared: make this address an alias, if it is theirs",
+					p.Email, p.user.Email)
+			}
 		case ix.joinedSinceApply(p) && p.managesAccess():
 			dr.remark("%s has joined since the last apply, so apply has not given them their access yet: the entry stays "+
 				"as it is", p.Email)
