@@ -2,6 +2,7 @@ package plan
 
 import (
 	"slices"
+	"time"
 
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/roster"
@@ -15,6 +16,10 @@ func Drift(in Input, hidden []org.Kind) (updates []roster.AccessUpdate, remarks 
 	ix := newIndex(in)
 	dr := drafter{in: in, hidden: hidden, access: ix.access, names: map[*org.Access]string{}}
 	cat := ix.lookUpNames()
+	entries := make(map[string]*roster.Person, len(in.Roster.People)) // also with memberships that have ended
+	for i := range in.Roster.People {
+		entries[in.Roster.People[i].Email.Key()] = &in.Roster.People[i]
+	}
 	for i := range ix.people {
 		p := &ix.people[i]
 		var decided decision
@@ -35,7 +40,7 @@ func Drift(in Input, hidden []org.Kind) (updates []roster.AccessUpdate, remarks 
 			dr.remark("%s has joined since the last apply, so apply has not given them their access yet: the entry stays "+
 				"as it is", p.Email)
 		default:
-			dr.compareAccess(p, cat, &u)
+			dr.compareAccess(p, entries[p.Email.Key()], cat, &u)
 			if (u.APIEnabled != nil || len(u.Remove) > 0) && ix.lastChangeFailed(p) {
 				dr.remark("the last change to %s failed, so apply may not have given them their access yet: the entry stays as "+
 					"it is", p.Email)
@@ -72,8 +77,9 @@ func (p *person) managesAccess() bool {
 	return p.APIEnabled != nil || slices.ContainsFunc(org.Kinds, isManaged)
 }
 
-// compareAccess sets in u how the access in the entry of p, a member, must change.
-func (dr *drafter) compareAccess(p *person, cat catalog, u *roster.AccessUpdate) {
+// compareAccess sets in u how the access in the entry of p, a member, must change. entry is p with the memberships in
+// teams that have ended. Access that only these gave is not added to the entry: it would then have no last day.
+func (dr *drafter) compareAccess(p *person, entry *roster.Person, cat catalog, u *roster.AccessUpdate) {
 	if api := p.user.APIEnabled; p.APIEnabled != nil && api != nil && *api != *p.APIEnabled {
 		u.APIEnabled = api
 	}
@@ -101,6 +107,12 @@ func (dr *drafter) compareAccess(p *person, cat catalog, u *roster.AccessUpdate)
 		}
 		for _, a := range dr.access[p.user.ID] {
 			if a.Kind != kind || listed[a] {
+				continue
+			}
+			wasGiven := func(r roster.Ref) bool { return cat.byName[kind][r.Name] == a }
+			if i := slices.IndexFunc(entry.Refs(kind), wasGiven); i >= 0 {
+				dr.remark("%s still has the %s %q, which a team gave them until %s: their entry does not get it", p.Email, kind,
+					a.Name, entry.Refs(kind)[i].Until.Format(time.DateOnly))
 				continue
 			}
 			name := dr.rosterName(a)

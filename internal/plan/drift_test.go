@@ -3,6 +3,7 @@ package plan_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -78,6 +79,15 @@ func TestDrift(t *testing.T) {
 			in.Roster.People[1].Teams = []roster.Membership{{Team: "ops"}}
 		}, nil, []string{`# bob@example.com does not have the group "platform", which the defaults or a team give them: ` +
 			`apply gives it to them`}},
+		{"a team gave the group until yesterday", func(in *plan.Input) {
+			in.Roster.Teams = []roster.Team{{Name: "ops", Access: roster.Access{Groups: refs("everyone"), Roles: refs()}}}
+			yesterday := time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
+			p := &in.Roster.People[1]
+			p.Teams = []roster.Membership{{Team: "ops", Until: yesterday}}
+			p.Groups, p.Roles = refs("everyone"), refs()
+			p.Groups[0].Until = yesterday
+		}, nil, []string{"bob@example.com add [role [deployer]]", `# bob@example.com still has the group "everyone", ` +
+			"which a team gave them until 2026-06-09: their entry does not get it"}},
 		{"other teams give the group", func(in *plan.Input) {
 			in.Roster.Teams = []roster.Team{
 				{Name: "ops", Access: roster.Access{Groups: refs("platform")}},
