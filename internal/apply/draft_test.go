@@ -376,3 +376,38 @@ func TestApplyThenPlan(t *testing.T) {
 		}
 	})
 }
+
+// TestImportOfAccessThatTeamsManage: the teams of a roster manage the groups of everybody. If an entry cannot list all
+// groups of an added person, the person keeps the groups that the roster names.
+func TestImportOfAccessThatTeamsManage(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"a team":       "teams: {platform: {groups: [platform], members: [somebody@else.example]}}\n",
+		"the defaults": "defaults: {groups: [everyone]}\nteams: {platform: {members: [somebody@else.example]}}\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := newCompany(t, sandbox.Options{})
+				groups := []string{"everyone", "platform"}
+				for i := range roster.MaxRefs {
+					groups = append(groups, fmt.Sprintf("group%03d", i))
+					_, err := c.AddGroup(sandbox.Group{Name: groups[len(groups)-1]})
+					must(t, err)
+				}
+				_, err := c.AddUser(sandbox.User{Email: "ada@example.com", Groups: groups})
+				must(t, err)
+				_, err = c.AddUser(sandbox.User{Email: "bob@example.com", Groups: groups[:3]})
+				must(t, err)
+				text := text + "organization: Example Org\nsettings: {extra_access: revoke}\n"
+				c.loadRoster([]byte(text))
+				merged, err := roster.Merge("users.yaml", []byte(text), c.draftRoster().Entries)
+				must(t, err)
+				c.loadRoster(merged)
+				if changes := c.changes(); !slices.Equal(changes, []string{"invite somebody@else.example"}) {
+					t.Errorf("planning gives %q\n%s", changes, merged)
+				}
+			})
+		})
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -225,10 +226,14 @@ func (a *app) importCSV(ctx context.Context, o importOptions) error {
 			listed[who.Key()] = &r.People[i]
 		}
 	}
-	before := len(entries)
+	before, now := len(entries), time.Now()
 	var remarks []string
 	entries = slices.DeleteFunc(entries, func(e roster.Entry) bool {
-		if listed[e.Email.Key()] != nil {
+		if p := listed[e.Email.Key()]; p != nil {
+			if p.Ended(now) {
+				remarks = append(remarks, fmt.Sprintf("%s is not added, because the entry at %s lists them, but their last day "+
+					"%s is over: change until there", e.Email, p.At.Source(), p.Until.Format(time.DateOnly)))
+			}
 			return true
 		}
 		i := slices.IndexFunc(e.Aliases, func(who org.Address) bool { return listed[who.Key()] != nil })

@@ -51,6 +51,9 @@ type Person struct {
 	AliasOf org.Address
 	// Protected is true if the new roster protects this removed person.
 	Protected bool
+	// Dropped has the addresses of this changed person that the new roster neither lists nor protects. A run treats a user
+	// with such an address like a removed person.
+	Dropped []org.Address
 }
 
 // FieldName is the name of a field. If the roster has a key for the field, it is the name of this key.
@@ -196,7 +199,7 @@ func Compare(before, after *roster.Roster) Difference {
 		MayBePart: after.Organization == ""}
 	matches, removed := matchPeople(before.People, after.People)
 	removedByKey := indexBySameKeys(removed)
-	keeps := newKeeper(after)
+	keeps, listed := newKeeper(after), indexByAddress(after.People)
 	for i := range after.People {
 		current, previous := &after.People[i], matches[i]
 		p := Person{Kind: Added, Email: current.Email, Name: current.Name, Source: current.At.Source()}
@@ -220,10 +223,12 @@ func Compare(before, after *roster.Roster) Difference {
 			if !slices.ContainsFunc(p.Fields, func(f Field) bool { return f.Name != Spelling }) {
 				p.Kind = SpellingOnly
 			}
+			if !keeps.protects(previous) {
+				p.Dropped = slices.DeleteFunc(previous.Addresses(), func(a org.Address) bool { return listed[a.Key()] != nil })
+			}
 		}
 		d.People = append(d.People, p)
 	}
-	listed := indexByAddress(after.People)
 	for _, p := range removed {
 		one := Person{Kind: Removed, Email: p.Email, Name: p.Name, Source: p.At.Source(), Protected: keeps.protects(p)}
 		if other := listed[p.Email.Key()]; other != nil {
@@ -539,9 +544,7 @@ type teamKind struct {
 func managedKinds(r *roster.Roster) func(teamKind) bool {
 	forAll, forMember := make(map[org.Kind]bool), make(map[teamKind]bool)
 	for _, kind := range org.Kinds {
-		forAll[kind] = r.Defaults.Refs(kind) != nil ||
-			slices.ContainsFunc(r.Teams, func(t roster.Team) bool { return t.Refs(kind) != nil })
-		if forAll[kind] {
+		if forAll[kind] = r.ManagesForAll(kind); forAll[kind] {
 			continue
 		}
 		for i := range r.People {

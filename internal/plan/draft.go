@@ -16,6 +16,7 @@ import (
 //   - people that [Compute] would mail or unsuspend if the roster listed them;
 //   - users and invitations that may be those of a person of in.Roster under another address;
 //   - people who may have an invitation, if orgsync cannot tell whether they can still accept it;
+//   - members whose groups, roles or policies an entry cannot list, if in.Roster manages this kind for everybody;
 //   - the key's own user, unless there is nobody else.
 //
 // It also leaves out people that in.Roster lists already, even if their last day is over. in.Roster may have no people.
@@ -114,6 +115,9 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 	self := ix.in.Snapshot.Self
 	for _, inv := range ix.unlistedInvitations {
 		switch {
+		case dr.mayJoinSoon(ix, inv):
+			dr.remark("%s is not listed: they accepted a moment ago, and the list of users may not show them yet", inv.Invited)
+			known[inv.Invited.Key()] = true
 		case !inv.Status.IsUnanswered() && (inv.Status != org.StatusAccepted || ix.in.Snapshot.UsersVisible):
 		case !self.IsZero() && (inv.Invited.Equal(self) || inv.Registered.Equal(self)):
 		case !inv.Invited.IsZero() && lostMailTo[inv.ID] != nil:
@@ -128,13 +132,22 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 	return people
 }
 
+// mayJoinSoon reports whether inv was accepted so recently that the list of users may not show the user yet.
+func (dr *drafter) mayJoinSoon(ix *index, inv org.Invitation) bool {
+	isTheirs := func(u org.User) bool { return u.Email.Equal(inv.Invited) || u.Email.Equal(inv.Registered) }
+	return inv.Status == org.StatusAccepted && ix.visible.users && ix.isRecent(inv.Responded) && !inv.Invited.IsZero() &&
+		!slices.ContainsFunc(dr.in.Snapshot.Users, isTheirs)
+}
+
 // mayHaveJoinedAs returns the users who may be p under another address, sorted by address. If the roster listed them as
 // other people, the next plans would not take them for p any more, and p would be mailed again. So d does
 // not need the notice [PossibleAlias]: mayHaveJoinedAs also returns users if the last mail to p is recent or was lost,
-// or if the next mail waits for another reason.
+// or if the next mail waits for another reason, or for --invite-left. It returns none if p can still accept the
+// invitation of a mail.
 func (ix *index) mayHaveJoinedAs(p *person, d *decision) []*org.User {
-	mayWait := func(n Notice) bool { return n.Holds() || n.Kind == Waiting || n.Kind == NotYet }
-	if !slices.ContainsFunc(d.notices, mayWait) || len(ix.openInvitations(p)) > 0 {
+	mayWait := func(n Notice) bool { return n.Holds() || slices.Contains([]NoticeKind{Waiting, NotYet, Left}, n.Kind) }
+	wasMailed := func(inv *org.Invitation) bool { return p.mailOf(inv.ID) != nil }
+	if !slices.ContainsFunc(d.notices, mayWait) || slices.ContainsFunc(ix.openInvitations(p), wasMailed) {
 		return nil
 	}
 	return ix.unidentifiedSinceMail(p, func(m org.Mail) bool { return m.Lost || !p.hasInvitation(m.InvitationID) })
@@ -174,6 +187,10 @@ func (dr *drafter) draftUnchanged(people []roster.Person) []roster.Entry {
 					strings.Join(p.keys, ", "))
 			case p.user != nil && p.record.Removed && ix.isRecent(p.record.RemovedAt):
 				dr.remark("%s is not listed: orgsync removed them a moment ago", strings.Join(p.keys, ", "))
+			case p.user == nil && d.hasNotice(Left) && state == StateMember:
+				dr.remark("%s is not listed: they accepted a moment ago, and the list of users may not show them yet", p.Email)
+			case p.user != nil && dr.unlistableAccess(p.user) != "":
+				dr.remark("%s is not listed: the person %s", p.Email, dr.unlistableAccess(p.user))
 			case state == StateMember, state == StateSuspended, d.openInvitationID() != "":
 				kept = append(kept, *p.Person)
 				e := dr.draftEntry(ix, p, d)
@@ -220,9 +237,9 @@ func (dr *drafter) draftEntries(before *index, people []roster.Person) []roster.
 	}
 }
 
-// joinAddresses makes one person of all entries that match the same user. An entry matches by an address, or by an
-// invitation that was accepted with the user's address. It leaves out people who match a user or an invitation of a
-// person that the roster lists already. before is the index without the entries.
+// joinAddresses makes one person of all entries that match the same user. An entry matches by an address, by an
+// invitation that was accepted with the user's address, or by the user id in the ledger. It leaves out people who match
+// a user or an invitation of a person that the roster lists already. before is the index without the entries.
 func (dr *drafter) joinAddresses(before *index, entries []roster.Entry) []roster.Person {
 	people := make([]roster.Person, len(entries))
 	place := map[string]int{} // by the key of an address: the index in people
@@ -256,6 +273,14 @@ func (dr *drafter) joinAddresses(before *index, entries []roster.Entry) []roster
 			if key := acceptedBy(inv); key != "" {
 				accepted[key] = append(accepted[key], p)
 			}
+		}
+	}
+	byUserID := ix.peopleByUserID()
+	for i := range dr.in.Snapshot.Users {
+		u := &dr.in.Snapshot.Users[i]
+		key := u.Email.Key()
+		if p := byUserID[u.ID]; p != nil && !u.Service && !p.ended && !p.hasOwnUser && !slices.Contains(accepted[key], p) {
+			accepted[key] = append(accepted[key], p)
 		}
 	}
 	for _, key := range dr.userKeys(accepted) {
@@ -358,7 +383,7 @@ func (dr *drafter) draftEntry(ix *index, p *person, d decision) roster.Entry {
 			e.SomeGroups = refs
 		}
 		if why != "" {
-			e.Comments = append(e.Comments, why)
+			e.Comments = append(e.Comments, fmt.Sprintf("%s, so that no %s are listed here", why, kind.Plural()))
 		}
 	}
 	if given := dr.missingDefaults(p.user); len(given) > 0 {
@@ -388,9 +413,23 @@ func (dr *drafter) missingDefaults(u *org.User) []string {
 	return given
 }
 
+// unlistableAccess returns why an entry of u would take access from u: the roster manages a kind of access for
+// everybody, and the entry cannot list all of it. Otherwise it returns "".
+func (dr *drafter) unlistableAccess(u *org.User) string {
+	for _, kind := range org.Kinds {
+		if !dr.in.Roster.ManagesForAll(kind) {
+			continue
+		}
+		if _, why := dr.draftRefs(kind, u.ID); why != "" {
+			return fmt.Sprintf("%s, and the defaults or a team manage the %s of everybody", why, kind.Plural())
+		}
+	}
+	return ""
+}
+
 // draftRefs returns the names of all groups, roles or policies that the user has. If an entry cannot list all of them,
 // it must list none, because an entry manages all access of a kind or none. refs then has those that a roster can name,
-// and why is a comment for the entry. Otherwise why is "".
+// and why says what the entry cannot list. Otherwise why is "".
 func (dr *drafter) draftRefs(kind org.Kind, user string) (refs []roster.Ref, why string) {
 	for _, a := range dr.access[user] {
 		if a.Kind != kind {
@@ -398,15 +437,13 @@ func (dr *drafter) draftRefs(kind org.Kind, user string) (refs []roster.Ref, why
 		}
 		name := dr.rosterName(a)
 		if name == "" {
-			why = cmp.Or(why, fmt.Sprintf("has the %s %q, which a roster cannot name, so that no %s are listed here", kind,
-				cmp.Or(a.Name, a.ID), kind.Plural()))
+			why = cmp.Or(why, fmt.Sprintf("has the %s %q, which a roster cannot name", kind, cmp.Or(a.Name, a.ID)))
 			continue
 		}
 		refs = append(refs, roster.Ref{Name: name})
 	}
 	if len(refs) > roster.MaxRefs {
-		why = cmp.Or(why, fmt.Sprintf("has %d %s, more than an entry may have, so that none are listed here", len(refs),
-			kind.Plural()))
+		why = cmp.Or(why, fmt.Sprintf("has %d %s, more than an entry may have", len(refs), kind.Plural()))
 	}
 	slices.SortFunc(refs, func(a, b roster.Ref) int { return cmp.Compare(a.Name, b.Name) })
 	return refs, why

@@ -145,6 +145,19 @@ func TestDraftRoster(t *testing.T) {
 		{"suspended by orgsync once, and active again", func(in *plan.Input) {
 			in.Memory = org.Memory{People: map[string]org.PersonRecord{"bob@example.com": {Joined: true, Suspended: true}}}
 		}, nil, withOthers(adaLine, bobLine), ""},
+		{"accepted a moment ago, and not among the users yet", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{accepted("i1", "cy@example.com", "cy@home.example"),
+				accepted("i2", "dee@example.com", "dee@example.com"), invitation("i3", "eve@example.com", org.StatusExpired, -90),
+				accepted("i4", "eve@home.example", "eve@example.com"), accepted("i5", "adele@example.com", ada)}
+			for _, i := range []int{0, 3, 4} {
+				in.Snapshot.Invitations[i].Responded = hours(-0.1)
+			}
+			in.Snapshot.Invitations[1].Responded = hours(-1)
+		}, nil, []string{adaLine + " # invited as adele@example.com", bobLine, aboutRobot,
+			"# cy@example.com is not listed: they accepted a moment ago, and the list of users may not show them yet",
+			"# eve@home.example is not listed: they accepted a moment ago, and the list of users may not show them yet",
+			"# eve@example.com is not listed: they accepted a moment ago, and the list of users may not show them yet",
+			aboutOwner, aboutGone, aboutRole}, ""},
 		{"accepted with another address", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{accepted("i1", "adele@example.com", ada)}
 		}, nil, withOthers(adaLine+" # invited as adele@example.com", bobLine), ""},
@@ -234,8 +247,8 @@ func TestDraftRoster(t *testing.T) {
 					Kind: org.KindGroup, ID: fmt.Sprint("x", i), Name: fmt.Sprint("x", i), Holders: map[string]string{"u-ada": ""},
 				})
 			}
-		}, nil, withOthers(adaLine+" in 101 teams # has 101 groups, more than an entry may have, so that none are listed "+
-			"here", bobLine), ""},
+		}, nil, withOthers(adaLine+" in 101 teams # has 101 groups, more than an entry may have, so that no groups are "+
+			"listed here", bobLine), ""},
 		{"more addresses than an entry may have", func(in *plan.Input) {
 			in.Snapshot.Users, in.Snapshot.UsersVisible = nil, false
 			for i := range 22 {
@@ -489,5 +502,58 @@ func TestDraftNamesOmittedPeople(t *testing.T) {
 		if !strings.Contains(comments, text) {
 			t.Errorf("no comment %q in:\n%s", text, comments)
 		}
+	}
+}
+
+// TestDraftMailsNobodyLater: a user of the draft may be a person who was invited at another address. When all
+// invitations have expired, the person gets no mail, also with --invite-left.
+func TestDraftMailsNobodyLater(t *testing.T) {
+	t.Parallel()
+	const countess = "countess@home.example"
+	for _, tt := range []struct {
+		name string
+		in   func(*plan.Input)
+		want []string
+	}{
+		{"the user may have joined by an earlier mail to a person of the roster", func(in *plan.Input) {
+			addMails(in, sent(5, "i1", -100))
+			in.Memory.Unlisted = map[string]org.Sighting{"u1": {Sequence: 7, At: hours(-90), Email: countess}}
+			in.Snapshot.Invitations = []org.Invitation{invitation("i2", ada, org.StatusPending, -10)}
+		}, []string{"# countess@home.example may be another address of ada@example.com, who is in the roster but matches " +
+			"no user: make it an alias, or list it by hand"}},
+		{"the user may have joined by an earlier mail to a person who left", func(in *plan.Input) {
+			addMails(in, sent(5, "i1", -200), sent(7, "i2", -100))
+			in.Snapshot.Invitations = []org.Invitation{invitation("i2", ada, org.StatusAccepted, -100)}
+		}, []string{"# countess@home.example may be another address of ada@example.com, who is in the roster but matches " +
+			"no user: make it an alias, or list it by hand"}},
+		{"the ledger knows the user as a person who is no longer in the roster", func(in *plan.Input) {
+			in.Roster.People = nil
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1", JoinedAt: hours(-100), Unlisted: true}
+			in.Snapshot.Invitations = []org.Invitation{invitation("i2", ada, org.StatusPending, -10)}
+		}, []string{countess + " alias ada@example.com # was in the roster before, and was taken out of it"}},
+		{"the ledger knows the user as a person of the roster", func(in *plan.Input) {
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1", JoinedAt: hours(-100)}
+			in.Snapshot.Invitations = []org.Invitation{invitation("i2", countess, org.StatusPending, -10)}
+		}, []string{"# countess@home.example is one more address of ada@example.com, who is listed: make it an alias"}},
+		{"the ledger knows the address by another user", func(in *plan.Input) {
+			in.Roster.People = nil
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1", JoinedAt: hours(-100)}
+			in.Snapshot.Users = append(in.Snapshot.Users, user("u2", ada))
+		}, []string{ada, countess}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			in := newInput()
+			in.Snapshot.Users = []org.User{user("u0", "owner@example.com"), user("u1", countess)}
+			in.Snapshot.Self = in.Snapshot.Users[0].Email
+			tt.in(&in)
+			d := plan.DraftRoster(in, nil)
+			if diff := cmp.Diff(append(tt.want, aboutOwner), describeDraft(d)); diff != "" {
+				t.Errorf("draft (-want +got):\n%s", diff)
+			}
+			in.Roster.People = append(in.Roster.People, draftPeople(d)...)
+			in.Snapshot.Now, in.InviteLeft = hours(80), true
+			expectNoChange(t, plan.Compute(in))
+		})
 	}
 }

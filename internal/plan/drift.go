@@ -2,6 +2,7 @@ package plan
 
 import (
 	"slices"
+	"time"
 
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/roster"
@@ -15,6 +16,10 @@ func Drift(in Input, hidden []org.Kind) (updates []roster.AccessUpdate, remarks 
 	ix := newIndex(in)
 	dr := drafter{in: in, hidden: hidden, access: ix.access, names: map[*org.Access]string{}}
 	cat := ix.lookUpNames()
+	entries := make(map[string]*roster.Person, len(in.Roster.People)) // also with memberships that have ended
+	for i := range in.Roster.People {
+		entries[in.Roster.People[i].Email.Key()] = &in.Roster.People[i]
+	}
 	for i := range ix.people {
 		p := &ix.people[i]
 		var decided decision
@@ -24,14 +29,23 @@ func Drift(in Input, hidden []org.Kind) (updates []roster.AccessUpdate, remarks 
 		case p.ended:
 		case p.user == nil:
 			// The list of users may not yet show a person who accepted a moment ago.
-			u.Left = decided.hasNotice(Left) && !ix.justAccepted(p)
-		case p.user.Suspended || p.isUnderOtherAddress():
-		case len(p.record.Mails) > 0 && p.managesAccess():
-			// No apply has seen them as a member since they were mailed, so none has given them their access yet.
+			u.Left = decided.hasNotice(Left) && !ix.mayHaveJustAccepted(p)
+		case p.user.Suspended:
+		case p.isUnderOtherAddress():
+			if p.managesAccess() {
+				dr.remark("%s is a member as %s, so their access is not compared: make this address an alias, if it is theirs",
+					p.Email, p.user.Email)
+			}
+		case ix.joinedSinceApply(p) && p.managesAccess():
 			dr.remark("%s has joined since the last apply, so apply has not given them their access yet: the entry stays "+
 				"as it is", p.Email)
 		default:
-			dr.compareAccess(p, cat, &u)
+			dr.compareAccess(p, entries[p.Email.Key()], cat, &u)
+			if (u.APIEnabled != nil || len(u.Remove) > 0) && ix.lastChangeFailed(p) {
+				dr.remark("the last change to %s failed, so apply may not have given them their access yet: the entry stays as "+
+					"it is", p.Email)
+				continue
+			}
 		}
 		if u.Left || u.APIEnabled != nil || len(u.Add)+len(u.Remove) > 0 {
 			updates = append(updates, u)
@@ -40,14 +54,32 @@ func Drift(in Input, hidden []org.Kind) (updates []roster.AccessUpdate, remarks 
 	return updates, dr.remarks
 }
 
+// joinedSinceApply reports whether no apply has seen p, a member, as this user since p was mailed or removed. Then none
+// has given p the access of the roster yet. It makes no difference who invited p. If the ledger is empty, it is not
+// known.
+func (ix *index) joinedSinceApply(p *person) bool {
+	wasSeen := func(key string) bool {
+		r := ix.in.Memory.People[key]
+		return r.Joined && r.UserID == p.user.ID
+	}
+	return len(p.record.Mails) > 0 || p.record.Removed ||
+		!ix.in.Memory.Empty && !slices.ContainsFunc(p.knownKeys(), wasSeen)
+}
+
+// lastChangeFailed reports whether the last change to p, for example a grant, failed.
+func (ix *index) lastChangeFailed(p *person) bool {
+	return slices.ContainsFunc(p.knownKeys(), func(key string) bool { return !ix.in.Memory.People[key].FailedAt.IsZero() })
+}
+
 // managesAccess reports whether the roster manages any access of p.
 func (p *person) managesAccess() bool {
 	isManaged := func(kind org.Kind) bool { return p.Refs(kind) != nil }
 	return p.APIEnabled != nil || slices.ContainsFunc(org.Kinds, isManaged)
 }
 
-// compareAccess sets in u how the access in the entry of p, a member, must change.
-func (dr *drafter) compareAccess(p *person, cat catalog, u *roster.AccessUpdate) {
+// compareAccess sets in u how the access in the entry of p, a member, must change. entry is p with the memberships in
+// teams that have ended. Access that only these gave is not added to the entry: it would then have no last day.
+func (dr *drafter) compareAccess(p *person, entry *roster.Person, cat catalog, u *roster.AccessUpdate) {
 	if api := p.user.APIEnabled; p.APIEnabled != nil && api != nil && *api != *p.APIEnabled {
 		u.APIEnabled = api
 	}
@@ -77,6 +109,12 @@ func (dr *drafter) compareAccess(p *person, cat catalog, u *roster.AccessUpdate)
 			if a.Kind != kind || listed[a] {
 				continue
 			}
+			wasGiven := func(r roster.Ref) bool { return cat.byName[kind][r.Name] == a }
+			if i := slices.IndexFunc(entry.Refs(kind), wasGiven); i >= 0 {
+				dr.remark("%s still has the %s %q, which a team gave them until %s: their entry does not get it", p.Email, kind,
+					a.Name, entry.Refs(kind)[i].Until.Format(time.DateOnly))
+				continue
+			}
 			name := dr.rosterName(a)
 			if name == "" {
 				dr.remark("%s has the %s %q, which a roster cannot name", p.Email, kind, a.Name)
@@ -91,10 +129,11 @@ func (dr *drafter) compareAccess(p *person, cat catalog, u *roster.AccessUpdate)
 	}
 }
 
-// isUnreadable reports whether the API does not say who has the access name.
+// isUnreadable reports whether the API does not say who has the access name, which may have another name now.
 func (dr *drafter) isUnreadable(kind org.Kind, name string) bool {
+	earlierID := dr.in.Memory.Access[org.AccessName{Kind: kind, Name: name}]
 	return slices.ContainsFunc(dr.in.Snapshot.Access, func(a org.Access) bool {
-		return a.Unreadable && a.Kind == kind && (a.ID == name || a.Is(name))
+		return a.Unreadable && a.Kind == kind && (a.ID == name || a.Is(name) || a.ID == earlierID)
 	})
 }
 

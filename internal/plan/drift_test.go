@@ -3,6 +3,7 @@ package plan_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -41,6 +42,11 @@ func TestDrift(t *testing.T) {
 			in.Snapshot.Access = append(in.Snapshot.Access, unreadable(org.KindGroup, "g9", "hidden"))
 			in.Roster.People[1].Groups = refs("everyone", "g9")
 		}, nil, nil},
+		{"the API does not say who has the group, which was renamed", func(in *plan.Input) {
+			in.Snapshot.Access = append(in.Snapshot.Access, unreadable(org.KindGroup, "g9", "hidden now"))
+			in.Memory.Access = map[org.AccessName]string{{Kind: org.KindGroup, Name: "hidden"}: "g9"}
+			in.Roster.People[1].Groups = refs("everyone", "hidden")
+		}, nil, nil},
 		{"the API does not say who has another group", func(in *plan.Input) {
 			in.Snapshot.Access = append(in.Snapshot.Access, unreadable(org.KindGroup, "g9", "hidden"))
 			in.Roster.People[1].Groups, in.Roster.People[1].Roles = refs("everyone", "gone"), refs("deployer", "hidden")
@@ -73,6 +79,15 @@ func TestDrift(t *testing.T) {
 			in.Roster.People[1].Teams = []roster.Membership{{Team: "ops"}}
 		}, nil, []string{`# bob@example.com does not have the group "platform", which the defaults or a team give them: ` +
 			`apply gives it to them`}},
+		{"a team gave the group until yesterday", func(in *plan.Input) {
+			in.Roster.Teams = []roster.Team{{Name: "ops", Access: roster.Access{Groups: refs("everyone"), Roles: refs()}}}
+			yesterday := time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
+			p := &in.Roster.People[1]
+			p.Teams = []roster.Membership{{Team: "ops", Until: yesterday}}
+			p.Groups, p.Roles = refs("everyone"), refs()
+			p.Groups[0].Until = yesterday
+		}, nil, []string{"bob@example.com add [role [deployer]]", `# bob@example.com still has the group "everyone", ` +
+			"which a team gave them until 2026-06-09: their entry does not get it"}},
 		{"other teams give the group", func(in *plan.Input) {
 			in.Roster.Teams = []roster.Team{
 				{Name: "ops", Access: roster.Access{Groups: refs("platform")}},
@@ -90,7 +105,8 @@ func TestDrift(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{r}
 			in.Snapshot.Users[1].Email = r.Registered
 			in.Roster.People[1].Groups = refs()
-		}, nil, nil},
+		}, nil, []string{"# bob@example.com is a member as robert@home.example, so their access is not compared: make this " +
+			"address an alias, if it is theirs"}},
 		{"the last day is over", func(in *plan.Input) {
 			in.Roster.People[1].Until, in.Roster.People[1].Groups = hours(-100), refs()
 		}, nil, nil},
@@ -101,6 +117,46 @@ func TestDrift(t *testing.T) {
 			}}}
 		}, nil, []string{"# bob@example.com has joined since the last apply, so apply has not given them their access " +
 			"yet: the entry stays as it is"}},
+		{"invited by an administrator, and joined since the last apply", func(in *plan.Input) {
+			in.Roster.People[1].Groups = refs("platform", "everyone")
+			delete(in.Memory.People, "bob@example.com")
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "bob@example.com", org.StatusAccepted, -10)}
+		}, nil, []string{"# bob@example.com has joined since the last apply, so apply has not given them their access " +
+			"yet: the entry stays as it is"}},
+		{"left, and joined as another user since the last apply", func(in *plan.Input) {
+			in.Roster.People[1].Groups = refs("platform", "everyone")
+			in.Memory.People["bob@example.com"] = org.PersonRecord{Joined: true, UserID: "u-bob-before"}
+		}, nil, []string{"# bob@example.com has joined since the last apply, so apply has not given them their access " +
+			"yet: the entry stays as it is"}},
+		{"removed by orgsync, and joined since the last apply", func(in *plan.Input) {
+			in.Roster.People[1].Groups = refs("platform", "everyone")
+			in.Memory.People["bob@example.com"] = org.PersonRecord{Joined: true, UserID: "u-bob", Removed: true,
+				RemovedAt: hours(-9)}
+		}, nil, []string{"# bob@example.com has joined since the last apply, so apply has not given them their access " +
+			"yet: the entry stays as it is"}},
+		{"the ledger is empty", func(in *plan.Input) {
+			in.Memory = org.Memory{Empty: true}
+			in.Roster.People[1].Groups = refs("platform", "everyone")
+		}, nil, []string{"bob@example.com remove [group [platform]]"}},
+		{"the last change failed", func(in *plan.Input) {
+			in.Roster.People[1].Groups = refs("platform", "everyone")
+			in.Memory.People["bob@example.com"] = org.PersonRecord{Joined: true, UserID: "u-bob", FailedAt: hours(-9)}
+		}, nil, []string{"# the last change to bob@example.com failed, so apply may not have given them their access yet: " +
+			"the entry stays as it is"}},
+		{"the last change failed, but the person has all access of the roster", func(in *plan.Input) {
+			in.Roster.People[1].Groups = refs()
+			in.Memory.People["bob@example.com"] = org.PersonRecord{Joined: true, UserID: "u-bob", FailedAt: hours(-9)}
+		}, nil, []string{"bob@example.com add [group [everyone]]"}},
+		{"accepted at an unknown time, and not among the users yet", func(in *plan.Input) {
+			in.Snapshot.Users = append(in.Snapshot.Users[:1:1], in.Snapshot.Users[2:]...)
+			delete(in.Memory.People, "bob@example.com")
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "bob@example.com", org.StatusAccepted, -10)}
+		}, nil, nil},
+		{"accepted at an unknown time, and the invitation expired long ago", func(in *plan.Input) {
+			in.Snapshot.Users = append(in.Snapshot.Users[:1:1], in.Snapshot.Users[2:]...)
+			delete(in.Memory.People, "bob@example.com")
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "bob@example.com", org.StatusAccepted, -80)}
+		}, nil, []string{"bob@example.com left"}},
 		{"accepted a moment ago, and not among the users yet", func(in *plan.Input) {
 			in.Snapshot.Users = append(in.Snapshot.Users[:1:1], in.Snapshot.Users[2:]...)
 			inv := invitation("i1", "bob@example.com", org.StatusAccepted, -10)

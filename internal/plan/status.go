@@ -188,8 +188,11 @@ func (d *decision) state(p *person) State {
 		case NeedsAttention, UnknownMembership, PossibleAlias, Flapping, RefusedMail:
 			return StateNeedsAttention
 		case EndsTooSoon, NotYet:
-			if len(p.invitations) > 0 || len(p.record.Mails) > 0 {
+			switch {
+			case len(p.invitations) > 0 || len(p.record.Mails) > 0:
 				return StateExpired
+			case p.record.Joined || p.record.Removed:
+				return StateLeft
 			}
 			return StateNotInvited
 		default: // does not decide the state

@@ -43,6 +43,14 @@ func TestStates(t *testing.T) {
 		{"removed by orgsync, and not invited yet", plan.StateLeft, func(in *plan.Input) {
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true}
 		}},
+		{"removed by orgsync, and the first day has not begun", plan.StateLeft, func(in *plan.Input) {
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true}
+			in.Roster.People[0].From = time.Date(2026, 6, 12, 0, 0, 0, 0, time.UTC)
+		}},
+		{"removed by orgsync, and the last day is too near", plan.StateLeft, func(in *plan.Input) {
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true}
+			in.Roster.People[0].Until = time.Date(2026, 6, 12, 0, 0, 0, 0, time.UTC)
+		}},
 		{"declined", plan.StateNeedsAttention, func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusDeclined, -80)}
 		}},

@@ -29,6 +29,7 @@ type personDiff struct {
 	SameName  string    `json:"same_name,omitempty"`
 	AliasOf   string    `json:"alias_of,omitempty"`
 	Protected bool      `json:"protected,omitempty"`
+	Dropped   []string  `json:"dropped,omitempty"`
 }
 
 type teamDiff struct {
@@ -86,7 +87,7 @@ func DiffJSON(w io.Writer, older, newer Run, d diff.Difference) error {
 		People: document.Map(d.People, func(p diff.Person) personDiff {
 			return personDiff{Change: p.Kind, Email: p.Email.String(), Name: orNull(p.Name), Source: p.Source,
 				Fields: document.Map(p.Fields, newField), SameName: p.SameName.String(),
-				AliasOf: p.AliasOf.String(), Protected: p.Protected}
+				AliasOf: p.AliasOf.String(), Protected: p.Protected, Dropped: document.Map(p.Dropped, org.Address.String)}
 		}),
 		Teams: document.Map(d.Teams, func(t diff.Team) teamDiff {
 			return teamDiff{Change: t.Kind, Team: t.Name, Source: t.Source,

@@ -11,6 +11,7 @@ import (
 
 	"github.com/orgsync/orgsync/internal/diff"
 	"github.com/orgsync/orgsync/internal/document"
+	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/printable"
 	"github.com/orgsync/orgsync/internal/printable/printabletest"
 	"github.com/orgsync/orgsync/internal/roster"
@@ -120,6 +121,25 @@ func TestDiffRemoved(t *testing.T) {
 		err := document.WriteText(&buf, DiffDocument(d), 0, false)
 		if err != nil || !strings.Contains(buf.String(), tt.want) {
 			t.Errorf("%s: %v, want %q in:\n%s", tt.policy, err, tt.want, &buf)
+		}
+	}
+}
+
+// TestDiffDropped: a report says what a run would do with users who have an address that a changed person loses.
+func TestDiffDropped(t *testing.T) {
+	t.Parallel()
+	for policy, want := range map[roster.UnlistedPolicy]string{
+		roster.UnlistedRemove:  "of old@example.com; apply would remove a user with the address old@example.com  u.yaml",
+		roster.UnlistedSuspend: "of old@example.com; apply would suspend a user with the address old@example.com  u.yaml",
+		roster.UnlistedReport:  "instead of old@example.com  u.yaml",
+	} {
+		p := diff.Person{Kind: diff.Changed, Email: address("bob@example.com"), Source: "u.yaml:1",
+			Fields:  []diff.Field{{Name: diff.Email, From: "old@example.com", To: "bob@example.com"}},
+			Dropped: []org.Address{address("old@example.com")}}
+		var buf bytes.Buffer
+		err := document.WriteText(&buf, DiffDocument(diff.Difference{Unlisted: policy, People: []diff.Person{p}}), 0, false)
+		if err != nil || !strings.Contains(buf.String(), want) {
+			t.Errorf("%s: %v, want %q in:\n%s", policy, err, want, &buf)
 		}
 	}
 }

@@ -252,6 +252,13 @@ func (p Position) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Lin
 // Source returns file:line, the form in which plans show a position.
 func (p Position) Source() string { return p.File + ":" + strconv.Itoa(p.Line) }
 
+// ManagesForAll reports whether the defaults or a team have a list of this kind of access, so that r manages this kind
+// for everybody.
+func (r *Roster) ManagesForAll(kind org.Kind) bool {
+	return r.Defaults.Refs(kind) != nil ||
+		slices.ContainsFunc(r.Teams, func(t Team) bool { return t.Refs(kind) != nil })
+}
+
 // RequiredAccess returns the sorted names of the groups, roles and policies in r. A kind that r does
 // not manage has no key in the result.
 func (r *Roster) RequiredAccess() org.Wanted {
