@@ -39,7 +39,7 @@ func (g *gate) trace(connected func()) *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
 		connected()
 		conn := info.Conn
-		if secure, ok := conn.(*tls.Conn); ok {
+		for secure, ok := conn.(*tls.Conn); ok; secure, ok = conn.(*tls.Conn) { // through an https proxy, there are two
 			conn = secure.NetConn()
 		}
 		if gated, ok := conn.(*gatedConn); ok {
