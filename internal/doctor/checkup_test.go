@@ -380,6 +380,68 @@ func TestRunAgreesWithReading(t *testing.T) {
 	}
 }
 
+// A checkup agrees with a read of the organization if a 403 does not come from the API, or comes on the second page.
+// Such a 403 says nothing about the key, so no limit says so.
+func TestForbiddenByProxyAgreesWithReading(t *testing.T) {
+	t.Parallel()
+	answer := func(contentType, body string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", contentType)
+			w.WriteHeader(403)
+			_, _ = w.Write([]byte(body))
+		}
+	}
+	firstPage := `{"users":[{"id":"u1","email":"ada@example.com"}],"meta":{"total":2,"links":{"next":"c2"}}}`
+	for name, blocked := range map[string]http.HandlerFunc{
+		"text": answer("text/plain", "blocked"), "page": answer("text/html", "<title>blocked</title>"),
+		"nothing": answer("application/json", ""),
+		"second page": func(w http.ResponseWriter, r *http.Request) {
+			if r.FormValue("cursor") != "" {
+				answerJSON(w, 403, `{"error":"no"}`)
+				return
+			}
+			answerJSON(w, 200, firstPage)
+		},
+	} {
+		for suffix, endpoint := range map[string]string{
+			"/v2/users": "users", "/suspended-users": "suspended users", "/v2/account": "account",
+			"/v2/organizations": "organizations", "/v2/invitation": "invitations",
+		} {
+			if name == "second page" && suffix != "/v2/users" && suffix != "/suspended-users" {
+				continue
+			}
+			t.Run(name+" "+endpoint, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					api := peopled(t, sandbox.Options{})
+					c := inProcess(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						if strings.HasSuffix(r.URL.Path, suffix) {
+							blocked(w, r)
+							return
+						}
+						api.ServeHTTP(w, r)
+					}))
+					found := mustRun(t, c, "", nil)
+					_, reading := c.ReadOrganization(t.Context(), "", nil)
+					if reading == nil || found.PlanError == nil {
+						t.Errorf("the check-up gives %v, reading %v", found.PlanError, reading)
+					}
+					for _, e := range found.Endpoints {
+						if e.Name == endpoint && (e.Verdict != org.VerdictFailed || e.Status != 403) {
+							t.Errorf("%+v", e)
+						}
+					}
+					for _, l := range found.Limits {
+						if l.Kind == LimitUsersUnseen {
+							t.Errorf("limits: %v", found.Limits)
+						}
+					}
+				})
+			})
+		}
+	}
+}
+
 // A checkup reports a refused key, and a login page or redirect instead of the API, as what it is.
 func TestCheckupOfServer(t *testing.T) {
 	t.Parallel()
