@@ -442,6 +442,43 @@ func TestForbiddenByProxyAgreesWithReading(t *testing.T) {
 	}
 }
 
+// A checkup reports that nothing shows the members of groups. A run then cannot use any group.
+func TestNothingShowsMembersOfGroups(t *testing.T) {
+	t.Parallel()
+	for members, hidden := range map[string]bool{
+		`,"members":[]`: false, `,"members":[{"id":"u1"}]`: false, "": true, `,"members":7`: true,
+	} {
+		t.Run(members, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				api := peopled(t, sandbox.Options{})
+				c := inProcess(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					switch {
+					case r.URL.Path == "/v2/groups":
+						answerJSON(w, 200, `{"groups":[{"id":"g1","display_name":"crew"`+members+`}],"meta":{"total":1}}`)
+					case strings.HasPrefix(r.URL.Path, "/v2/groups/"):
+						answerJSON(w, 404, `{"error":"no such path"}`)
+					default:
+						api.ServeHTTP(w, r)
+					}
+				}))
+				s, err := c.ReadOrganization(t.Context(), "", org.Wanted{org.KindGroup: {"crew"}})
+				if err != nil || len(s.Access) != 1 || s.Access[0].Unreadable != hidden {
+					t.Fatalf("%v, reading %v", s.Access, err)
+				}
+				found := mustRun(t, c, "", nil)
+				want := []Limit(nil)
+				if hidden {
+					want = []Limit{{Kind: LimitHoldersUnseen, Detail: "group"}}
+				}
+				if diff := gocmp.Diff(want, found.Limits); diff != "" || found.PlanError != nil {
+					t.Errorf("%v; limits (-want +got):\n%s", found.PlanError, diff)
+				}
+			})
+		})
+	}
+}
+
 // A checkup reports a refused key, and a login page or redirect instead of the API, as what it is.
 func TestCheckupOfServer(t *testing.T) {
 	t.Parallel()

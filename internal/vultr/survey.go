@@ -129,6 +129,10 @@ func (s *Survey) run(ctx context.Context, pin string) {
 			e := s.Holders[kind]
 			second.Go(func() {
 				e.Err = c.readHolders(withObserver(ctx, e.observe), row)
+				if kind == org.KindGroup && e.Err == nil && row.Unreadable {
+					e.Err = call{op: "list who has the group"}.failed(org.Unreadable, 0,
+						"there is no such list, and the list of groups does not show the members either", nil)
+				}
 				e.Rows = len(e.rawRows())
 			})
 		}
