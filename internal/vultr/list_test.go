@@ -95,6 +95,16 @@ func TestList(t *testing.T) {
 		},
 		{name: "no total, a full page, and an end in so many words",
 			pages: []string{userPage(manyIDs(100), `{"links":{"next":""}}`)}, want: strings.TrimSpace(manyIDs(100))},
+		{
+			name: "total below the rows of a page that may be full", pages: []string{userPage(manyIDs(100), `{"total":0}`)},
+			words: "does not say whether the list goes on", sizes: []string{"500", "99", "99"},
+		},
+		{
+			name: "total of each page, which says nothing about the list",
+			pages: []string{userPage(manyIDs(100), `{"total":99}`),
+				userPage(manyIDs(99), `{"total":99,"links":{"next":"x"}}`), userPage("z", `{"total":99}`)},
+			want: strings.TrimSpace(manyIDs(99)) + " z", sizes: []string{"500", "99", "99"},
+		},
 		{name: "total reached without links", pages: []string{userPage(manyIDs(100), `{"total":100}`)},
 			want: strings.TrimSpace(manyIDs(100))},
 		{
