@@ -442,6 +442,31 @@ func TestForbiddenByProxyAgreesWithReading(t *testing.T) {
 	}
 }
 
+// A checkup says that nothing can be planned if the organization has no id, or an id that cannot be used in a request.
+func TestUnusableOrganizationID(t *testing.T) {
+	t.Parallel()
+	for id, words := range map[string]string{"": "no id", "a/b": `the id "a/b" cannot be used`} {
+		synctest.Test(t, func(t *testing.T) {
+			api := peopled(t, sandbox.Options{})
+			c := inProcess(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				switch {
+				case r.URL.Path == "/v2/organizations":
+					answerJSON(w, 200, fmt.Sprintf(`{"organizations":[{"id":%q,"name":"Example Org"}],"meta":{"total":1}}`, id))
+				case r.URL.Path == "/v2/invitation":
+					answerJSON(w, 200, `{"invitations":[],"meta":{"total":0}}`)
+				default:
+					api.ServeHTTP(w, r)
+				}
+			}))
+			found := mustRun(t, c, "Example Org", nil)
+			if found.PlanError == nil || !strings.Contains(found.PlanError.Error(), words) || len(found.Limits) == 0 ||
+				found.Limits[0].Kind != LimitOrganization {
+				t.Errorf("%q: %v, limits %v", id, found.PlanError, found.Limits)
+			}
+		})
+	}
+}
+
 // A checkup reports that nothing shows the members of groups. A run then cannot use any group.
 func TestNothingShowsMembersOfGroups(t *testing.T) {
 	t.Parallel()
