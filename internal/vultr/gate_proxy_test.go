@@ -27,14 +27,14 @@ func tunnel(t *testing.T, server string) http.HandlerFunc {
 			t.Error(err)
 			return
 		}
-		w.WriteHeader(http.StatusOK)
-		here, _, err := http.NewResponseController(w).Hijack()
+		here, buffered, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			t.Error(err)
 			return
 		}
+		_, _ = io.WriteString(here, "HTTP/1.1 200 OK\r\n\r\n")
 		go func() {
-			_, _ = io.Copy(there, here)
+			_, _ = io.Copy(there, buffered) // it may have bytes that the server has read already
 			there.Close()
 		}()
 		_, _ = io.Copy(here, there)
