@@ -13,8 +13,8 @@ type gate struct {
 	refusal atomic.Pointer[error] // the first error of check; nil if it never returned one
 }
 
-// pass returns nil if the request may be sent now. Otherwise, it returns the reason why not. After a refusal, it refuses
-// again: net/http may try the request on another connection, but the request already counts as not sent.
+// pass returns nil if the request may be sent now. Otherwise, it returns the reason why not. After a refusal, it
+// refuses again: net/http may try the request on another connection, but the request already counts as not sent.
 func (g *gate) pass() error {
 	if g.check == nil {
 		return nil

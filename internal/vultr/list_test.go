@@ -231,6 +231,21 @@ func TestList(t *testing.T) {
 				`"meta":{"total":2}}`},
 			want: ":a@example.com :b@example.com",
 		},
+		{
+			name: "a row without an id on two pages, with another name, so another row has moved",
+			pages: []string{
+				`{"users":[{"email":"a@example.com"},{"email":"b@example.com"}],"meta":{"total":3,"links":{"next":"x"}}}`,
+				`{"users":[{"email":"B@example.com","name":"new"}],"meta":{"total":3}}`,
+				`{"users":[{"email":"a@example.com"},{"email":"b@example.com"}],"meta":{"total":3,"links":{"next":"x"}}}`,
+				`{"users":[{"email":"c@example.com"}],"meta":{"total":3}}`,
+			},
+			want: ":a@example.com :b@example.com :c@example.com", asked: []string{"", "x", "", "x"},
+		},
+		{
+			name:  "an id that looks like the address of another row",
+			pages: []string{`{"users":[{"id":"a"},{"email":"b@example.com"},{"id":"b@example.com"}],"meta":{"total":3}}`},
+			want:  "a :b@example.com b@example.com",
+		},
 		{name: "a failing second page", pages: []string{userPage("a", `{"total":2,"links":{"next":"x"}}`), "403"},
 			words: "HTTP 403"},
 	}

@@ -36,9 +36,9 @@ func (c *changedAnswers) Get(ctx context.Context, key string) ([]byte, error) {
 	return data, err
 }
 
-// TestListThatLacksObjects: a list that lacks objects is not taken for the whole log. Otherwise, after the first records
-// were deleted, a run would take an empty list for an empty ledger. Without the records after a base, it would try
-// forever to make a record that exists.
+// TestListThatLacksObjects: a list that lacks objects is not taken for the whole log. Otherwise, after the first
+// records were deleted, a run would take an empty list for an empty ledger. Without the records after a base, it would
+// try forever to make a record that exists.
 func TestListThatLacksObjects(t *testing.T) {
 	t.Parallel()
 	for name, list := range map[string]func(string, []objects.Info) []objects.Info{

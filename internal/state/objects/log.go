@@ -246,9 +246,9 @@ func (s *Store) readBase(ctx context.Context, r *logState) error {
 	return nil
 }
 
-// getRecords returns the records with these numbers, from known or from the storage. A damaged record is returned as the
-// zero record. If an answer has another size than the object in the list, it may come from a proxy. Then the record is
-// not damaged, and the error is [ErrUnknown].
+// getRecords returns the records with these numbers, from known or from the storage. A damaged record is returned as
+// the zero record. If an answer has another size than the object in the list, it may come from a proxy. Then the record
+// is not damaged, and the error is [ErrUnknown].
 func (s *Store) getRecords(
 	ctx context.Context, numbers []int, listed map[int]Info, known map[int]record,
 ) ([]record, error) {
