@@ -172,6 +172,9 @@ func (r *run) settleOnce(ctx context.Context) (progress bool) {
 				it.Err = fmt.Errorf("%w; orgsync then could not read the organization to find out the outcome: %w", it.Err, err)
 			}
 		}
+		if _, isOther := errors.AsType[*org.PinError](err); isOther { // the next mail may go out for another organization
+			r.stop(err)
+		}
 		return false
 	}
 	r.upToDate, r.freshPlan = true, &fresh
@@ -338,13 +341,20 @@ func (r *run) confirmRemovals(ctx context.Context) {
 }
 
 // skipInvited reads the list of invitations again, and drops the mails to people that somebody else has invited since
-// the plan was made. It does nothing if no other mail is left, or if the list cannot be read.
+// the plan was made. It does nothing if no other mail is left, or if the list cannot be read. If the list has an
+// invitation of another organization, it stops the run.
 func (r *run) skipInvited(ctx context.Context) {
 	if r.opts.ReadInvitations == nil || !slices.ContainsFunc(r.items, isUnsentMail) {
 		return
 	}
 	invitations, err := r.opts.ReadInvitations(ctx)
 	if err != nil {
+		return
+	}
+	isForOther := func(i org.Invitation) bool { return i.IsForOther(r.org.ID) }
+	if at := slices.IndexFunc(invitations, isForOther); at >= 0 {
+		other := org.Organization{ID: invitations[at].OrgID, Name: invitations[at].OrgName}
+		r.stop(&org.PinError{Pin: cmp.Or(r.org.Name, r.org.ID), Have: []org.Organization{r.org, other}})
 		return
 	}
 	later := r.opts.Snapshot

@@ -71,7 +71,7 @@ var failures = []struct {
 		"free space"},
 	{"limit of the size of a file", &reconcile.StateError{Err: &fs.PathError{Op: "write", Path: "/x", Err: syscall.EFBIG}},
 		exitError, "keep the ledger as it is"},
-	{"organization without an id", reconcile.ErrNoOrganizationID, exitError, "by its id"},
+	{"organization without an id", org.ErrNoOrganizationID, exitError, "by its id"},
 	{"state of a linked roster", &roster.LinkedStateError{File: "a.yaml", State: "state"}, exitError, "whole path"},
 	{"ledger of a later version", &reconcile.StateError{Err: &ledger.ContentError{Line: 1}}, exitError,
 		"at least as new as the version that wrote the ledger"},

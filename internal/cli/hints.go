@@ -285,7 +285,7 @@ func (a *app) hint(err error) string {
 		return "answer y to apply the plan, or pass --yes"
 	case is[*roster.LinkedStateError](err):
 		return "write the whole path of the folder, or use --roster to name the file that the link points to"
-	case errors.Is(err, reconcile.ErrNoOrganizationID):
+	case errors.Is(err, org.ErrNoOrganizationID):
 		return "name the organization in the roster by its id, as in organization: ID; if this is not enough, save the " +
 			"answers of the API with 'orgsync doctor --record DIR' and report them"
 	case errors.Is(err, reconcile.ErrOrganizationChanged):

@@ -380,6 +380,130 @@ func TestRunAgreesWithReading(t *testing.T) {
 	}
 }
 
+// A checkup agrees with a read of the organization if a 403 does not come from the API, or comes on the second page.
+// Such a 403 says nothing about the key, so no limit says so.
+func TestForbiddenByProxyAgreesWithReading(t *testing.T) {
+	t.Parallel()
+	answer := func(contentType, body string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", contentType)
+			w.WriteHeader(403)
+			_, _ = w.Write([]byte(body))
+		}
+	}
+	firstPage := `{"users":[{"id":"u1","email":"ada@example.com"}],"meta":{"total":2,"links":{"next":"c2"}}}`
+	for name, blocked := range map[string]http.HandlerFunc{
+		"text": answer("text/plain", "blocked"), "page": answer("text/html", "<title>blocked</title>"),
+		"nothing": answer("application/json", ""),
+		"second page": func(w http.ResponseWriter, r *http.Request) {
+			if r.FormValue("cursor") != "" {
+				answerJSON(w, 403, `{"error":"no"}`)
+				return
+			}
+			answerJSON(w, 200, firstPage)
+		},
+	} {
+		for suffix, endpoint := range map[string]string{
+			"/v2/users": "users", "/suspended-users": "suspended users", "/v2/account": "account",
+			"/v2/organizations": "organizations", "/v2/invitation": "invitations",
+		} {
+			if name == "second page" && suffix != "/v2/users" && suffix != "/suspended-users" {
+				continue
+			}
+			t.Run(name+" "+endpoint, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					api := peopled(t, sandbox.Options{})
+					c := inProcess(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						if strings.HasSuffix(r.URL.Path, suffix) {
+							blocked(w, r)
+							return
+						}
+						api.ServeHTTP(w, r)
+					}))
+					found := mustRun(t, c, "", nil)
+					_, reading := c.ReadOrganization(t.Context(), "", nil)
+					if reading == nil || found.PlanError == nil {
+						t.Errorf("the check-up gives %v, reading %v", found.PlanError, reading)
+					}
+					for _, e := range found.Endpoints {
+						if e.Name == endpoint && (e.Verdict != org.VerdictFailed || e.Status != 403) {
+							t.Errorf("%+v", e)
+						}
+					}
+					for _, l := range found.Limits {
+						if l.Kind == LimitUsersUnseen {
+							t.Errorf("limits: %v", found.Limits)
+						}
+					}
+				})
+			})
+		}
+	}
+}
+
+// A checkup says that nothing can be planned if the organization has no id, or an id that cannot be used in a request.
+func TestUnusableOrganizationID(t *testing.T) {
+	t.Parallel()
+	for id, words := range map[string]string{"": "no id", "a/b": `the id "a/b" cannot be used`} {
+		synctest.Test(t, func(t *testing.T) {
+			api := peopled(t, sandbox.Options{})
+			c := inProcess(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				switch {
+				case r.URL.Path == "/v2/organizations":
+					answerJSON(w, 200, fmt.Sprintf(`{"organizations":[{"id":%q,"name":"Example Org"}],"meta":{"total":1}}`, id))
+				case r.URL.Path == "/v2/invitation":
+					answerJSON(w, 200, `{"invitations":[],"meta":{"total":0}}`)
+				default:
+					api.ServeHTTP(w, r)
+				}
+			}))
+			found := mustRun(t, c, "Example Org", nil)
+			if found.PlanError == nil || !strings.Contains(found.PlanError.Error(), words) || len(found.Limits) == 0 ||
+				found.Limits[0].Kind != LimitOrganization {
+				t.Errorf("%q: %v, limits %v", id, found.PlanError, found.Limits)
+			}
+		})
+	}
+}
+
+// A checkup reports that nothing shows the members of groups. A run then cannot use any group.
+func TestNothingShowsMembersOfGroups(t *testing.T) {
+	t.Parallel()
+	for members, hidden := range map[string]bool{
+		`,"members":[]`: false, `,"members":[{"id":"u1"}]`: false, "": true, `,"members":7`: true,
+	} {
+		t.Run(members, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				api := peopled(t, sandbox.Options{})
+				c := inProcess(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					switch {
+					case r.URL.Path == "/v2/groups":
+						answerJSON(w, 200, `{"groups":[{"id":"g1","display_name":"crew"`+members+`}],"meta":{"total":1}}`)
+					case strings.HasPrefix(r.URL.Path, "/v2/groups/"):
+						answerJSON(w, 404, `{"error":"no such path"}`)
+					default:
+						api.ServeHTTP(w, r)
+					}
+				}))
+				s, err := c.ReadOrganization(t.Context(), "", org.Wanted{org.KindGroup: {"crew"}})
+				if err != nil || len(s.Access) != 1 || s.Access[0].Unreadable != hidden {
+					t.Fatalf("%v, reading %v", s.Access, err)
+				}
+				found := mustRun(t, c, "", nil)
+				want := []Limit(nil)
+				if hidden {
+					want = []Limit{{Kind: LimitHoldersUnseen, Detail: "group"}}
+				}
+				if diff := gocmp.Diff(want, found.Limits); diff != "" || found.PlanError != nil {
+					t.Errorf("%v; limits (-want +got):\n%s", found.PlanError, diff)
+				}
+			})
+		})
+	}
+}
+
 // A checkup reports a refused key, and a login page or redirect instead of the API, as what it is.
 func TestCheckupOfServer(t *testing.T) {
 	t.Parallel()

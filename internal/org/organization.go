@@ -3,6 +3,7 @@
 package org
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -149,6 +150,9 @@ type Snapshot struct {
 	// Invitations has all invitations that the server lists. It may leave out expired or accepted invitations.
 	Invitations []Invitation
 }
+
+// ErrNoOrganizationID says that the API shows no id of the organization, which the ledger needs.
+var ErrNoOrganizationID = errors.New("the API shows no id of the organization on which the key acts")
 
 // PinError says that the key acts on another organization than the roster names, or that the key can see several
 // organizations and the roster does not name exactly one of them.

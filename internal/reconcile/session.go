@@ -86,9 +86,6 @@ func asStateError(err error) error {
 	return &StateError{err}
 }
 
-// ErrNoOrganizationID says that the API shows no id of the organization, which the ledger needs.
-var ErrNoOrganizationID = errors.New("the API shows no id of the organization on which the key acts")
-
 // WithCause adds the cause of ctx to err, if ctx has ended and err does not have its cause.
 func WithCause(ctx context.Context, err error) error {
 	cause := context.Cause(ctx)
@@ -127,7 +124,7 @@ func newSession(
 		o.Identified(organization)
 	}
 	var store state.Store
-	err := ErrNoOrganizationID
+	err := org.ErrNoOrganizationID
 	if organization.ID != "" {
 		store, err = o.Store(ctx, organization)
 		err = WithCause(ctx, asStateError(err))

@@ -97,7 +97,8 @@ func (e *Endpoint) Status() int {
 	return 0
 }
 
-// Verdict returns whether the API allowed the request, or why it did not.
+// Verdict returns whether the API allowed the request, or why it did not. A 403 or 404 is such a reason only if the
+// client says so: the 403 of a proxy, or of a later page of a list, is a failure.
 func (e *Endpoint) Verdict() org.Verdict {
 	status := e.Status()
 	switch {
@@ -105,12 +106,12 @@ func (e *Endpoint) Verdict() org.Verdict {
 		return org.VerdictUntried
 	case status == http.StatusUnauthorized:
 		return org.VerdictBadKey
+	case e.Err != nil && !IsForbiddenOrMissing(e.Err):
+		return org.VerdictFailed
 	case status == http.StatusForbidden:
 		return org.VerdictForbidden
 	case status == http.StatusNotFound:
 		return org.VerdictMissing
-	case e.Err != nil:
-		return org.VerdictFailed
 	}
 	return org.VerdictAllowed
 }

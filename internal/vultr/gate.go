@@ -10,15 +10,19 @@ import (
 // gate asks the function of [org.Gate] whether one request may be sent, and keeps its refusal.
 type gate struct {
 	check   func() error          // nil: the request may always be sent
-	refusal atomic.Pointer[error] // the last error of check; nil if it never returned one
+	refusal atomic.Pointer[error] // the first error of check; nil if it never returned one
 }
 
-// pass returns nil if the request may be sent now. Otherwise, it returns the reason why not.
+// pass returns nil if the request may be sent now. Otherwise, it returns the reason why not. After a refusal, it
+// refuses again: net/http may try the request on another connection, but the request already counts as not sent.
 func (g *gate) pass() error {
 	if g.check == nil {
 		return nil
 	}
-	err := g.check()
+	err := g.refused()
+	if err == nil {
+		err = g.check()
+	}
 	if err != nil {
 		g.refusal.Store(&err)
 	}
@@ -39,7 +43,7 @@ func (g *gate) trace(connected func()) *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
 		connected()
 		conn := info.Conn
-		if secure, ok := conn.(*tls.Conn); ok {
+		for secure, ok := conn.(*tls.Conn); ok; secure, ok = conn.(*tls.Conn) { // through an https proxy, there are two
 			conn = secure.NetConn()
 		}
 		if gated, ok := conn.(*gatedConn); ok {

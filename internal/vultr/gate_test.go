@@ -89,3 +89,38 @@ func TestGateOfReusedConnection(t *testing.T) {
 		}
 	}
 }
+
+// TestGateRefusesOnce checks that a request that its gate has refused is not sent, although net/http tries a reused
+// connection and then a new one, and the gate would let the second try pass. The request counts as not sent.
+func TestGateRefusesOnce(t *testing.T) {
+	t.Parallel()
+	var arrived, asked atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		arrived.Add(1)
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"invitation": {"id": "i1", "email_invited": "ada@example.com"}}`))
+	}))
+	t.Cleanup(server.Close)
+	client, err := vultr.New(vultr.Config{
+		BaseURL: server.URL, Key: "K3Y", UserAgent: "orgsync/test", Concurrency: 1, RequestTimeout: time.Minute,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ada := org.MustParseAddress("ada@example.com")
+	if _, err := client.Invite(t.Context(), ada, false); err != nil { // makes the connection that is reused
+		t.Fatal(err)
+	}
+	closed := errors.New("the clock was wrong for a moment")
+	ctx := org.WithGate(t.Context(), func() error {
+		if asked.Add(1) == 2 {
+			return closed
+		}
+		return nil
+	})
+	_, err = client.Invite(ctx, ada, false)
+	var call *org.CallError
+	if !errors.As(err, &call) || call.Failure != org.NotSent || !errors.Is(err, closed) || arrived.Load() != 1 {
+		t.Errorf("%v, %d requests arrived, the gate was asked %d times", err, arrived.Load()-1, asked.Load())
+	}
+}

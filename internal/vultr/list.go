@@ -61,9 +61,9 @@ type listing[T any] struct {
 //
 // Rows with different ids are different rows. If several rows have the same id, the last one counts.
 //
-// A count that cannot be decoded is an error. If the server gives no count, it must say that no page follows (next is
-// "" or null), or the last page must be smaller than every page size in the documents. Otherwise, the list is read
-// again in smaller pages, because a list that fits one page may have no meta.
+// A count that cannot be decoded is an error. If the server gives no count, or counts fewer rows than it lists, it must
+// say that no page follows (next is "" or null), or the last page must be smaller than every page size in the
+// documents. Otherwise, the list is read again in smaller pages, because a list that fits one page may have no meta.
 //
 // When list returns, none of its requests is in flight.
 func list[T any](ctx context.Context, c *Client, l listing[T]) ([]T, error) {
@@ -210,7 +210,8 @@ func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size
 		}
 		switch {
 		case p.next == "":
-			r.endUnknown = r.total < 0 && !p.isLast && len(p.rows) >= min(size, defaultPage)
+			isCounted := r.total >= len(r.rows)+r.repeated // a count below the rows is not that of the whole list
+			r.endUnknown = !isCounted && !p.isLast && len(p.rows) >= min(size, defaultPage)
 			return r, nil
 		case repeated:
 			return unreadable(a, "the next page is one that was read before")

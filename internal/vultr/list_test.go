@@ -95,6 +95,16 @@ func TestList(t *testing.T) {
 		},
 		{name: "no total, a full page, and an end in so many words",
 			pages: []string{userPage(manyIDs(100), `{"links":{"next":""}}`)}, want: strings.TrimSpace(manyIDs(100))},
+		{
+			name: "total below the rows of a page that may be full", pages: []string{userPage(manyIDs(100), `{"total":0}`)},
+			words: "does not say whether the list goes on", sizes: []string{"500", "99", "99"},
+		},
+		{
+			name: "total of each page, which says nothing about the list",
+			pages: []string{userPage(manyIDs(100), `{"total":99}`),
+				userPage(manyIDs(99), `{"total":99,"links":{"next":"x"}}`), userPage("z", `{"total":99}`)},
+			want: strings.TrimSpace(manyIDs(99)) + " z", sizes: []string{"500", "99", "99"},
+		},
 		{name: "total reached without links", pages: []string{userPage(manyIDs(100), `{"total":100}`)},
 			want: strings.TrimSpace(manyIDs(100))},
 		{
@@ -220,6 +230,21 @@ func TestList(t *testing.T) {
 			pages: []string{`{"users":[{"email":"a@example.com"},{"email":"b@example.com"},{"email":"a@example.com"}],` +
 				`"meta":{"total":2}}`},
 			want: ":a@example.com :b@example.com",
+		},
+		{
+			name: "a row without an id on two pages, with another name, so another row has moved",
+			pages: []string{
+				`{"users":[{"email":"a@example.com"},{"email":"b@example.com"}],"meta":{"total":3,"links":{"next":"x"}}}`,
+				`{"users":[{"email":"B@example.com","name":"new"}],"meta":{"total":3}}`,
+				`{"users":[{"email":"a@example.com"},{"email":"b@example.com"}],"meta":{"total":3,"links":{"next":"x"}}}`,
+				`{"users":[{"email":"c@example.com"}],"meta":{"total":3}}`,
+			},
+			want: ":a@example.com :b@example.com :c@example.com", asked: []string{"", "x", "", "x"},
+		},
+		{
+			name:  "an id that looks like the address of another row",
+			pages: []string{`{"users":[{"id":"a"},{"email":"b@example.com"},{"id":"b@example.com"}],"meta":{"total":3}}`},
+			want:  "a :b@example.com b@example.com",
 		},
 		{name: "a failing second page", pages: []string{userPage("a", `{"total":2,"links":{"next":"x"}}`), "403"},
 			words: "HTTP 403"},

@@ -2,6 +2,7 @@ package vultr
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -27,8 +28,8 @@ type Survey struct {
 		Self        org.Address
 		Invitations []org.Invitation
 		Users       []org.User
-		// Organization is the organization that the key acts on. Err is the reason why it is unknown,
-		// or why it is not the organization of the roster; nil if neither is the case.
+		// Organization is the organization that the key acts on. Err is the reason why it is unknown, why it
+		// is not the organization of the roster, or why its id cannot be used; nil if none is the case.
 		Organization org.Organization
 		Err          error
 	}
@@ -129,6 +130,10 @@ func (s *Survey) run(ctx context.Context, pin string) {
 			e := s.Holders[kind]
 			second.Go(func() {
 				e.Err = c.readHolders(withObserver(ctx, e.observe), row)
+				if kind == org.KindGroup && e.Err == nil && row.Unreadable {
+					e.Err = call{op: "list who has the group"}.failed(org.Unreadable, 0,
+						"there is no such list, and the list of groups does not show the members either", nil)
+				}
 				e.Rows = len(e.rawRows())
 			})
 		}
@@ -138,8 +143,14 @@ func (s *Survey) run(ctx context.Context, pin string) {
 			_, s.Invitation.Err = c.Invitation(withObserver(ctx, s.Invitation.observe), listed[at].ID)
 		})
 	}
-	if id, err := pathID(found.Organization.ID); err == nil {
+	switch id, err := pathID(found.Organization.ID); {
+	case err == nil:
 		second.Go(func() { observeList(ctx, c, &s.Suspended, suspendedUsers(id)) })
+	case found.Err != nil: // this is why the organization is unknown
+	case found.Organization.ID == "":
+		found.Err = org.ErrNoOrganizationID
+	default:
+		found.Err = fmt.Errorf("list suspended users: %w", err)
 	}
 	second.Wait()
 	if s.Users.Allowed() {

@@ -16,6 +16,7 @@ var users = listing[org.User]{
 	keys:    []string{"users"},
 	decode:  decodeUser,
 	isEmpty: isEmptyUser,
+	rowID:   rowIDOfUser,
 	address: addressOfUser,
 }
 
@@ -28,12 +29,23 @@ func suspendedUsers(organization string) listing[org.User] {
 		keys:    []string{"users"},
 		decode:  decodeUser,
 		isEmpty: isEmptyUser,
+		rowID:   rowIDOfUser,
 		address: addressOfUser,
 	}
 }
 
 // isEmptyUser reports whether a row has nothing that identifies a user.
 func isEmptyUser(u org.User) bool { return u.ID == "" && u.Email.IsZero() }
+
+// rowIDOfUser returns the id of a user or, without one, the address. The name of a user may differ between two pages.
+func rowIDOfUser(f fields) string {
+	if f.text("id") == "" {
+		if key := f.address("email").Key(); key != "" {
+			return " " + key // no id begins with a space
+		}
+	}
+	return f.rowID()
+}
 
 func addressOfUser(u org.User) org.Address { return u.Email }
 

@@ -181,7 +181,11 @@ func (s *Store) Acquire(ctx context.Context, holder state.Holder, wait time.Dura
 	if !locked {
 		return nil, &state.LockedError{Place: s.file(lockFile), Holder: s.holder()}
 	}
-	l := &lease{Store: s, lock: lock}
+	held, err := lock.Stat()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", s.file(lockFile), err), lock.Unlock())
+	}
+	l := &lease{Store: s, lock: lock, held: held}
 	// This file only shows other runs which run holds the lock. The lock itself is in the kernel.
 	if note, err := json.Marshal(holder); err == nil {
 		err = maybe.WriteFile(s.file(holderFile), append(note, '\n'), 0o600)
@@ -231,15 +235,23 @@ func (s *Store) Inspect(ctx context.Context) (state.Inspection, error) {
 type lease struct {
 	*Store
 	lock    *flock.Flock
+	held    fs.FileInfo // of the lock file
 	content []byte
 }
 
 func (l *lease) Content() []byte { return l.content }
 
-// Lost returns nil, which is never ready: a process cannot lose the lock.
+// Lost returns nil, which is never ready: a process cannot lose the lock. But see Check.
 func (l *lease) Lost() <-chan struct{} { return nil }
 
-func (l *lease) Check() error { return nil }
+// Check returns an error if somebody has removed or replaced the lock file, or the whole folder. Another run can then
+// lock the new file.
+func (l *lease) Check() error {
+	if now, err := os.Lstat(l.file(lockFile)); err == nil && os.SameFile(l.held, now) {
+		return nil
+	}
+	return &state.LostError{Place: l.file(lockFile), Err: errors.New("somebody has removed or replaced the lock file")}
+}
 
 func (l *lease) Release() error { return l.lock.Unlock() }
 
@@ -278,6 +290,9 @@ func fill(f *os.File, n int) error {
 }
 
 func (l *lease) Append(lines []byte) error {
+	if err := l.Check(); err != nil {
+		return err
+	}
 	path := l.file(ledgerFile)
 	_, statErr := os.Lstat(path)
 	f, err := openRegular(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY)
@@ -295,6 +310,9 @@ func (l *lease) Append(lines []byte) error {
 }
 
 func (l *lease) Replace(lines []byte) error {
+	if err := l.Check(); err != nil {
+		return err
+	}
 	if err := maybe.WriteFile(l.file(ledgerFile), lines, 0o600); err != nil {
 		return err
 	}

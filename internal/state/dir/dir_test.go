@@ -168,3 +168,45 @@ func TestReserve(t *testing.T) {
 	}
 	must(t, lease.Release())
 }
+
+// TestLockIsRemoved checks that a run sends nothing more after somebody has removed its lock file or replaced the state
+// folder, because another run can get the new lock.
+func TestLockIsRemoved(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("open files cannot be removed there")
+	}
+	for name, remove := range map[string]func(t *testing.T, stateDir string){
+		"the lock": func(t *testing.T, stateDir string) { must(t, os.Remove(filepath.Join(stateDir, "o1", "lock"))) },
+		"the folder": func(t *testing.T, stateDir string) {
+			must(t, os.Rename(filepath.Join(stateDir, "o1"), filepath.Join(stateDir, "old")))
+			must(t, os.CopyFS(filepath.Join(stateDir, "o1"), os.DirFS(filepath.Join(stateDir, "old"))))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			stateDir := t.TempDir()
+			first, err := newStore(t, stateDir).Acquire(t.Context(), state.Holder{PID: 1}, 0)
+			must(t, err)
+			must(t, first.Append([]byte("a\n")))
+			must(t, first.Check())
+			remove(t, stateDir)
+			second, err := newStore(t, stateDir).Acquire(t.Context(), state.Holder{PID: 2}, 0)
+			must(t, err)
+			var lost *state.LostError
+			if err := first.Check(); !errors.As(err, &lost) {
+				t.Errorf("check: %v", err)
+			}
+			if err := first.Append([]byte("b\n")); !errors.As(err, &lost) {
+				t.Errorf("append: %v", err)
+			}
+			must(t, second.Check())
+			must(t, second.Append([]byte("c\n")))
+			if lines, err := newStore(t, stateDir).Read(t.Context()); err != nil || string(lines) != "a\nc\n" {
+				t.Errorf("the ledger is %q, %v", lines, err)
+			}
+			must(t, first.Release())
+			must(t, second.Release())
+		})
+	}
+}

@@ -68,6 +68,7 @@ type logState struct {
 	// takeovers are the numbers of the records that ended the lease of another run. Such a record is an
 	// unlock, or a lease that began before the lease of the other run was released.
 	takeovers []int
+	hasProbe  bool                 // the list has the object probeKey
 	waits     map[string]time.Time // when each waiting run made its object in waitFolder, by its name
 	newest    time.Time            // the latest time of any object that was listed
 	bases     map[int]time.Time    // when each base was made, by its number
@@ -146,18 +147,20 @@ func (s *Store) readOnce(ctx context.Context, known map[int]record, isRetry bool
 		return nil, err
 	}
 	var numbers []int
-	times := map[int]time.Time{} // the times of the records, by number
+	listed := map[int]Info{}     // the records, by number
 	signs := map[int]time.Time{} // the last sign of life of each lease, by number
 	for _, info := range infos {
 		key := s.relative(info.Key)
 		r.noteTime(info)
 		if n, ok := numberIn(key, logFolder); ok {
 			numbers = append(numbers, n)
-			times[n] = info.Modified
+			listed[n] = info
 		} else if n, ok := numberIn(key, signFolder); ok {
 			signs[n] = info.Modified
 		} else if strings.HasPrefix(key, waitFolder) {
 			r.waits[key] = info.Modified
+		} else if key == probeKey {
+			r.hasProbe = true
 		}
 	}
 	for i, n := range numbers {
@@ -168,7 +171,7 @@ func (s *Store) readOnce(ctx context.Context, known map[int]record, isRetry bool
 			return nil, errVanished
 		}
 	}
-	records, err := s.getRecords(ctx, numbers, known)
+	records, err := s.getRecords(ctx, numbers, listed, known)
 	if err != nil {
 		return nil, err
 	}
@@ -176,8 +179,8 @@ func (s *Store) readOnce(ctx context.Context, known map[int]record, isRetry bool
 		switch rec := records[i]; {
 		case rec.Version > 0:
 			r.add(rec)
-			if rec.Lease == r.lease && times[n].After(r.sign) {
-				r.sign = times[n]
+			if at := listed[n].Modified; rec.Lease == r.lease && at.After(r.sign) {
+				r.sign = at
 			}
 		case i == len(numbers)-1:
 			r.number, r.damaged = n, true
@@ -243,9 +246,12 @@ func (s *Store) readBase(ctx context.Context, r *logState) error {
 	return nil
 }
 
-// getRecords returns the records with these numbers, from known or from the storage. A damaged record is
-// returned as the zero record.
-func (s *Store) getRecords(ctx context.Context, numbers []int, known map[int]record) ([]record, error) {
+// getRecords returns the records with these numbers, from known or from the storage. A damaged record is returned as
+// the zero record. If an answer has another size than the object in the list, it may come from a proxy. Then the record
+// is not damaged, and the error is [ErrUnknown].
+func (s *Store) getRecords(
+	ctx context.Context, numbers []int, listed map[int]Info, known map[int]record,
+) ([]record, error) {
 	records := make([]record, len(numbers))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(readsAtOnce)
@@ -263,8 +269,11 @@ func (s *Store) getRecords(ctx context.Context, numbers []int, known map[int]rec
 				return err
 			}
 			rec, err := decodeRecord(object)
-			switch {
-			case errors.Is(err, errDamaged) || err == nil && rec.Number != n:
+			isDamaged := errors.Is(err, errDamaged) || err == nil && rec.Number != n
+			switch size := listed[n].Size; {
+			case isDamaged && int64(len(object)) != size:
+				return fmt.Errorf("%w: record %d has %d bytes, but the answer has %d", ErrUnknown, n, size, len(object))
+			case isDamaged:
 				return nil
 			case err != nil:
 				return err

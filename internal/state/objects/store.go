@@ -132,7 +132,7 @@ func (s *Store) acquire(ctx context.Context, holder state.Holder, wait time.Dura
 	}
 	for {
 		readStart := time.Now()
-		r, err := s.read(ctx, c.known)
+		r, err := c.read(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -172,6 +172,16 @@ type signOfLife struct {
 	at            time.Time // the time of the sign, by the clock of the storage
 }
 
+// read reads the log. A list without the object probeKey, which exists, may lack records too. Without this check, an
+// empty list would look like a new ledger.
+func (c *candidate) read(ctx context.Context) (*logState, error) {
+	r, err := c.store.read(ctx, c.known)
+	if err == nil && !r.hasProbe {
+		err = fmt.Errorf("%w: its list lacks the object %s, which exists", ErrUnknown, c.store.key(probeKey))
+	}
+	return r, err
+}
+
 // watch checks once whether the holder of the lease is dead or has released the lease. If so, it returns the log. If
 // the holder is alive, watch waits for Times.PollInterval and returns nil. The error is a *[state.LockedError] if the
 // holder is alive at the deadline.
@@ -186,7 +196,7 @@ func (c *candidate) watch(ctx context.Context) (*logState, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.read(ctx, c.known)
+	r, err := c.read(ctx)
 	if err != nil || !r.held() {
 		return r, err
 	}

@@ -3,6 +3,7 @@
 package s3
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"context"
@@ -34,6 +35,8 @@ const (
 	// defaultRegion is the region if neither the URL nor the environment names one. Storages other than
 	// AWS ignore the region.
 	defaultRegion = "us-east-1"
+	// maxListHead is the number of bytes at the beginning of a list that must have the name of its root element.
+	maxListHead = 1 << 10
 	// metadataTimeout limits the request for the credentials of the role of a virtual machine. On other
 	// machines, nothing answers this request.
 	metadataTimeout = 2 * time.Second
@@ -64,7 +67,7 @@ func Open(l state.Location, getenv func(string) string) (objects.Objects, error)
 	}
 	transport := newTransport()
 	client, err := minio.New(u.Host, &minio.Options{
-		Creds: newCredentials(getenv), Secure: u.Scheme == "https", Transport: transport, Region: region,
+		Creds: newCredentials(getenv), Secure: u.Scheme == "https", Transport: listChecker{transport}, Region: region,
 		BucketLookup: lookup, MaxRetries: 1, // a repeated Create would fail because of its own object
 	})
 	if err != nil {
@@ -86,6 +89,28 @@ func newTransport() *http.Transport {
 		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}, MaxIdleConnsPerHost: 32, IdleConnTimeout: time.Minute,
 		ResponseHeaderTimeout: 30 * time.Second, DisableCompression: true,
 	}
+}
+
+// listChecker passes requests to a transport. It returns an error for a list that is another document with status 200,
+// such as an error of the storage or the page of a proxy: minio-go would take it for an empty list.
+type listChecker struct{ http.RoundTripper }
+
+// RoundTrip sends a request, and checks the answer.
+func (c listChecker) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := c.RoundTripper.RoundTrip(r)
+	if err != nil || res.StatusCode != http.StatusOK || !r.URL.Query().Has("list-type") {
+		return res, err
+	}
+	body := bufio.NewReader(res.Body)
+	if begin, _ := body.Peek(maxListHead); !bytes.Contains(begin, []byte("ListBucketResult")) {
+		_ = res.Body.Close()
+		return nil, errors.New("the answer is not a list of objects")
+	}
+	res.Body = struct {
+		io.Reader
+		io.Closer
+	}{body, res.Body}
+	return res, nil
 }
 
 // newCredentials returns the standard AWS chain. The role of a virtual machine is last in the chain,
@@ -110,25 +135,33 @@ func (b *bucket) MayIgnoreConditions() bool { return true }
 func (b *bucket) Create(ctx context.Context, key string, data ...[]byte) error {
 	o := putOptions()
 	o.SetMatchETagExcept("*")
-	return b.put(ctx, key, o, data...)
+	tag, err := b.put(ctx, key, o, data...)
+	if err == nil && tag == "" { // a storage names the ETag of an object that it has made; a proxy does not
+		err = fmt.Errorf("%w: the answer names no ETag", objects.ErrUnknown)
+	}
+	return err
 }
 
 func (b *bucket) Put(ctx context.Context, key string, data []byte) error {
-	return b.put(ctx, key, putOptions(), data)
+	_, err := b.put(ctx, key, putOptions(), data)
+	return err
 }
 
 func putOptions() minio.PutObjectOptions {
 	return minio.PutObjectOptions{ContentType: "application/octet-stream", DisableMultipart: true}
 }
 
-func (b *bucket) put(ctx context.Context, key string, o minio.PutObjectOptions, data ...[]byte) error {
+// put makes an object, and returns its ETag; "" if the answer names none.
+func (b *bucket) put(
+	ctx context.Context, key string, o minio.PutObjectOptions, data ...[]byte,
+) (tag string, err error) {
 	var pieces []io.Reader
 	for _, piece := range data {
 		pieces = append(pieces, bytes.NewReader(piece))
 	}
-	_, err := b.client.PutObject(ctx, b.name, b.prefix+key, io.MultiReader(pieces...),
+	info, err := b.client.PutObject(ctx, b.name, b.prefix+key, io.MultiReader(pieces...),
 		int64(objects.Size(data)), o)
-	return b.explain("s3:PutObject", err)
+	return info.ETag, b.explain("s3:PutObject", err)
 }
 
 func (b *bucket) Get(ctx context.Context, key string) ([]byte, error) {

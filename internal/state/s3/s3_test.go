@@ -110,3 +110,58 @@ func TestOneRequest(t *testing.T) {
 		t.Errorf("%v after %d requests with the condition %q", err, requests, condition)
 	}
 }
+
+// openOn returns a bucket on a server.
+func openOn(t *testing.T, h http.HandlerFunc) objects.Objects {
+	t.Helper()
+	t.Setenv("AWS_ACCESS_KEY_ID", "key")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret-secret")
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	l, err := state.ParseLocation("s3://bucket?endpoint=" + server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := s3.Open(l, func(string) string { return "" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// TestSuccessOfAProxy checks that a status 200 alone does not mean that the storage has made an object, or that there
+// are no objects. A proxy may answer so, and some storages answer 200 and then an error.
+func TestSuccessOfAProxy(t *testing.T) {
+	for name, body := range map[string]string{
+		"page": "<html><body><p>blocked</p></body></html>", "error": "<Error><Code>InternalError</Code></Error>",
+		"nothing": "", "text": "blocked",
+	} {
+		o := openOn(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, body) })
+		if infos, err := o.List(t.Context(), "o1/", "", 0); !errors.Is(err, objects.ErrUnknown) {
+			t.Errorf("%s: list gives %v, %v", name, infos, err)
+		}
+		if err := o.Create(t.Context(), "o1/log/1", []byte("x")); !errors.Is(err, objects.ErrUnknown) {
+			t.Errorf("%s: create gives %v", name, err)
+		}
+	}
+}
+
+// TestSuccess checks the answers of a storage that works.
+func TestSuccess(t *testing.T) {
+	o := openOn(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPut {
+			w.Header().Set("ETag", `"9dd4e461268c8034f5c8564e155c67a6"`)
+			return
+		}
+		fmt.Fprint(w, `<?xml version="1.0" encoding="UTF-8"?>`+"\n"+
+			`<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>bucket</Name><KeyCount>1</KeyCount>`+
+			`<Contents><Key>o1/log/1</Key><Size>1</Size><LastModified>2026-06-10T12:00:00.000Z</LastModified></Contents>`+
+			`</ListBucketResult>`)
+	})
+	if infos, err := o.List(t.Context(), "o1/", "", 0); err != nil || len(infos) != 1 || infos[0].Key != "o1/log/1" {
+		t.Errorf("list gives %v, %v", infos, err)
+	}
+	if err := o.Create(t.Context(), "o1/log/1", []byte("x")); err != nil {
+		t.Errorf("create gives %v", err)
+	}
+}

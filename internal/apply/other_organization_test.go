@@ -1,0 +1,59 @@
+package apply_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"testing"
+	"testing/synctest"
+
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/sandbox"
+)
+
+// TestListOfAnotherOrganizationDuringARun: after the first mail, the list of invitations is that of another
+// organization. It does not show that somebody has invited a person, and the run sends nothing more. The next run reads
+// the right list.
+func TestListOfAnotherOrganizationDuringARun(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]sandbox.Fault{
+		"the first mail is answered": {},
+		"the answer to the first mail is lost": {Kind: sandbox.FaultStatus, Status: 500, ActFirst: true,
+			Method: http.MethodPost, Times: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := newCompany(t, sandbox.Options{}, "ada@example.com", "bob@example.com", "cyd@example.com")
+				if fault.Kind != "" {
+					c.AddFault(fault)
+				}
+				mails, lists := 0, 0
+				c.wire.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if mails > 0 && lists == 0 && r.Method == http.MethodGet && r.URL.Path == "/v2/invitation" {
+						lists++
+						w.Header().Set("Content-Type", "application/json")
+						_, _ = io.WriteString(w, fmt.Sprintf(`{"invitations":[{"id":"i9","email_invited":"bob@example.com",`+
+							`"org_id":"0c5a1b8e-0000-4000-8000-000000000000","org_name":"Another Org","invite_status":"Pending",`+
+							`"date_created":%q}],"meta":{"total":1,"links":{"next":""}}}`, c.Now().Format("2006-01-02T15:04:05Z")))
+						return
+					}
+					if r.Method == http.MethodPost {
+						mails++
+					}
+					c.ServeHTTP(w, r)
+				})
+				got := c.apply(with{concurrency: 1})
+				if isPin := errors.As(got.Stopped, new(*org.PinError)); got.counts() != "1/0/0/2" || !isPin || mails != 1 {
+					t.Errorf("%s after %d mails, stopped by %v", got.counts(), mails, got.Stopped)
+				}
+				if next := c.apply(with{}); next.counts() != "2/0/0/0" {
+					t.Errorf("next run: %s, stopped by %v", next.counts(), next.Stopped)
+				}
+				c.expectOneMailEach()
+				c.checkInvariants()
+			})
+		})
+	}
+}
