@@ -134,9 +134,9 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 
 // mayJoinSoon reports whether inv was accepted so recently that the list of users may not show the user yet.
 func (dr *drafter) mayJoinSoon(ix *index, inv org.Invitation) bool {
-	isTheirs := func(u org.User) bool { return u.Email.Equal(inv.Invited) || u.Email.Equal(inv.Registered) }
+	isInvited := func(u org.User) bool { return u.Email.Equal(inv.Invited) || u.Email.Equal(inv.Registered) }
 	return inv.Status == org.StatusAccepted && ix.visible.users && ix.isRecent(inv.Responded) && !inv.Invited.IsZero() &&
-		!slices.ContainsFunc(dr.in.Snapshot.Users, isTheirs)
+		!slices.ContainsFunc(dr.in.Snapshot.Users, isInvited)
 }
 
 // mayHaveJoinedAs returns the users who may be p under another address, sorted by address. If the roster listed them as
