@@ -839,6 +839,44 @@ func TestTwoEntriesOfOneUser(t *testing.T) {
 	}
 }
 
+// TestLastUserOfAPerson: the person joined with each of two addresses as another user. The person is the user of the
+// later time, whose address has changed, whichever of the two addresses it was.
+func TestLastUserOfAPerson(t *testing.T) {
+	t.Parallel()
+	for _, keys := range [][]string{{ada, "lady@example.com"}, {"lady@example.com", ada}} {
+		in := newInput()
+		in.InviteLeft = true
+		in.Roster.People[0] = person(ada, 3, "lady@example.com")
+		in.Memory.People = map[string]org.PersonRecord{
+			keys[0]: {Joined: true, UserID: "u1", JoinedSequence: 5}, keys[1]: {Joined: true, UserID: "u2", JoinedSequence: 9},
+		}
+		in.Snapshot.Users = []org.User{user("u2", "lovelace@home.example")}
+		want := []string{"other_address ada@example.com lovelace@home.example"}
+		if diff := cmp.Diff(want, describe(plan.Compute(in))); diff != "" {
+			t.Errorf("last joined with %s (-want +got):\n%s", keys[1], diff)
+		}
+	}
+}
+
+// TestAddressOfAFormerOwner: two people joined as one user, because the second one has the former address of the first.
+// The user is the person who joined later, whatever the addresses are.
+func TestAddressOfAFormerOwner(t *testing.T) {
+	t.Parallel()
+	for _, second := range []string{"a@example.com", "z@example.com"} {
+		in := newInput()
+		in.Roster.People = append(in.Roster.People, person(second, 4))
+		in.Memory.People = map[string]org.PersonRecord{
+			ada: {Joined: true, UserID: "u1", JoinedSequence: 20}, second: {Joined: true, UserID: "u1", JoinedSequence: 5},
+		}
+		addMails(&in, org.Mail{Email: second, InvitationID: "i1", Sequence: 30, At: hours(-10), Expires: hours(62)})
+		in.Snapshot.Users = []org.User{user("u1", "lovelace@home.example")}
+		p := plan.Compute(in)
+		if first, other := about(p, ada), about(p, second); first != "other_address" || other != "waiting" {
+			t.Errorf("%s: %s, %s: %s", ada, first, second, other)
+		}
+	}
+}
+
 // TestRenamedBesideADeletedGroup: the group of the ledger was renamed, and the API still lists another group with the
 // old name, which was deleted. If the group of the ledger was deleted too, the name cannot be used.
 func TestRenamedBesideADeletedGroup(t *testing.T) {

@@ -333,12 +333,18 @@ func (ix *index) ownerOf(key string, claimants []*person) *person {
 }
 
 // peopleByUserID returns the person for each user id in the ledger: the person who last joined as this user, or whose
-// address the user had when orgsync first saw the user as unlisted. It prefers people whose last day is not over.
+// address the user had when orgsync first saw the user as unlisted. It prefers people whose last day is not over, and
+// then the person who joined later.
 func (ix *index) peopleByUserID() map[string]*person {
 	byID := map[string]*person{}
 	for i := range ix.people {
 		p := &ix.people[i]
-		if id := p.record.UserID; id != "" && (byID[id] == nil || byID[id].ended || !p.ended) {
+		id := p.record.UserID
+		if id == "" {
+			continue
+		}
+		if other := byID[id]; other == nil || other.ended && !p.ended ||
+			other.ended == p.ended && p.record.JoinedSequence > other.record.JoinedSequence {
 			byID[id] = p
 		}
 	}
@@ -377,6 +383,7 @@ func mergeHistories(memory org.Memory, keys []string, now time.Time) *org.Person
 		return noRecord
 	}
 	merged := &org.PersonRecord{}
+	joinedAs := 0 // the line that recorded merged.UserID
 	for _, key := range keys {
 		r, found := memory.People[key]
 		if !found {
@@ -395,7 +402,9 @@ func mergeHistories(memory org.Memory, keys []string, now time.Time) *org.Person
 		merged.Joined = merged.Joined || r.Joined
 		merged.JoinedAt = org.Later(merged.JoinedAt, r.JoinedAt)
 		merged.JoinedSequence = max(merged.JoinedSequence, r.JoinedSequence)
-		merged.UserID = cmp.Or(merged.UserID, r.UserID)
+		if r.UserID != "" && (merged.UserID == "" || r.JoinedSequence > joinedAs) {
+			merged.UserID, joinedAs = r.UserID, r.JoinedSequence
+		}
 		merged.Suspended = merged.Suspended || r.Suspended
 		merged.SuspendedAt = org.Later(merged.SuspendedAt, r.SuspendedAt)
 		switch {
