@@ -971,3 +971,34 @@ func TestHistorySuspendedSecondUser(t *testing.T) {
 		}
 	})
 }
+
+// TestHistorySuspendedAndRenamed: orgsync suspends bob, and his address changes. When the roster lists the new address,
+// orgsync ends the suspension. If an administrator ended it before and suspended bob again, orgsync does not.
+func TestHistorySuspendedAndRenamed(t *testing.T) {
+	t.Parallel()
+	for _, again := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			const home = "bob@home.example"
+			c := newCompany(t, sandbox.Options{}, bob, zoe)
+			c.addMembers(bob, zoe)
+			c.roster.Settings.Unlisted = roster.UnlistedSuspend
+			c.apply(with{})
+			c.setRoster(zoe)
+			c.logOutcome(c.apply(with{})) // suspended
+			must(t, c.Rename(bob, home))
+			if again {
+				c.roster.Settings.Unlisted = roster.UnlistedReport
+				must(t, c.Unsuspend(home))
+				time.Sleep(time.Hour)
+				c.apply(with{})
+				must(t, c.Suspend(home))
+			}
+			time.Sleep(time.Hour)
+			c.setRoster(home, zoe)
+			c.logOutcome(c.apply(with{}))
+			if c.user(home).Suspended != again {
+				t.Errorf("suspended by an administrator: %v, suspended now: %v", again, !again)
+			}
+		})
+	}
+}

@@ -418,6 +418,8 @@ func TestUnsuspendOneOfTwoUsers(t *testing.T) {
 		{"the second", map[string]string{lady: "u-lady"}, []string{"u-lady"}},
 		{"both", map[string]string{ada: "u-ada", lady: "u-lady"}, []string{"u-ada"}}, // the other one stays a second user
 		{"the first, who had another address", map[string]string{"a@home.example": "u-ada"}, []string{"u-ada"}},
+		{"the second, who had another address", map[string]string{"a@home.example": "u-lady"}, []string{"u-lady"}},
+		{"the second, who had an address of no entry", map[string]string{"old@home.example": "U-Lady"}, []string{"u-lady"}},
 		{"a user who is gone", map[string]string{ada: "u-gone", "a@home.example": "u-gone"}, nil},
 		{"the first, by a ledger without ids", map[string]string{ada: ""}, []string{"u-ada"}},
 		{"the second, by a ledger without ids", map[string]string{lady: ""}, []string{"u-lady"}},

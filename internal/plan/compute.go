@@ -73,6 +73,7 @@ func Compute(in Input) Plan {
 	if in.Memory.Empty && len(in.Snapshot.Invitations) > 0 {
 		result.Notices = append(result.Notices, Notice{Kind: NewLedger})
 	}
+	result.Facts = append(result.Facts, ix.suspensionFacts()...)
 	result.Facts = append(result.Facts, ix.unlistedPersonFacts()...)
 	result.Resend, result.Reinvite = sortedAddresses(in.Resend), sortedAddresses(in.Reinvite)
 	ix.selectNamed(&result)

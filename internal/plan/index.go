@@ -47,6 +47,9 @@ type index struct {
 	// seenUnlisted has, by address, the last line of the ledger that recorded an unlisted user with this address; nil
 	// before wasUnlistedUser needs it.
 	seenUnlisted map[string]int
+	// suspendedIDs has the ids, in lower case, of the users that orgsync suspended, by the ledger; nil before
+	// wasSuspendedByOrgsync needs it.
+	suspendedIDs map[string]bool
 	// unlistedBySameKey is the result of indexUnlisted; nil before noteSameName needs it.
 	unlistedBySameKey map[string][]unlistedAddress
 	// mayBeRenamed has the ids of the unlisted users that a SameName notice is about.
@@ -266,14 +269,15 @@ func (ix *index) assignUsers() {
 // suspended, then a user with an address of the roster, then a user that orgsync suspended.
 func (ix *index) prefers(p *person, a, b *org.User) bool {
 	ownA, ownB := slices.Contains(p.keys, a.Email.Key()), slices.Contains(p.keys, b.Email.Key())
-	byOrgsyncA, byOrgsyncB := ix.suspendedUnder(a.Email.Key(), a), ix.suspendedUnder(b.Email.Key(), b)
 	switch {
 	case a.Suspended != b.Suspended:
 		return b.Suspended
 	case ownA != ownB:
 		return ownA
-	case a.Suspended && byOrgsyncA != byOrgsyncB:
-		return byOrgsyncA
+	case a.Suspended:
+		if byOrgsync := ix.wasSuspendedByOrgsync(p, a); byOrgsync != ix.wasSuspendedByOrgsync(p, b) {
+			return byOrgsync
+		}
 	}
 	return a.ID < b.ID
 }

@@ -35,7 +35,7 @@ func (ix *index) decideMembership(p *person, d *decision) {
 	switch {
 	case p.ended:
 		return
-	case p.user != nil && p.user.Suspended && ix.wasSuspendedByOrgsync(p) && !p.isUnderOtherAddress():
+	case p.user != nil && p.user.Suspended && ix.wasSuspendedByOrgsync(p, p.user) && !p.isUnderOtherAddress():
 		// orgsync suspended them, and the roster lists them again.
 		if p.NotYet(ix.in.Snapshot.Now) {
 			d.note(p, Notice{Kind: NotYet, UserID: p.user.ID, Text: p.From.Format(time.DateOnly)})
@@ -121,26 +121,28 @@ func (ix *index) decideMembership(p *person, d *decision) {
 	}
 }
 
-// wasSuspendedByOrgsync reports whether orgsync suspended the user of p, by the ledger. An administrator may have
-// suspended this user, although orgsync suspended another user who is p too, or who had the address before.
-func (ix *index) wasSuspendedByOrgsync(p *person) bool {
-	return p.record.Suspended && slices.ContainsFunc(p.knownKeys(), func(key string) bool {
-		return ix.suspendedUnder(key, p.user)
-	})
+// wasSuspendedByOrgsync reports whether orgsync suspended u, a user of p, by the ledger. An administrator may have
+// suspended u, although orgsync suspended another user who is p too, or who had the address before.
+func (ix *index) wasSuspendedByOrgsync(p *person, u *org.User) bool {
+	if ix.suspendedIDs == nil { // computed only on demand, because few plans need it
+		ix.suspendedIDs = map[string]bool{}
+		for _, r := range ix.in.Memory.People {
+			if r.Suspended {
+				ix.suspendedIDs[strings.ToLower(r.SuspendedUserID)] = true
+			}
+		}
+	}
+	return u.ID != "" && ix.suspendedIDs[strings.ToLower(u.ID)] ||
+		slices.ContainsFunc(append(p.knownKeys(), u.Email.Key()), func(key string) bool { return ix.suspendedUnder(key, u) })
 }
 
-// suspendedUnder reports whether the ledger says under the address key that orgsync suspended u. If the ledger does not
-// have the id of the suspended user, u counts if u has this address or nobody has it.
+// suspendedUnder reports whether u may be the user that orgsync suspended under the address key, if the ledger does not
+// have the id of this user: u has this address or nobody has it.
 func (ix *index) suspendedUnder(key string, u *org.User) bool {
 	r := ix.in.Memory.People[key]
 	isOther := func(other org.User) bool { return other.Email.Key() == key }
-	switch {
-	case !r.Suspended:
-		return false
-	case r.SuspendedUserID != "":
-		return strings.EqualFold(r.SuspendedUserID, u.ID)
-	}
-	return key == u.Email.Key() || !slices.ContainsFunc(ix.in.Snapshot.Users, isOther)
+	return r.Suspended && r.SuspendedUserID == "" &&
+		(key == u.Email.Key() || !slices.ContainsFunc(ix.in.Snapshot.Users, isOther))
 }
 
 // mayBeUnlisted reports whether p may be an unlisted user, under an address that the roster does not have. orgsync
@@ -516,15 +518,32 @@ func (ix *index) invitedSince(p *person, t time.Time) bool {
 }
 
 // activeFacts returns the fact that a suspension ended, if the ledger has the user with the address key as suspended.
-// It returns none within 15 minutes of the suspension, because the list may lag, and none if the list has the user as
-// suspended: then another user of the person is active.
+// It returns none within 15 minutes of the suspension, because the list may lag. It also returns none if the list has
+// the user that orgsync suspended: then suspensionFacts decides.
 func (ix *index) activeFacts(key string) []org.Fact {
 	r := ix.in.Memory.People[key]
-	isStillSuspended := func(u org.User) bool {
-		return u.Suspended && r.SuspendedUserID != "" && strings.EqualFold(u.ID, r.SuspendedUserID)
-	}
-	if !r.Suspended || ix.isRecent(r.SuspendedAt) || slices.ContainsFunc(ix.in.Snapshot.Users, isStillSuspended) {
+	isSuspendedOne := func(u org.User) bool { return strings.EqualFold(u.ID, r.SuspendedUserID) }
+	if !r.Suspended || ix.isRecent(r.SuspendedAt) ||
+		r.SuspendedUserID != "" && slices.ContainsFunc(ix.in.Snapshot.Users, isSuspendedOne) {
 		return nil
 	}
 	return []org.Fact{{Kind: org.FactActive, Email: key}}
+}
+
+// suspensionFacts returns the facts that suspensions ended, because the list has the suspended users as not suspended.
+// The users may have other addresses now.
+func (ix *index) suspensionFacts() []org.Fact {
+	var facts []org.Fact
+	active := map[string]bool{}
+	for i := range ix.in.Snapshot.Users {
+		if u := &ix.in.Snapshot.Users[i]; !u.Suspended && u.ID != "" {
+			active[strings.ToLower(u.ID)] = true
+		}
+	}
+	for key, r := range ix.in.Memory.People {
+		if r.Suspended && active[strings.ToLower(r.SuspendedUserID)] && !ix.isRecent(r.SuspendedAt) {
+			facts = append(facts, org.Fact{Kind: org.FactActive, Email: key})
+		}
+	}
+	return facts
 }
