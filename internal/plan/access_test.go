@@ -668,6 +668,11 @@ func TestUnlistedUsers(t *testing.T) {
 			"possible_alias eva@example.com eve@example.com", "unlisted_kept eva@example.com ", "waiting eva@example.com ",
 			"unlisted eve@example.com ",
 		}},
+		{"remove nobody while the invitation of a mailed person with the address of a service user is not listed",
+			func(in *plan.Input) {
+				in.Roster.People = append(in.Roster.People, person("robot@example.com", 9))
+				in.Memory.People["robot@example.com"] = org.PersonRecord{Mails: []org.Mail{sent(1, "i1", -1)}}
+			}, []string{"unlisted eve@example.com ", "needs_attention robot@example.com ", "unlisted_kept robot@example.com "}},
 		{"the user may have accepted their own invitation", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
 			in.Memory.People["eva@example.com"] = org.PersonRecord{Mails: []org.Mail{sent(1, "i1", -1)}}

@@ -60,6 +60,7 @@ func (ix *index) decideMembership(p *person, d *decision) {
 
 	if p.service != nil {
 		d.note(p, Notice{Kind: NeedsAttention, UserID: p.service.ID})
+		ix.noteMaybeUnlisted(p) // the service user is not the person
 		return
 	}
 	if self := ix.in.Snapshot.Self; !self.IsZero() && slices.Contains(p.keys, self.Key()) {
@@ -73,12 +74,7 @@ func (ix *index) decideMembership(p *person, d *decision) {
 		d.facts = append(d.facts, org.Fact{Kind: org.FactReset, Email: p.Email.Key()})
 	}
 	unsettled := ix.resolveLostMails(p, d)
-	if ix.maybeUnlisted == nil && p.mayBeUnlisted() {
-		ix.maybeUnlisted = p
-	}
-	if ix.possiblyAccepted == nil && p.record.AssumedNotSent {
-		ix.possiblyAccepted = p
-	}
+	ix.noteMaybeUnlisted(p)
 	if inv := p.unreadableInvitation(); inv != nil {
 		d.note(p, Notice{Kind: NeedsAttention, InvitationID: inv.ID, Since: inv.Created, Text: inv.StatusText +
 			", with a date that cannot be read"})
@@ -143,6 +139,16 @@ func (ix *index) suspendedUnder(key string, u *org.User) bool {
 	isOther := func(other org.User) bool { return other.Email.Key() == key }
 	return r.Suspended && r.SuspendedUserID == "" &&
 		(key == u.Email.Key() || !slices.ContainsFunc(ix.in.Snapshot.Users, isOther))
+}
+
+// noteMaybeUnlisted records in ix whether p, who is not seen as a member, may be an unlisted user.
+func (ix *index) noteMaybeUnlisted(p *person) {
+	if ix.maybeUnlisted == nil && p.mayBeUnlisted() {
+		ix.maybeUnlisted = p
+	}
+	if ix.possiblyAccepted == nil && p.record.AssumedNotSent {
+		ix.possiblyAccepted = p
+	}
 }
 
 // mayBeUnlisted reports whether p may be an unlisted user, under an address that the roster does not have. orgsync
