@@ -810,8 +810,14 @@ func TestFormerAddress(t *testing.T) {
 	if diff := cmp.Diff(want, describe(plan.Compute(in))); diff != "" {
 		t.Errorf("protected (-want +got):\n%s", diff)
 	}
+	in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("eva@example.com")}
+	in.Roster.People = append(in.Roster.People, person("eve@example.com", 9, "eva@example.com"))
+	in.Roster.People[2].Until = hours(-100)
+	if diff := cmp.Diff(want, describe(plan.Compute(in))); diff != "" {
+		t.Errorf("protected by an alias, last day over (-want +got):\n%s", diff)
+	}
 	in.Roster.Settings.Protected = nil
-	in.Roster.People = append(in.Roster.People, person("eve@example.com", 9))
+	in.Roster.People[2] = person("eve@example.com", 9)
 	p := plan.Compute(in)
 	want = []string{"other_address eve@example.com eve@home.example"}
 	if diff := cmp.Diff(want, describe(p)); diff != "" {

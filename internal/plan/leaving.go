@@ -204,15 +204,28 @@ func (ix *index) mayBeListed(u *org.User) bool {
 	})
 }
 
-// possibleAddresses returns the known addresses of u, the address that u had when orgsync first saw u as unlisted, and
-// the addresses of invitations that name u and may have been accepted. An invitation whose status is not understood
-// does not prove who u is, but counts if something would be taken from u.
+// possibleAddresses returns the known addresses of u, the address that u had when orgsync first saw u as unlisted, the
+// addresses of invitations that name u and may have been accepted, and the other addresses that the roster has for the
+// person with one of these addresses. An invitation whose status is not understood does not prove who u is, but counts
+// if something would be taken from u.
 func (ix *index) possibleAddresses(u *org.User) []string {
 	keys := ix.knownAddresses(u) // computes perhapsInvitedAs
+	more := ix.perhapsInvitedAs[u.Email.Key()]
 	if seen, known := ix.in.Memory.Unlisted[u.ID]; known {
-		keys = append(keys, seen.Email)
+		more = append(slices.Clip(more), seen.Email)
 	}
-	return append(keys, ix.perhapsInvitedAs[u.Email.Key()]...)
+	return slices.Concat(keys, more, ix.rosterAddresses(more))
+}
+
+// rosterAddresses returns the keys of all addresses that the roster has for the people with the addresses keys.
+func (ix *index) rosterAddresses(keys []string) []string {
+	var all []string
+	for _, key := range keys {
+		if p := ix.byKey[key]; p != nil {
+			all = append(all, p.keys...)
+		}
+	}
+	return all
 }
 
 // isKnownToLedger reports whether the ledger has the address of u as a member, or as invited by a mail that has not
@@ -272,12 +285,7 @@ func (ix *index) knownAddresses(u *org.User) []string {
 		}
 	}
 	keys := slices.Concat([]string{u.Email.Key()}, ix.invitedAs[u.Email.Key()], ix.rememberedAs[u.ID])
-	for _, key := range keys {
-		if p := ix.byKey[key]; p != nil {
-			keys = append(keys, p.keys...)
-		}
-	}
-	return keys
+	return append(keys, ix.rosterAddresses(keys)...)
 }
 
 // endedAs returns the person of the roster who is u, if the last day of this person is over; otherwise nil.
