@@ -1002,3 +1002,30 @@ func TestHistorySuspendedAndRenamed(t *testing.T) {
 		})
 	}
 }
+
+// TestHistoryLeftAndAcceptedWithTheFormerAddress: bob leaves, and is listed with a new address. He accepts with an
+// account that has his old address. The list drops accepted invitations. orgsync must neither remove him nor mail him
+// again.
+func TestHistoryLeftAndAcceptedWithTheFormerAddress(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const old = "bob@old.example"
+		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: sandbox.AcceptedVanish}}, old, zoe)
+		c.addMembers(old, zoe)
+		c.roster.Settings.Unlisted = roster.UnlistedRemove
+		c.apply(with{})
+		must(t, c.Leave(old))
+		must(t, c.Advance(time.Hour))
+		c.apply(with{})
+		c.setRoster(bob, zoe)
+		c.logOutcome(c.apply(with{})) // invited with the new address
+		must(t, c.Advance(time.Hour))
+		must(t, c.AcceptAs(bob, old))
+		for range 4 {
+			must(t, c.Advance(30*time.Hour))
+			o := c.apply(with{})
+			c.logOutcome(o)
+			c.expectNoChanges(o, "this user is bob")
+		}
+	})
+}

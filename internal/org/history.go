@@ -116,6 +116,8 @@ type PersonRecord struct {
 	AssumedNotSent bool
 	// Unlisted is true after a run saw that the roster no longer lists the person, until the next mail to the person.
 	Unlisted bool
+	// UnlistedSequence is the line of the ledger that recorded Unlisted; 0 if Unlisted is false.
+	UnlistedSequence int
 	// EverMailed is true if a mail to the person was sent or may have been sent, at any time.
 	EverMailed bool
 	// OnlyMailSequence is the Sequence of the person's only mail, if EverMailed is true because of this mail alone; 0 if

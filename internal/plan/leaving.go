@@ -3,6 +3,7 @@ package plan
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/roster"
@@ -231,11 +232,17 @@ func (ix *index) rosterAddresses(keys []string) []string {
 // isKnownToLedger reports whether the ledger has the address of u as a member, or as invited by a mail that has not
 // expired. Then u is not another person of the roster under a new address. A mail whose answer was lost does not
 // count, because it may not have been sent. The result is false if orgsync removed u, because u may be back by an
-// invitation to another person. A suspension does not count, because it does not show who u is.
+// invitation to another person. The same is true if u left, or if the member with this address was another user. A
+// suspension does not count, because it does not show who u is.
 func (ix *index) isKnownToLedger(u *org.User) bool {
 	r := ix.in.Memory.People[u.Email.Key()]
 	invited := slices.ContainsFunc(r.Mails, func(m org.Mail) bool { return !m.Lost && !ix.isPast(m.ExpiresAt()) })
-	return !r.Removed && (r.Joined || invited)
+	isSame := r.UserID == "" || strings.EqualFold(r.UserID, u.ID)
+	// A run records the unlisted users before it records who is no longer in the roster. So if the ledger does not have u
+	// from that run, u was not in the organization then.
+	seen, known := ix.in.Memory.Unlisted[u.ID]
+	isBack := r.UnlistedSequence > 0 && (!known || seen.Sequence > r.UnlistedSequence)
+	return !r.Removed && (r.Joined && isSame && !isBack || invited)
 }
 
 // isExempt reports whether orgsync never suspends or removes u, and never takes access from u. It counts all possible
