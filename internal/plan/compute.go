@@ -58,6 +58,7 @@ func Compute(in Input) Plan {
 		ix.decideMembership(p, &d)
 		ix.noteSameName(p, &d)
 		d.noteNotMailed(p)
+		ix.endMisdirected(p, &d)
 		for _, u := range p.secondUsers {
 			d.note(p, Notice{Kind: SecondUser, UserID: u.ID, Text: u.Email.String()})
 		}
