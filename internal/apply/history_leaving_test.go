@@ -1029,3 +1029,28 @@ func TestHistoryLeftAndAcceptedWithTheFormerAddress(t *testing.T) {
 		}
 	})
 }
+
+// TestHistoryAliasOutForOneRun: bob does not answer. For one run, his entry does not have the alias with which he was a
+// member before. He stays in the roster, so the count of his mails goes on.
+func TestHistoryAliasOutForOneRun(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const old = "bob@old.example"
+		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Lapsed: sandbox.LapsedVanish}}, old, zoe)
+		c.addMembers(old, zoe)
+		c.apply(with{})
+		must(t, c.Leave(old))
+		c.setRoster(bob, zoe)
+		for i := range 8 {
+			c.roster.People[0].Aliases = addresses([]string{old})
+			if i == 4 {
+				c.roster.People[0].Aliases = nil
+			}
+			c.logOutcome(c.apply(with{inviteLeft: true}))
+			must(t, c.Advance(73*time.Hour))
+		}
+		if mails := len(c.Mails()[bob]); mails != 4 {
+			t.Errorf("bob got %d mails", mails)
+		}
+	})
+}

@@ -260,7 +260,7 @@ func (ix *index) mayHaveJustAccepted(p *person) bool {
 // a user who may be p under another address or, if there is none, that orgsync gave up. id is the id of the last
 // invitation; "" if it is not known.
 func (ix *index) noteGaveUp(p *person, d *decision, id string) bool {
-	mails, since := p.rounds()
+	mails, since := ix.rounds(p)
 	switch {
 	case mails < ix.in.Roster.Settings.ReinviteRounds:
 		return false
@@ -392,8 +392,9 @@ func (ix *index) decidingInvitation(p *person) *org.Invitation {
 }
 
 // rounds returns how many mails to p got no answer, by the ledger and the list together. since is when the first of
-// these mails was sent; zero if it is not known.
-func (p *person) rounds() (mails int, since time.Time) {
+// these mails was sent; zero if it is not known. If only one address of p was out of the roster for some time, the
+// count starts again only for the mails to this address.
+func (ix *index) rounds(p *person) (mails int, since time.Time) {
 	if p.reinvite {
 		return 0, time.Time{}
 	}
@@ -408,7 +409,9 @@ func (p *person) rounds() (mails int, since time.Time) {
 		})
 	}
 	for _, m := range p.record.Mails {
-		if !m.Lost && m.Sequence > p.record.RoundsResetSequence && !wasAnswered(m) {
+		reset := max(p.record.JoinedSequence, p.record.ReinvitedSequence,
+			ix.in.Memory.People[m.Email].RoundsResetSequence)
+		if !m.Lost && m.Sequence > reset && !wasAnswered(m) {
 			mails++
 			earliest(m.At)
 		}
