@@ -1054,3 +1054,37 @@ func TestHistoryAliasOutForOneRun(t *testing.T) {
 		}
 	})
 }
+
+// TestHistoryTwoUsersRemoved: orgsync removes the two users of bob in one run, and the roster lists him again. This is
+// no sign of two rosters, so orgsync invites him. After a second removal, it does not.
+func TestHistoryTwoUsersRemoved(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const home = "bob@home.example"
+		c := newCompany(t, sandbox.Options{}, bob, zoe)
+		c.addMembers(bob, zoe)
+		c.roster.Settings.Unlisted = roster.UnlistedRemove
+		for i, want := range []string{"1/0/0/0", "0/0/0/0"} {
+			c.addMembers(home)
+			c.setRoster(bob, zoe)
+			c.roster.People[0].Aliases = addresses([]string{home})
+			c.apply(with{})
+			must(t, c.Advance(time.Hour))
+			c.setRoster(zoe)
+			if o := c.apply(with{}); o.counts() != "2/0/0/0" {
+				c.logOutcome(o)
+				t.Fatal("orgsync did not remove both users of bob")
+			}
+			must(t, c.Advance(time.Hour))
+			c.setRoster(bob, zoe)
+			c.roster.People[0].Aliases = addresses([]string{home})
+			o := c.apply(with{})
+			if c.logOutcome(o); o.counts() != want || len(o.notices(plan.Flapping)) != i {
+				t.Errorf("after removal %d: %s, want %s", i+1, o.counts(), want)
+			}
+			if i == 0 {
+				must(t, c.Accept(bob))
+			}
+		}
+	})
+}

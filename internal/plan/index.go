@@ -459,6 +459,8 @@ func addRemovals(record *org.PersonRecord, other org.PersonRecord) {
 	}
 	all := slices.Concat(record.Removals, other.Removals)
 	slices.SortStableFunc(all, func(a, b org.Removal) int { return a.At.Compare(b.At) })
+	// A run removes all users of a person. Nobody can be back so soon, so these removals are one.
+	all = slices.CompactFunc(all, func(a, b org.Removal) bool { return a.At.Sub(b.At).Abs() < org.SettleAfter })
 	record.Removals = all[max(0, len(all)-org.KeptRemovals):]
 }
 
