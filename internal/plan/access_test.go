@@ -196,6 +196,15 @@ func TestAccess(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{r}
 			in.Roster.Settings.Protected = []org.Address{r.Registered}
 		}, []string{"extra_access bob@example.com group everyone"}},
+		{"never revoke from a person whose second user, by the ledger, has a protected address", func(in *plan.Input) {
+			in.Roster.People[1] = person("bob@example.com", 4, "robert@example.com")
+			in.Roster.People[1].Groups = refs()
+			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+			in.Roster.Teams = teamWithAccess()
+			in.Memory.People["robert@example.com"] = org.PersonRecord{Joined: true, UserID: "u-robert", JoinedSequence: 1}
+			in.Snapshot.Users = append(in.Snapshot.Users, user("u-robert", "bobby@home.example"))
+			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("bobby@home.example")}
+		}, []string{"extra_access bob@example.com group everyone", "second_user bob@example.com bobby@home.example"}},
 		{"never revoke from a person who has a second user with a protected address", func(in *plan.Input) {
 			in.Roster.People[1].Groups = refs()
 			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
@@ -698,6 +707,14 @@ func TestUnlistedUsers(t *testing.T) {
 			in.Roster.People[2].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
 			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("eva@example.com")}
 		}, []string{"unlisted eve@example.com "}},
+		{"never remove protected people, whichever of their users has the protected address", func(in *plan.Input) {
+			e := person("eve@example.com", 9, "eva@example.com")
+			e.Until = hours(-100)
+			in.Roster.People = append(in.Roster.People, e)
+			in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, UserID: "u-eva"}
+			in.Snapshot.Users = append(in.Snapshot.Users, user("u-eva", "eva@home.example"))
+			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("eva@home.example")}
+		}, []string{"unlisted eva@home.example ", "unlisted eve@example.com "}},
 		{"never remove protected people who accepted with another address", func(in *plan.Input) {
 			r := invitation("i1", "eva@example.com", org.StatusAccepted, -100)
 			r.Registered = org.MustParseAddress("eve@example.com")

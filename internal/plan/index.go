@@ -30,9 +30,10 @@ type index struct {
 	// invitedAs has, by the key of the address that accepted, the keys of the addresses that were invited.
 	// perhapsInvitedAs has the same for invitations that name a user and whose status does not say that the user
 	// accepted. registeredAs has, by the key of the address that was invited, the keys of the addresses that accepted.
-	// rememberedAs has, by user id, the keys that the ledger has for the user. knownAddresses computes all of them;
-	// before, they are nil.
+	// rememberedAs has, by user id, the keys that the ledger has for the user. addressByID has, by user id, the key of
+	// the user's address. knownAddresses computes all of them; before, they are nil.
 	invitedAs, perhapsInvitedAs, registeredAs, rememberedAs map[string][]string
+	addressByID                                             map[string]string
 	// selfKnown is true if the user of the API key is among the users.
 	selfKnown bool
 	// someoneKeepsAPI is true if a member keeps API access that the roster does not give, because orgsync may not take

@@ -246,7 +246,8 @@ func (ix *index) isKnownToLedger(u *org.User) bool {
 }
 
 // isExempt reports whether orgsync never suspends or removes u, and never takes access from u. It counts all possible
-// addresses of u, and the addresses with which invitations to them were accepted: u may have had another address then.
+// addresses of u, the addresses with which invitations to them were accepted, and the current addresses of the users
+// that the ledger has for them: u may have had another address then, or the person may have two users.
 func (ix *index) isExempt(u *org.User) bool {
 	if u.Service || ix.isSelf(u) {
 		return true
@@ -254,6 +255,9 @@ func (ix *index) isExempt(u *org.User) bool {
 	keys := ix.possibleAddresses(u) // computes registeredAs
 	for _, key := range keys {
 		keys = append(keys, ix.registeredAs[key]...)
+		if id := ix.in.Memory.People[key].UserID; id != "" {
+			keys = append(keys, ix.addressByID[id])
+		}
 	}
 	return slices.ContainsFunc(keys, func(key string) bool { return ix.protected[key] })
 }
@@ -284,6 +288,10 @@ func (ix *index) knownAddresses(u *org.User) []string {
 			if r.UserID != "" {
 				ix.rememberedAs[r.UserID] = append(ix.rememberedAs[r.UserID], key)
 			}
+		}
+		ix.addressByID = make(map[string]string, len(ix.in.Snapshot.Users))
+		for i := range ix.in.Snapshot.Users {
+			ix.addressByID[ix.in.Snapshot.Users[i].ID] = ix.in.Snapshot.Users[i].Email.Key()
 		}
 		for _, known := range []map[string][]string{ix.invitedAs, ix.rememberedAs} {
 			for _, keys := range known {
