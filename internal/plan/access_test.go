@@ -637,6 +637,18 @@ func TestUnlistedUsers(t *testing.T) {
 			in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, UserID: "u-eva",
 				Mails: []org.Mail{sent(1, "i1", -100)}}
 		}, []string{"left eva@example.com ", "unlisted_kept eva@example.com ", "unlisted eve@example.com "}},
+		{"remove nobody while a person who had another user accepted an invitation that somebody else sent later",
+			func(in *plan.Input) {
+				in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
+				in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusAccepted, -100)}
+				in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, JoinedAt: hours(-200), UserID: "u-eva"}
+			}, []string{"left eva@example.com ", "unlisted_kept eva@example.com ", "unlisted eve@example.com "}},
+		{"the same, and the list says with which address", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusAccepted, -100)}
+			in.Snapshot.Invitations[0].Registered = org.MustParseAddress("eva@home.example")
+			in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, JoinedAt: hours(-200), UserID: "u-eva"}
+		}, []string{"remove eve@example.com unlisted", "left eva@example.com "}},
 		{"remove nobody while a person accepted, is no user that the ledger knows, and is invited again",
 			func(in *plan.Input) {
 				in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))

@@ -159,8 +159,9 @@ func (p *person) mayBeUnlisted() bool {
 		switch inv.Status {
 		case org.StatusUnknown:
 			return true
-		case org.StatusAccepted: // the ledger has no user id for p, or p accepted a mail after their last membership
-			return p.record.UserID == "" || p.mailOf(inv.ID) != nil
+		case org.StatusAccepted: // the ledger has no user id for p, or p accepted after their last membership
+			isLater := !p.record.JoinedAt.IsZero() && inv.Created.After(p.record.JoinedAt) && inv.Registered.IsZero()
+			return p.record.UserID == "" || p.mailOf(inv.ID) != nil || isLater
 		default:
 			return false
 		}
