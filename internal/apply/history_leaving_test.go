@@ -1088,3 +1088,25 @@ func TestHistoryTwoUsersRemoved(t *testing.T) {
 		}
 	})
 }
+
+// TestHistoryOutOfTheRosterTwice: bob is out of the roster for one run, and out again later. He was a member all the
+// time, so he is not cy, who was mailed and whose invitation is not listed: orgsync removes him.
+func TestHistoryOutOfTheRosterTwice(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Lapsed: sandbox.LapsedVanish}}, bob, zoe)
+		c.addMembers(bob, zoe)
+		for _, people := range [][]string{{bob, zoe}, {zoe}, {bob, zoe}, {bob, "cy@example.com", zoe}} {
+			c.setRoster(people...)
+			c.apply(with{})
+			must(t, c.Advance(time.Hour))
+		}
+		must(t, c.Advance(org.InvitationLife))
+		c.roster.Settings.Unlisted = roster.UnlistedRemove
+		c.setRoster("cy@example.com", zoe)
+		o := c.apply(with{})
+		if c.logOutcome(o); o.counts() != "2/0/0/0" || c.user(bob) != nil {
+			t.Error("bob was not removed, or cy was not mailed again")
+		}
+	})
+}

@@ -204,6 +204,7 @@ func (r *replayer) add(e Entry) {
 	case Action(org.FactJoined):
 		p.joined, p.userID = mark{r.lines, e.Time, e.Object}, e.Object
 		p.mails, p.roundsFrom, p.roundsFromAt, p.assumedNotSentLine = nil, r.lines, e.Time, 0
+		p.unlistedLine = 0
 		p.refused, p.failed = refusals{}, failure{}
 		if p.joined.endsRemoval(p.removed) {
 			p.removed = mark{}

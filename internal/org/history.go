@@ -114,7 +114,8 @@ type PersonRecord struct {
 	// orgsync has seen the person as a member. The reason for the decision is that the list did not show the invitation.
 	// But the person may have accepted it already.
 	AssumedNotSent bool
-	// Unlisted is true after a run saw that the roster no longer lists the person, until the next mail to the person.
+	// Unlisted is true after a run saw that the roster no longer lists the person, until the next mail to the person, or
+	// until a run sees the person as a member again.
 	Unlisted bool
 	// UnlistedSequence is the line of the ledger that recorded Unlisted; 0 if Unlisted is false.
 	UnlistedSequence int

@@ -497,7 +497,7 @@ func (ix *index) addJoinedFacts(p *person, d *decision) {
 			isNew = i == 0 && !p.record.Joined
 		case r.UserID == p.user.ID || p.joinedAs(key) || ix.in.Memory.Unlisted[p.user.ID].Email == key:
 			id = p.user.ID
-			isNew = inRoster && (!r.Joined || r.UserID != id || ix.invitedSince(p, r.JoinedAt))
+			isNew = inRoster && (!r.Joined || r.UserID != id || r.Unlisted || ix.invitedSince(p, r.JoinedAt))
 		}
 		// A member has answered all mails, whichever address they went to.
 		if isNew || r.Removed || len(r.Mails) > 0 {
