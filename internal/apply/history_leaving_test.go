@@ -971,3 +971,142 @@ func TestHistorySuspendedSecondUser(t *testing.T) {
 		}
 	})
 }
+
+// TestHistorySuspendedAndRenamed: orgsync suspends bob, and his address changes. When the roster lists the new address,
+// orgsync ends the suspension. If an administrator ended it before and suspended bob again, orgsync does not.
+func TestHistorySuspendedAndRenamed(t *testing.T) {
+	t.Parallel()
+	for _, again := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			const home = "bob@home.example"
+			c := newCompany(t, sandbox.Options{}, bob, zoe)
+			c.addMembers(bob, zoe)
+			c.roster.Settings.Unlisted = roster.UnlistedSuspend
+			c.apply(with{})
+			c.setRoster(zoe)
+			c.logOutcome(c.apply(with{})) // suspended
+			must(t, c.Rename(bob, home))
+			if again {
+				c.roster.Settings.Unlisted = roster.UnlistedReport
+				must(t, c.Unsuspend(home))
+				time.Sleep(time.Hour)
+				c.apply(with{})
+				must(t, c.Suspend(home))
+			}
+			time.Sleep(time.Hour)
+			c.setRoster(home, zoe)
+			c.logOutcome(c.apply(with{}))
+			if c.user(home).Suspended != again {
+				t.Errorf("suspended by an administrator: %v, suspended now: %v", again, !again)
+			}
+		})
+	}
+}
+
+// TestHistoryLeftAndAcceptedWithTheFormerAddress: bob leaves, and is listed with a new address. He accepts with an
+// account that has his old address. The list drops accepted invitations. orgsync must neither remove him nor mail him
+// again.
+func TestHistoryLeftAndAcceptedWithTheFormerAddress(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const old = "bob@old.example"
+		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: sandbox.AcceptedVanish}}, old, zoe)
+		c.addMembers(old, zoe)
+		c.roster.Settings.Unlisted = roster.UnlistedRemove
+		c.apply(with{})
+		must(t, c.Leave(old))
+		must(t, c.Advance(time.Hour))
+		c.apply(with{})
+		c.setRoster(bob, zoe)
+		c.logOutcome(c.apply(with{})) // invited with the new address
+		must(t, c.Advance(time.Hour))
+		must(t, c.AcceptAs(bob, old))
+		for range 4 {
+			must(t, c.Advance(30*time.Hour))
+			o := c.apply(with{})
+			c.logOutcome(o)
+			c.expectNoChanges(o, "this user is bob")
+		}
+	})
+}
+
+// TestHistoryAliasOutForOneRun: bob does not answer. For one run, his entry does not have the alias with which he was a
+// member before. He stays in the roster, so the count of his mails goes on.
+func TestHistoryAliasOutForOneRun(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const old = "bob@old.example"
+		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Lapsed: sandbox.LapsedVanish}}, old, zoe)
+		c.addMembers(old, zoe)
+		c.apply(with{})
+		must(t, c.Leave(old))
+		c.setRoster(bob, zoe)
+		for i := range 8 {
+			c.roster.People[0].Aliases = addresses([]string{old})
+			if i == 4 {
+				c.roster.People[0].Aliases = nil
+			}
+			c.logOutcome(c.apply(with{inviteLeft: true}))
+			must(t, c.Advance(73*time.Hour))
+		}
+		if mails := len(c.Mails()[bob]); mails != 4 {
+			t.Errorf("bob got %d mails", mails)
+		}
+	})
+}
+
+// TestHistoryTwoUsersRemoved: orgsync removes the two users of bob in one run, and the roster lists him again. This is
+// no sign of two rosters, so orgsync invites him. After a second removal, it does not.
+func TestHistoryTwoUsersRemoved(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const home = "bob@home.example"
+		c := newCompany(t, sandbox.Options{}, bob, zoe)
+		c.addMembers(bob, zoe)
+		c.roster.Settings.Unlisted = roster.UnlistedRemove
+		for i, want := range []string{"1/0/0/0", "0/0/0/0"} {
+			c.addMembers(home)
+			c.setRoster(bob, zoe)
+			c.roster.People[0].Aliases = addresses([]string{home})
+			c.apply(with{})
+			must(t, c.Advance(time.Hour))
+			c.setRoster(zoe)
+			if o := c.apply(with{}); o.counts() != "2/0/0/0" {
+				c.logOutcome(o)
+				t.Fatal("orgsync did not remove both users of bob")
+			}
+			must(t, c.Advance(time.Hour))
+			c.setRoster(bob, zoe)
+			c.roster.People[0].Aliases = addresses([]string{home})
+			o := c.apply(with{})
+			if c.logOutcome(o); o.counts() != want || len(o.notices(plan.Flapping)) != i {
+				t.Errorf("after removal %d: %s, want %s", i+1, o.counts(), want)
+			}
+			if i == 0 {
+				must(t, c.Accept(bob))
+			}
+		}
+	})
+}
+
+// TestHistoryOutOfTheRosterTwice: bob is out of the roster for one run, and out again later. He was a member all the
+// time, so he is not cy, who was mailed and whose invitation is not listed: orgsync removes him.
+func TestHistoryOutOfTheRosterTwice(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Lapsed: sandbox.LapsedVanish}}, bob, zoe)
+		c.addMembers(bob, zoe)
+		for _, people := range [][]string{{bob, zoe}, {zoe}, {bob, zoe}, {bob, "cy@example.com", zoe}} {
+			c.setRoster(people...)
+			c.apply(with{})
+			must(t, c.Advance(time.Hour))
+		}
+		must(t, c.Advance(org.InvitationLife))
+		c.roster.Settings.Unlisted = roster.UnlistedRemove
+		c.setRoster("cy@example.com", zoe)
+		o := c.apply(with{})
+		if c.logOutcome(o); o.counts() != "2/0/0/0" || c.user(bob) != nil {
+			t.Error("bob was not removed, or cy was not mailed again")
+		}
+	})
+}

@@ -34,6 +34,9 @@ func Requests(ctx context.Context, store state.Store, organization string) ([]En
 			return
 		}
 		key := request{e.Run, e.Email, e.Object}
+		if e.Action == Invite || e.Action == Resend {
+			key.object = "" // only the second line of a mail may have an object
+		}
 		switch i, found := unanswered[key]; {
 		case e.Announces():
 			e.Outcome = Unanswered // unless the second line follows

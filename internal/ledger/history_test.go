@@ -52,6 +52,7 @@ func TestRequests(t *testing.T) {
 	must(t, l.RecordIntent("bob@example.com"))
 	must(t, l.RecordOutcome(ledger.Invite, "bob@example.com", ledger.Refused, org.Invitation{}, ""))
 	must(t, l.RecordOutcome(ledger.Invite, "cy@example.com", ledger.Sent, org.Invitation{ID: "i1"}, ""))
+	must(t, mail(l, "dee@example.com", ledger.Sent, org.Invitation{ID: "i2", OrgID: "o2"})) // for another organization
 	entries, err := ledger.Requests(t.Context(), s, "o1")
 	must(t, err)
 	var got []string
@@ -59,7 +60,7 @@ func TestRequests(t *testing.T) {
 		got = append(got, fmt.Sprintf("%s %s %s", e.Email, e.Action, e.Outcome))
 	}
 	want := []string{"ada@example.com invite unanswered", "ada@example.com unlisted ", "bob@example.com invite refused",
-		"cy@example.com invite sent"}
+		"cy@example.com invite sent", "dee@example.com invite sent"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
 	}

@@ -250,7 +250,7 @@ func TestMemory(t *testing.T) {
 			func(l *ledger.Ledger) error { return l.RecordFacts([]org.Fact{{Kind: org.FactUnlisted, Email: ada}}) },
 		}, org.Memory{People: map[string]org.PersonRecord{ada: {
 			Mails:               []org.Mail{{Email: ada, InvitationID: "i1", Sequence: 1, At: at(0), Expires: at(72)}},
-			RoundsResetSequence: 3, RoundsResetAt: at(1), Unlisted: true,
+			RoundsResetSequence: 3, RoundsResetAt: at(1), Unlisted: true, UnlistedSequence: 3,
 		}}}},
 		{"no longer in the roster, and listed again", runs{
 			func(l *ledger.Ledger) error { return l.RecordFacts([]org.Fact{{Kind: org.FactUnlisted, Email: ada}}) },

@@ -204,6 +204,7 @@ func (r *replayer) add(e Entry) {
 	case Action(org.FactJoined):
 		p.joined, p.userID = mark{r.lines, e.Time, e.Object}, e.Object
 		p.mails, p.roundsFrom, p.roundsFromAt, p.assumedNotSentLine = nil, r.lines, e.Time, 0
+		p.unlistedLine = 0
 		p.refused, p.failed = refusals{}, failure{}
 		if p.joined.endsRemoval(p.removed) {
 			p.removed = mark{}
@@ -503,8 +504,9 @@ func (r *replayer) memory() org.Memory {
 			Joined: p.joined.line > 0, JoinedAt: p.joined.at, JoinedSequence: p.joined.line, UserID: p.userID,
 			Suspended: p.suspended.line > 0, SuspendedAt: p.suspended.at, SuspendedUserID: p.suspended.user,
 			Removed: removal.line > 0, RemovedAt: removal.at, RemovedSequence: removal.line, RemovedUserID: removal.user,
-			AssumedNotSent: p.assumedNotSentLine > 0, Unlisted: p.unlistedLine > 0, EverMailed: p.lastMail.intent > 0,
-			Refusals: p.refused.count, RefusedAt: p.refused.last.at, RefusedText: p.refused.last.text,
+			AssumedNotSent: p.assumedNotSentLine > 0, Unlisted: p.unlistedLine > 0, UnlistedSequence: p.unlistedLine,
+			EverMailed: p.lastMail.intent > 0,
+			Refusals:   p.refused.count, RefusedAt: p.refused.last.at, RefusedText: p.refused.last.text,
 			FailedAt: p.failed.at,
 		}
 		if p.previousMail.intent == 0 {

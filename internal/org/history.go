@@ -114,8 +114,11 @@ type PersonRecord struct {
 	// orgsync has seen the person as a member. The reason for the decision is that the list did not show the invitation.
 	// But the person may have accepted it already.
 	AssumedNotSent bool
-	// Unlisted is true after a run saw that the roster no longer lists the person, until the next mail to the person.
+	// Unlisted is true after a run saw that the roster no longer lists the person, until the next mail to the person, or
+	// until a run sees the person as a member again.
 	Unlisted bool
+	// UnlistedSequence is the line of the ledger that recorded Unlisted; 0 if Unlisted is false.
+	UnlistedSequence int
 	// EverMailed is true if a mail to the person was sent or may have been sent, at any time.
 	EverMailed bool
 	// OnlyMailSequence is the Sequence of the person's only mail, if EverMailed is true because of this mail alone; 0 if

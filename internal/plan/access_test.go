@@ -196,6 +196,15 @@ func TestAccess(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{r}
 			in.Roster.Settings.Protected = []org.Address{r.Registered}
 		}, []string{"extra_access bob@example.com group everyone"}},
+		{"never revoke from a person whose second user, by the ledger, has a protected address", func(in *plan.Input) {
+			in.Roster.People[1] = person("bob@example.com", 4, "robert@example.com")
+			in.Roster.People[1].Groups = refs()
+			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+			in.Roster.Teams = teamWithAccess()
+			in.Memory.People["robert@example.com"] = org.PersonRecord{Joined: true, UserID: "u-robert", JoinedSequence: 1}
+			in.Snapshot.Users = append(in.Snapshot.Users, user("u-robert", "bobby@home.example"))
+			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("bobby@home.example")}
+		}, []string{"extra_access bob@example.com group everyone", "second_user bob@example.com bobby@home.example"}},
 		{"never revoke from a person who has a second user with a protected address", func(in *plan.Input) {
 			in.Roster.People[1].Groups = refs()
 			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
@@ -418,6 +427,8 @@ func TestUnsuspendOneOfTwoUsers(t *testing.T) {
 		{"the second", map[string]string{lady: "u-lady"}, []string{"u-lady"}},
 		{"both", map[string]string{ada: "u-ada", lady: "u-lady"}, []string{"u-ada"}}, // the other one stays a second user
 		{"the first, who had another address", map[string]string{"a@home.example": "u-ada"}, []string{"u-ada"}},
+		{"the second, who had another address", map[string]string{"a@home.example": "u-lady"}, []string{"u-lady"}},
+		{"the second, who had an address of no entry", map[string]string{"old@home.example": "U-Lady"}, []string{"u-lady"}},
 		{"a user who is gone", map[string]string{ada: "u-gone", "a@home.example": "u-gone"}, nil},
 		{"the first, by a ledger without ids", map[string]string{ada: ""}, []string{"u-ada"}},
 		{"the second, by a ledger without ids", map[string]string{lady: ""}, []string{"u-lady"}},
@@ -626,6 +637,18 @@ func TestUnlistedUsers(t *testing.T) {
 			in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, UserID: "u-eva",
 				Mails: []org.Mail{sent(1, "i1", -100)}}
 		}, []string{"left eva@example.com ", "unlisted_kept eva@example.com ", "unlisted eve@example.com "}},
+		{"remove nobody while a person who had another user accepted an invitation that somebody else sent later",
+			func(in *plan.Input) {
+				in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
+				in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusAccepted, -100)}
+				in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, JoinedAt: hours(-200), UserID: "u-eva"}
+			}, []string{"left eva@example.com ", "unlisted_kept eva@example.com ", "unlisted eve@example.com "}},
+		{"the same, and the list says with which address", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusAccepted, -100)}
+			in.Snapshot.Invitations[0].Registered = org.MustParseAddress("eva@home.example")
+			in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, JoinedAt: hours(-200), UserID: "u-eva"}
+		}, []string{"remove eve@example.com unlisted", "left eva@example.com "}},
 		{"remove nobody while a person accepted, is no user that the ledger knows, and is invited again",
 			func(in *plan.Input) {
 				in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
@@ -666,6 +689,11 @@ func TestUnlistedUsers(t *testing.T) {
 			"possible_alias eva@example.com eve@example.com", "unlisted_kept eva@example.com ", "waiting eva@example.com ",
 			"unlisted eve@example.com ",
 		}},
+		{"remove nobody while the invitation of a mailed person with the address of a service user is not listed",
+			func(in *plan.Input) {
+				in.Roster.People = append(in.Roster.People, person("robot@example.com", 9))
+				in.Memory.People["robot@example.com"] = org.PersonRecord{Mails: []org.Mail{sent(1, "i1", -1)}}
+			}, []string{"unlisted eve@example.com ", "needs_attention robot@example.com ", "unlisted_kept robot@example.com "}},
 		{"the user may have accepted their own invitation", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
 			in.Memory.People["eva@example.com"] = org.PersonRecord{Mails: []org.Mail{sent(1, "i1", -1)}}
@@ -691,6 +719,14 @@ func TestUnlistedUsers(t *testing.T) {
 			in.Roster.People[2].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
 			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("eva@example.com")}
 		}, []string{"unlisted eve@example.com "}},
+		{"never remove protected people, whichever of their users has the protected address", func(in *plan.Input) {
+			e := person("eve@example.com", 9, "eva@example.com")
+			e.Until = hours(-100)
+			in.Roster.People = append(in.Roster.People, e)
+			in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, UserID: "u-eva"}
+			in.Snapshot.Users = append(in.Snapshot.Users, user("u-eva", "eva@home.example"))
+			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("eva@home.example")}
+		}, []string{"unlisted eva@home.example ", "unlisted eve@example.com "}},
 		{"never remove protected people who accepted with another address", func(in *plan.Input) {
 			r := invitation("i1", "eva@example.com", org.StatusAccepted, -100)
 			r.Registered = org.MustParseAddress("eve@example.com")
@@ -803,8 +839,14 @@ func TestFormerAddress(t *testing.T) {
 	if diff := cmp.Diff(want, describe(plan.Compute(in))); diff != "" {
 		t.Errorf("protected (-want +got):\n%s", diff)
 	}
+	in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("eva@example.com")}
+	in.Roster.People = append(in.Roster.People, person("eve@example.com", 9, "eva@example.com"))
+	in.Roster.People[2].Until = hours(-100)
+	if diff := cmp.Diff(want, describe(plan.Compute(in))); diff != "" {
+		t.Errorf("protected by an alias, last day over (-want +got):\n%s", diff)
+	}
 	in.Roster.Settings.Protected = nil
-	in.Roster.People = append(in.Roster.People, person("eve@example.com", 9))
+	in.Roster.People[2] = person("eve@example.com", 9)
 	p := plan.Compute(in)
 	want = []string{"other_address eve@example.com eve@home.example"}
 	if diff := cmp.Diff(want, describe(p)); diff != "" {
@@ -835,6 +877,44 @@ func TestTwoEntriesOfOneUser(t *testing.T) {
 		want := []string{"other_address " + in.Roster.People[1-ended].Email.String() + " lovelace@home.example"}
 		if diff := cmp.Diff(want, describe(plan.Compute(in))); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
+		}
+	}
+}
+
+// TestLastUserOfAPerson: the person joined with each of two addresses as another user. The person is the user of the
+// later time, whose address has changed, whichever of the two addresses it was.
+func TestLastUserOfAPerson(t *testing.T) {
+	t.Parallel()
+	for _, keys := range [][]string{{ada, "lady@example.com"}, {"lady@example.com", ada}} {
+		in := newInput()
+		in.InviteLeft = true
+		in.Roster.People[0] = person(ada, 3, "lady@example.com")
+		in.Memory.People = map[string]org.PersonRecord{
+			keys[0]: {Joined: true, UserID: "u1", JoinedSequence: 5}, keys[1]: {Joined: true, UserID: "u2", JoinedSequence: 9},
+		}
+		in.Snapshot.Users = []org.User{user("u2", "lovelace@home.example")}
+		want := []string{"other_address ada@example.com lovelace@home.example"}
+		if diff := cmp.Diff(want, describe(plan.Compute(in))); diff != "" {
+			t.Errorf("last joined with %s (-want +got):\n%s", keys[1], diff)
+		}
+	}
+}
+
+// TestAddressOfAFormerOwner: two people joined as one user, because the second one has the former address of the first.
+// The user is the person who joined later, whatever the addresses are.
+func TestAddressOfAFormerOwner(t *testing.T) {
+	t.Parallel()
+	for _, second := range []string{"a@example.com", "z@example.com"} {
+		in := newInput()
+		in.Roster.People = append(in.Roster.People, person(second, 4))
+		in.Memory.People = map[string]org.PersonRecord{
+			ada: {Joined: true, UserID: "u1", JoinedSequence: 20}, second: {Joined: true, UserID: "u1", JoinedSequence: 5},
+		}
+		addMails(&in, org.Mail{Email: second, InvitationID: "i1", Sequence: 30, At: hours(-10), Expires: hours(62)})
+		in.Snapshot.Users = []org.User{user("u1", "lovelace@home.example")}
+		p := plan.Compute(in)
+		if first, other := about(p, ada), about(p, second); first != "other_address" || other != "waiting" {
+			t.Errorf("%s: %s, %s: %s", ada, first, second, other)
 		}
 	}
 }

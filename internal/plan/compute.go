@@ -58,6 +58,7 @@ func Compute(in Input) Plan {
 		ix.decideMembership(p, &d)
 		ix.noteSameName(p, &d)
 		d.noteNotMailed(p)
+		ix.endMisdirected(p, &d)
 		for _, u := range p.secondUsers {
 			d.note(p, Notice{Kind: SecondUser, UserID: u.ID, Text: u.Email.String()})
 		}
@@ -73,6 +74,7 @@ func Compute(in Input) Plan {
 	if in.Memory.Empty && len(in.Snapshot.Invitations) > 0 {
 		result.Notices = append(result.Notices, Notice{Kind: NewLedger})
 	}
+	result.Facts = append(result.Facts, ix.suspensionFacts()...)
 	result.Facts = append(result.Facts, ix.unlistedPersonFacts()...)
 	result.Resend, result.Reinvite = sortedAddresses(in.Resend), sortedAddresses(in.Reinvite)
 	ix.selectNamed(&result)

@@ -182,7 +182,8 @@ func (dr *drafter) draftUnchanged(people []roster.Person) []roster.Entry {
 			var d decision
 			ix.decideMembership(p, &d)
 			switch state := d.state(p); {
-			case p.user != nil && p.record.Suspended && (p.user.Suspended || ix.isRecent(p.record.SuspendedAt)):
+			case p.user != nil && p.user.Suspended && (p.record.Suspended || ix.wasSuspendedByOrgsync(p, p.user)),
+				p.user != nil && p.record.Suspended && ix.isRecent(p.record.SuspendedAt):
 				dr.remark("%s is not listed: orgsync suspended them, and would end the suspension of a listed person",
 					strings.Join(p.keys, ", "))
 			case p.user != nil && p.record.Removed && ix.isRecent(p.record.RemovedAt):

@@ -125,6 +125,13 @@ func TestDraftRoster(t *testing.T) {
 				"suspended them, and would end the suspension of a listed person",
 			aboutOwner, aboutGone, aboutRole,
 		}, "bob@example.com"},
+		{"suspended by orgsync under an earlier address", func(in *plan.Input) {
+			in.Snapshot.Users[1].Suspended = true
+			in.Memory = org.Memory{People: map[string]org.PersonRecord{
+				"bob@home.example": {Suspended: true, SuspendedUserID: "u-bob"},
+			}}
+		}, nil, []string{adaLine, aboutRobot, "# bob@example.com is not listed: orgsync suspended them, and would end the " +
+			"suspension of a listed person", aboutOwner, aboutGone, aboutRole}, "bob@example.com"},
 		{"taken out of the roster, and still a member", func(in *plan.Input) {
 			in.Memory = org.Memory{People: map[string]org.PersonRecord{"bob@example.com": {Joined: true, Unlisted: true}}}
 		}, nil, withOthers(adaLine, bobLine+" # was in the roster before, and was taken out of it"), ""},

@@ -110,6 +110,17 @@ func TestHeldMails(t *testing.T) {
 			joined(in, "u1", "eve@example.com")
 			in.Memory.People["eve@example.com"] = org.PersonRecord{Joined: true, Unlisted: true, UserID: "u1"}
 		}, "reinvite"},
+		{"the former member of the roster with the user's address was another user", func(in *plan.Input) {
+			addMails(in, sent(5, "i1", -80))
+			joined(in, "u1", "eve@example.com")
+			in.Memory.People["eve@example.com"] = org.PersonRecord{Joined: true, Unlisted: true, UserID: "u2"}
+		}, "possible_alias"},
+		{"the unlisted user is a former member of the roster, who left and is back", func(in *plan.Input) {
+			addMails(in, sent(5, "i1", -80))
+			joined(in, "u1", "eve@example.com")
+			in.Memory.People["eve@example.com"] = org.PersonRecord{Joined: true, Unlisted: true, UnlistedSequence: 2,
+				UserID: "u1"}
+		}, "possible_alias"},
 		{"an unlisted user joined, and orgsync suspended them", func(in *plan.Input) {
 			addMails(in, sent(5, "i1", -80))
 			joined(in, "u1", "countess@home.example")

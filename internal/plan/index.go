@@ -30,9 +30,10 @@ type index struct {
 	// invitedAs has, by the key of the address that accepted, the keys of the addresses that were invited.
 	// perhapsInvitedAs has the same for invitations that name a user and whose status does not say that the user
 	// accepted. registeredAs has, by the key of the address that was invited, the keys of the addresses that accepted.
-	// rememberedAs has, by user id, the keys that the ledger has for the user. knownAddresses computes all of them;
-	// before, they are nil.
+	// rememberedAs has, by user id, the keys that the ledger has for the user. addressByID has, by user id, the key of
+	// the user's address. knownAddresses computes all of them; before, they are nil.
 	invitedAs, perhapsInvitedAs, registeredAs, rememberedAs map[string][]string
+	addressByID                                             map[string]string
 	// selfKnown is true if the user of the API key is among the users.
 	selfKnown bool
 	// someoneKeepsAPI is true if a member keeps API access that the roster does not give, because orgsync may not take
@@ -47,6 +48,9 @@ type index struct {
 	// seenUnlisted has, by address, the last line of the ledger that recorded an unlisted user with this address; nil
 	// before wasUnlistedUser needs it.
 	seenUnlisted map[string]int
+	// suspendedIDs has the ids, in lower case, of the users that orgsync suspended, by the ledger; nil before
+	// wasSuspendedByOrgsync needs it.
+	suspendedIDs map[string]bool
 	// unlistedBySameKey is the result of indexUnlisted; nil before noteSameName needs it.
 	unlistedBySameKey map[string][]unlistedAddress
 	// mayBeRenamed has the ids of the unlisted users that a SameName notice is about.
@@ -267,18 +271,17 @@ func (ix *index) assignUsers() {
 // comes first in the entry.
 func (ix *index) prefers(p *person, a, b *org.User) bool {
 	placeA, placeB := slices.Index(p.keys, a.Email.Key()), slices.Index(p.keys, b.Email.Key())
-	byOrgsyncA, byOrgsyncB := ix.suspendedUnder(a.Email.Key(), a), ix.suspendedUnder(b.Email.Key(), b)
-	switch {
+	switch isOwnA, isOwnB := placeA >= 0, placeB >= 0; {
 	case a.Suspended != b.Suspended:
 		return b.Suspended
-	case (placeA < 0) != (placeB < 0):
-		return placeB < 0
-	case a.Suspended && byOrgsyncA != byOrgsyncB:
-		return byOrgsyncA
-	case placeA != placeB:
-		return placeA < placeB
+	case isOwnA != isOwnB:
+		return isOwnA
+	case a.Suspended:
+		if byOrgsync := ix.wasSuspendedByOrgsync(p, a); byOrgsync != ix.wasSuspendedByOrgsync(p, b) {
+			return byOrgsync
+		}
 	}
-	return a.ID < b.ID
+	return cmp.Or(cmp.Compare(placeA, placeB), cmp.Compare(a.ID, b.ID)) < 0
 }
 
 // peopleByAcceptedAddress returns the people with accepted invitations, by the key of the address that accepted.
@@ -336,12 +339,18 @@ func (ix *index) ownerOf(key string, claimants []*person) *person {
 }
 
 // peopleByUserID returns the person for each user id in the ledger: the person who last joined as this user, or whose
-// address the user had when orgsync first saw the user as unlisted. It prefers people whose last day is not over.
+// address the user had when orgsync first saw the user as unlisted. It prefers people whose last day is not over, and
+// then the person who joined later.
 func (ix *index) peopleByUserID() map[string]*person {
 	byID := map[string]*person{}
 	for i := range ix.people {
 		p := &ix.people[i]
-		if id := p.record.UserID; id != "" && (byID[id] == nil || byID[id].ended || !p.ended) {
+		id := p.record.UserID
+		if id == "" {
+			continue
+		}
+		if other := byID[id]; other == nil || other.ended && !p.ended ||
+			other.ended == p.ended && p.record.JoinedSequence > other.record.JoinedSequence {
 			byID[id] = p
 		}
 	}
@@ -380,6 +389,7 @@ func mergeHistories(memory org.Memory, keys []string, now time.Time) *org.Person
 		return noRecord
 	}
 	merged := &org.PersonRecord{}
+	joinedAs := 0 // the line that recorded merged.UserID
 	for _, key := range keys {
 		r, found := memory.People[key]
 		if !found {
@@ -398,7 +408,9 @@ func mergeHistories(memory org.Memory, keys []string, now time.Time) *org.Person
 		merged.Joined = merged.Joined || r.Joined
 		merged.JoinedAt = org.Later(merged.JoinedAt, r.JoinedAt)
 		merged.JoinedSequence = max(merged.JoinedSequence, r.JoinedSequence)
-		merged.UserID = cmp.Or(merged.UserID, r.UserID)
+		if r.UserID != "" && (merged.UserID == "" || r.JoinedSequence > joinedAs) {
+			merged.UserID, joinedAs = r.UserID, r.JoinedSequence
+		}
 		merged.Suspended = merged.Suspended || r.Suspended
 		merged.SuspendedAt = org.Later(merged.SuspendedAt, r.SuspendedAt)
 		switch {
@@ -449,6 +461,8 @@ func addRemovals(record *org.PersonRecord, other org.PersonRecord) {
 	}
 	all := slices.Concat(record.Removals, other.Removals)
 	slices.SortStableFunc(all, func(a, b org.Removal) int { return a.At.Compare(b.At) })
+	// A run removes all users of a person. Nobody can be back so soon, so these removals are one.
+	all = slices.CompactFunc(all, func(a, b org.Removal) bool { return a.At.Sub(b.At).Abs() < org.SettleAfter })
 	record.Removals = all[max(0, len(all)-org.KeptRemovals):]
 }
 

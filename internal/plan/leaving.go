@@ -3,6 +3,7 @@ package plan
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/roster"
@@ -204,29 +205,49 @@ func (ix *index) mayBeListed(u *org.User) bool {
 	})
 }
 
-// possibleAddresses returns the known addresses of u, the address that u had when orgsync first saw u as unlisted, and
-// the addresses of invitations that name u and may have been accepted. An invitation whose status is not understood
-// does not prove who u is, but counts if something would be taken from u.
+// possibleAddresses returns the known addresses of u, the address that u had when orgsync first saw u as unlisted, the
+// addresses of invitations that name u and may have been accepted, and the other addresses that the roster has for the
+// person with one of these addresses. An invitation whose status is not understood does not prove who u is, but counts
+// if something would be taken from u.
 func (ix *index) possibleAddresses(u *org.User) []string {
 	keys := ix.knownAddresses(u) // computes perhapsInvitedAs
+	more := ix.perhapsInvitedAs[u.Email.Key()]
 	if seen, known := ix.in.Memory.Unlisted[u.ID]; known {
-		keys = append(keys, seen.Email)
+		more = append(slices.Clip(more), seen.Email)
 	}
-	return append(keys, ix.perhapsInvitedAs[u.Email.Key()]...)
+	return slices.Concat(keys, more, ix.rosterAddresses(more))
+}
+
+// rosterAddresses returns the keys of all addresses that the roster has for the people with the addresses keys.
+func (ix *index) rosterAddresses(keys []string) []string {
+	var all []string
+	for _, key := range keys {
+		if p := ix.byKey[key]; p != nil {
+			all = append(all, p.keys...)
+		}
+	}
+	return all
 }
 
 // isKnownToLedger reports whether the ledger has the address of u as a member, or as invited by a mail that has not
 // expired. Then u is not another person of the roster under a new address. A mail whose answer was lost does not
 // count, because it may not have been sent. The result is false if orgsync removed u, because u may be back by an
-// invitation to another person. A suspension does not count, because it does not show who u is.
+// invitation to another person. The same is true if u left, or if the member with this address was another user. A
+// suspension does not count, because it does not show who u is.
 func (ix *index) isKnownToLedger(u *org.User) bool {
 	r := ix.in.Memory.People[u.Email.Key()]
 	invited := slices.ContainsFunc(r.Mails, func(m org.Mail) bool { return !m.Lost && !ix.isPast(m.ExpiresAt()) })
-	return !r.Removed && (r.Joined || invited)
+	isSame := r.UserID == "" || strings.EqualFold(r.UserID, u.ID)
+	// A run records the unlisted users before it records who is no longer in the roster. So if the ledger does not have u
+	// from that run, u was not in the organization then.
+	seen, known := ix.in.Memory.Unlisted[u.ID]
+	isBack := r.UnlistedSequence > 0 && (!known || seen.Sequence > r.UnlistedSequence)
+	return !r.Removed && (r.Joined && isSame && !isBack || invited)
 }
 
 // isExempt reports whether orgsync never suspends or removes u, and never takes access from u. It counts all possible
-// addresses of u, and the addresses with which invitations to them were accepted: u may have had another address then.
+// addresses of u, the addresses with which invitations to them were accepted, and the current addresses of the users
+// that the ledger has for them: u may have had another address then, or the person may have two users.
 func (ix *index) isExempt(u *org.User) bool {
 	if u.Service || ix.isSelf(u) {
 		return true
@@ -234,6 +255,9 @@ func (ix *index) isExempt(u *org.User) bool {
 	keys := ix.possibleAddresses(u) // computes registeredAs
 	for _, key := range keys {
 		keys = append(keys, ix.registeredAs[key]...)
+		if id := ix.in.Memory.People[key].UserID; id != "" {
+			keys = append(keys, ix.addressByID[id])
+		}
 	}
 	return slices.ContainsFunc(keys, func(key string) bool { return ix.protected[key] })
 }
@@ -265,6 +289,10 @@ func (ix *index) knownAddresses(u *org.User) []string {
 				ix.rememberedAs[r.UserID] = append(ix.rememberedAs[r.UserID], key)
 			}
 		}
+		ix.addressByID = make(map[string]string, len(ix.in.Snapshot.Users))
+		for i := range ix.in.Snapshot.Users {
+			ix.addressByID[ix.in.Snapshot.Users[i].ID] = ix.in.Snapshot.Users[i].Email.Key()
+		}
 		for _, known := range []map[string][]string{ix.invitedAs, ix.rememberedAs} {
 			for _, keys := range known {
 				slices.Sort(keys) // so that the order of the input makes no difference
@@ -272,12 +300,7 @@ func (ix *index) knownAddresses(u *org.User) []string {
 		}
 	}
 	keys := slices.Concat([]string{u.Email.Key()}, ix.invitedAs[u.Email.Key()], ix.rememberedAs[u.ID])
-	for _, key := range keys {
-		if p := ix.byKey[key]; p != nil {
-			keys = append(keys, p.keys...)
-		}
-	}
-	return keys
+	return append(keys, ix.rosterAddresses(keys)...)
 }
 
 // endedAs returns the person of the roster who is u, if the last day of this person is over; otherwise nil.

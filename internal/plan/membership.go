@@ -35,7 +35,7 @@ func (ix *index) decideMembership(p *person, d *decision) {
 	switch {
 	case p.ended:
 		return
-	case p.user != nil && p.user.Suspended && ix.wasSuspendedByOrgsync(p) && !p.isUnderOtherAddress():
+	case p.user != nil && p.user.Suspended && ix.wasSuspendedByOrgsync(p, p.user) && !p.isUnderOtherAddress():
 		// orgsync suspended them, and the roster lists them again.
 		if p.NotYet(ix.in.Snapshot.Now) {
 			d.note(p, Notice{Kind: NotYet, UserID: p.user.ID, Text: p.From.Format(time.DateOnly)})
@@ -60,6 +60,7 @@ func (ix *index) decideMembership(p *person, d *decision) {
 
 	if p.service != nil {
 		d.note(p, Notice{Kind: NeedsAttention, UserID: p.service.ID})
+		ix.noteMaybeUnlisted(p) // the service user is not the person
 		return
 	}
 	if self := ix.in.Snapshot.Self; !self.IsZero() && slices.Contains(p.keys, self.Key()) {
@@ -73,12 +74,7 @@ func (ix *index) decideMembership(p *person, d *decision) {
 		d.facts = append(d.facts, org.Fact{Kind: org.FactReset, Email: p.Email.Key()})
 	}
 	unsettled := ix.resolveLostMails(p, d)
-	if ix.maybeUnlisted == nil && p.mayBeUnlisted() {
-		ix.maybeUnlisted = p
-	}
-	if ix.possiblyAccepted == nil && p.record.AssumedNotSent {
-		ix.possiblyAccepted = p
-	}
+	ix.noteMaybeUnlisted(p)
 	if inv := p.unreadableInvitation(); inv != nil {
 		d.note(p, Notice{Kind: NeedsAttention, InvitationID: inv.ID, Since: inv.Created, Text: inv.StatusText +
 			", with a date that cannot be read"})
@@ -121,26 +117,38 @@ func (ix *index) decideMembership(p *person, d *decision) {
 	}
 }
 
-// wasSuspendedByOrgsync reports whether orgsync suspended the user of p, by the ledger. An administrator may have
-// suspended this user, although orgsync suspended another user who is p too, or who had the address before.
-func (ix *index) wasSuspendedByOrgsync(p *person) bool {
-	return p.record.Suspended && slices.ContainsFunc(p.knownKeys(), func(key string) bool {
-		return ix.suspendedUnder(key, p.user)
-	})
+// wasSuspendedByOrgsync reports whether orgsync suspended u, a user of p, by the ledger. An administrator may have
+// suspended u, although orgsync suspended another user who is p too, or who had the address before.
+func (ix *index) wasSuspendedByOrgsync(p *person, u *org.User) bool {
+	if ix.suspendedIDs == nil { // computed only on demand, because few plans need it
+		ix.suspendedIDs = map[string]bool{}
+		for _, r := range ix.in.Memory.People {
+			if r.Suspended {
+				ix.suspendedIDs[strings.ToLower(r.SuspendedUserID)] = true
+			}
+		}
+	}
+	return u.ID != "" && ix.suspendedIDs[strings.ToLower(u.ID)] ||
+		slices.ContainsFunc(append(p.knownKeys(), u.Email.Key()), func(key string) bool { return ix.suspendedUnder(key, u) })
 }
 
-// suspendedUnder reports whether the ledger says under the address key that orgsync suspended u. If the ledger does not
-// have the id of the suspended user, u counts if u has this address or nobody has it.
+// suspendedUnder reports whether u may be the user that orgsync suspended under the address key, if the ledger does not
+// have the id of this user: u has this address or nobody has it.
 func (ix *index) suspendedUnder(key string, u *org.User) bool {
 	r := ix.in.Memory.People[key]
 	isOther := func(other org.User) bool { return other.Email.Key() == key }
-	switch {
-	case !r.Suspended:
-		return false
-	case r.SuspendedUserID != "":
-		return strings.EqualFold(r.SuspendedUserID, u.ID)
+	return r.Suspended && r.SuspendedUserID == "" &&
+		(key == u.Email.Key() || !slices.ContainsFunc(ix.in.Snapshot.Users, isOther))
+}
+
+// noteMaybeUnlisted records in ix whether p, who is not seen as a member, may be an unlisted user.
+func (ix *index) noteMaybeUnlisted(p *person) {
+	if ix.maybeUnlisted == nil && p.mayBeUnlisted() {
+		ix.maybeUnlisted = p
 	}
-	return key == u.Email.Key() || !slices.ContainsFunc(ix.in.Snapshot.Users, isOther)
+	if ix.possiblyAccepted == nil && p.record.AssumedNotSent {
+		ix.possiblyAccepted = p
+	}
 }
 
 // mayBeUnlisted reports whether p may be an unlisted user, under an address that the roster does not have. orgsync
@@ -151,8 +159,9 @@ func (p *person) mayBeUnlisted() bool {
 		switch inv.Status {
 		case org.StatusUnknown:
 			return true
-		case org.StatusAccepted: // the ledger has no user id for p, or p accepted a mail after their last membership
-			return p.record.UserID == "" || p.mailOf(inv.ID) != nil
+		case org.StatusAccepted: // the ledger has no user id for p, or p accepted after their last membership
+			isLater := !p.record.JoinedAt.IsZero() && inv.Created.After(p.record.JoinedAt) && inv.Registered.IsZero()
+			return p.record.UserID == "" || p.mailOf(inv.ID) != nil || isLater
 		default:
 			return false
 		}
@@ -252,7 +261,7 @@ func (ix *index) mayHaveJustAccepted(p *person) bool {
 // a user who may be p under another address or, if there is none, that orgsync gave up. id is the id of the last
 // invitation; "" if it is not known.
 func (ix *index) noteGaveUp(p *person, d *decision, id string) bool {
-	mails, since := p.rounds()
+	mails, since := ix.rounds(p)
 	switch {
 	case mails < ix.in.Roster.Settings.ReinviteRounds:
 		return false
@@ -384,8 +393,9 @@ func (ix *index) decidingInvitation(p *person) *org.Invitation {
 }
 
 // rounds returns how many mails to p got no answer, by the ledger and the list together. since is when the first of
-// these mails was sent; zero if it is not known.
-func (p *person) rounds() (mails int, since time.Time) {
+// these mails was sent; zero if it is not known. If only one address of p was out of the roster for some time, the
+// count starts again only for the mails to this address.
+func (ix *index) rounds(p *person) (mails int, since time.Time) {
 	if p.reinvite {
 		return 0, time.Time{}
 	}
@@ -400,7 +410,9 @@ func (p *person) rounds() (mails int, since time.Time) {
 		})
 	}
 	for _, m := range p.record.Mails {
-		if !m.Lost && m.Sequence > p.record.RoundsResetSequence && !wasAnswered(m) {
+		reset := max(p.record.JoinedSequence, p.record.ReinvitedSequence,
+			ix.in.Memory.People[m.Email].RoundsResetSequence)
+		if !m.Lost && m.Sequence > reset && !wasAnswered(m) {
 			mails++
 			earliest(m.At)
 		}
@@ -485,7 +497,7 @@ func (ix *index) addJoinedFacts(p *person, d *decision) {
 			isNew = i == 0 && !p.record.Joined
 		case r.UserID == p.user.ID || p.joinedAs(key) || ix.in.Memory.Unlisted[p.user.ID].Email == key:
 			id = p.user.ID
-			isNew = inRoster && (!r.Joined || r.UserID != id || ix.invitedSince(p, r.JoinedAt))
+			isNew = inRoster && (!r.Joined || r.UserID != id || r.Unlisted || ix.invitedSince(p, r.JoinedAt))
 		}
 		// A member has answered all mails, whichever address they went to.
 		if isNew || r.Removed || len(r.Mails) > 0 {
@@ -516,15 +528,32 @@ func (ix *index) invitedSince(p *person, t time.Time) bool {
 }
 
 // activeFacts returns the fact that a suspension ended, if the ledger has the user with the address key as suspended.
-// It returns none within 15 minutes of the suspension, because the list may lag, and none if the list has the user as
-// suspended: then another user of the person is active.
+// It returns none within 15 minutes of the suspension, because the list may lag. It also returns none if the list has
+// the user that orgsync suspended: then suspensionFacts decides.
 func (ix *index) activeFacts(key string) []org.Fact {
 	r := ix.in.Memory.People[key]
-	isStillSuspended := func(u org.User) bool {
-		return u.Suspended && r.SuspendedUserID != "" && strings.EqualFold(u.ID, r.SuspendedUserID)
-	}
-	if !r.Suspended || ix.isRecent(r.SuspendedAt) || slices.ContainsFunc(ix.in.Snapshot.Users, isStillSuspended) {
+	isSuspendedOne := func(u org.User) bool { return strings.EqualFold(u.ID, r.SuspendedUserID) }
+	if !r.Suspended || ix.isRecent(r.SuspendedAt) ||
+		r.SuspendedUserID != "" && slices.ContainsFunc(ix.in.Snapshot.Users, isSuspendedOne) {
 		return nil
 	}
 	return []org.Fact{{Kind: org.FactActive, Email: key}}
+}
+
+// suspensionFacts returns the facts that suspensions ended, because the list has the suspended users as not suspended.
+// The users may have other addresses now.
+func (ix *index) suspensionFacts() []org.Fact {
+	var facts []org.Fact
+	active := map[string]bool{}
+	for i := range ix.in.Snapshot.Users {
+		if u := &ix.in.Snapshot.Users[i]; !u.Suspended && u.ID != "" {
+			active[strings.ToLower(u.ID)] = true
+		}
+	}
+	for key, r := range ix.in.Memory.People {
+		if r.Suspended && active[strings.ToLower(r.SuspendedUserID)] && !ix.isRecent(r.SuspendedAt) {
+			facts = append(facts, org.Fact{Kind: org.FactActive, Email: key})
+		}
+	}
+	return facts
 }

@@ -91,6 +91,15 @@ func (d *decision) noteNotMailed(p *person) {
 	d.note(p, n)
 }
 
+// endMisdirected adds the fact that --reinvite named p, if p got the last mail for another organization and no rule
+// added the fact. Runs change nothing until the ledger has it, and p may be a member by now.
+func (ix *index) endMisdirected(p *person, d *decision) {
+	isReset := func(f org.Fact) bool { return f.Kind == org.FactReset }
+	if p.reinvite && slices.Contains(p.keys, ix.in.Memory.Misdirected.Email) && !slices.ContainsFunc(d.facts, isReset) {
+		d.facts = append(d.facts, org.Fact{Kind: org.FactReset, Email: p.Email.Key()})
+	}
+}
+
 // UnknownName is an address in --only that nobody has.
 type UnknownName struct {
 	Address org.Address

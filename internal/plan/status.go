@@ -122,7 +122,7 @@ func PersonStatuses(in Input) []PersonStatus {
 		if p.user != nil {
 			s.UserID = p.user.ID
 		} else { // a member has answered all mails
-			s.Rounds, s.FirstMail = p.rounds()
+			s.Rounds, s.FirstMail = ix.rounds(p)
 		}
 		if inv := ix.decidingInvitation(p); inv != nil {
 			s.InvitationID, s.Invited = inv.ID, inv.Created

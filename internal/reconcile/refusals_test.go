@@ -268,6 +268,34 @@ func TestNoMoreMailsForAnotherOrganization(t *testing.T) {
 	}
 }
 
+// TestReinviteOfMemberAfterMailForAnotherOrganization: after a mail for another organization, --reinvite of the person
+// who got it ends the stop, even if the person has joined the right organization or their last day is over.
+func TestReinviteOfMemberAfterMailForAnotherOrganization(t *testing.T) {
+	t.Parallel()
+	for _, ended := range []bool{false, true} {
+		o, api, _ := optionsFor(t, sandbox.Options{})
+		ada := o.Roster.People[0].Email
+		api.AddFault(sandbox.Fault{Kind: sandbox.FaultWrongOrganization, Method: http.MethodPost, Times: 1})
+		if _, _, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := api.AddUser(sandbox.User{Email: ada.String()}); err != nil {
+			t.Fatal(err)
+		}
+		if ended {
+			o.Roster.People[0].Until = api.Now().Add(-48 * time.Hour)
+		}
+		o.Flags.Reinvite = []org.Address{ada}
+		if _, _, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve}); err != nil {
+			t.Errorf("ended: %v, with --reinvite: %v", ended, err)
+		}
+		o.Flags.Reinvite = nil
+		if _, err := open(t, o).Plan(t.Context()); err != nil {
+			t.Errorf("ended: %v, after --reinvite: %v", ended, err)
+		}
+	}
+}
+
 // TestMailsInRosterOrder: mails are sent in the order of the roster.
 func TestMailsInRosterOrder(t *testing.T) {
 	t.Parallel()
