@@ -52,6 +52,8 @@ type drafter struct {
 	remarks []string
 	access  holdings
 	names   map[*org.Access]string // the results of rosterName
+	// possibleAliases has, by user id, the person of the roster who may be this user.
+	possibleAliases map[string]*person
 }
 
 // candidates returns the people who may belong in the roster, one for each address.
@@ -65,14 +67,15 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 		}
 	}
 	var services, unreadable []string
-	aliases := map[string]*person{}    // by user id: the person of the roster who may be this user
+	dr.possibleAliases = map[string]*person{}
 	lostMailTo := map[string]*person{} // by invitation id: the person of the roster whose lost mail this may be
 	for i := range ix.people {
 		p := &ix.people[i]
+		mails := p.record.Mails // decideMembership may decide that a lost mail counts as sent
 		var d decision
 		ix.decideMembership(p, &d)
-		for _, u := range ix.mayHaveJoinedAs(p, &d) {
-			aliases[u.ID] = p
+		for _, u := range ix.mayHaveJoinedAs(p, mails, &d) {
+			dr.possibleAliases[u.ID] = p
 		}
 		for _, m := range p.record.Mails {
 			if !m.Lost {
@@ -92,9 +95,8 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 			services = append(services, cmp.Or(u.Name, u.Email.String(), u.ID))
 		case u.Email.IsZero():
 			unreadable = append(unreadable, cmp.Or(u.Name, u.ID))
-		case aliases[u.ID] != nil:
-			dr.remark("%s may be another address of %s, who is in the roster but matches no user: make it an alias, "+
-				"or list it by hand", u.Email, aliases[u.ID].Email)
+		case dr.possibleAliases[u.ID] != nil:
+			dr.remarkPossibleAlias(u.Email, u)
 			known[u.Email.Key()] = true
 		case ix.endedAs(u) != nil:
 			if ended := ix.endedAs(u); ix.byKey[u.Email.Key()] == nil {
@@ -132,6 +134,12 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 	return people
 }
 
+// remarkPossibleAlias says that u, who has the address who, may be a person of the roster.
+func (dr *drafter) remarkPossibleAlias(who org.Address, u *org.User) {
+	dr.remark("%s may be another address of %s, who is in the roster but matches no user: make it an alias, "+
+		"or list it by hand", who, dr.possibleAliases[u.ID].Email)
+}
+
 // mayJoinSoon reports whether inv was accepted so recently that the list of users may not show the user yet.
 func (dr *drafter) mayJoinSoon(ix *index, inv org.Invitation) bool {
 	isInvited := func(u org.User) bool { return u.Email.Equal(inv.Invited) || u.Email.Equal(inv.Registered) }
@@ -140,17 +148,21 @@ func (dr *drafter) mayJoinSoon(ix *index, inv org.Invitation) bool {
 }
 
 // mayHaveJoinedAs returns the users who may be p under another address, sorted by address. If the roster listed them as
-// other people, the next plans would not take them for p any more, and p would be mailed again. So d does
-// not need the notice [PossibleAlias]: mayHaveJoinedAs also returns users if the last mail to p is recent or was lost,
-// or if the next mail waits for another reason, or for --invite-left. It returns none if p can still accept the
-// invitation of a mail.
-func (ix *index) mayHaveJoinedAs(p *person, d *decision) []*org.User {
+// other people, the next plans would not take them for p any more, and p would be mailed again. mails are the mails to p
+// in the ledger. d does not need the notice [PossibleAlias]: mayHaveJoinedAs also returns users if the last mail to p is
+// recent or was lost, or if the next mail waits for another reason, or for --invite-left. It returns none if p can still
+// accept the invitation of a mail.
+func (ix *index) mayHaveJoinedAs(p *person, mails []org.Mail, d *decision) []*org.User {
 	mayWait := func(n Notice) bool { return n.Holds() || slices.Contains([]NoticeKind{Waiting, NotYet, Left}, n.Kind) }
-	wasMailed := func(inv *org.Invitation) bool { return p.mailOf(inv.ID) != nil }
-	if !slices.ContainsFunc(d.notices, mayWait) || slices.ContainsFunc(ix.openInvitations(p), wasMailed) {
+	isOpenMail := func(inv *org.Invitation) bool { return p.mailOf(inv.ID) != nil && ix.canBeAccepted(inv) }
+	if !slices.ContainsFunc(d.notices, mayWait) || slices.ContainsFunc(p.invitations, isOpenMail) {
 		return nil
 	}
-	return ix.unidentifiedSinceMail(p, func(m org.Mail) bool { return m.Lost || !p.hasInvitation(m.InvitationID) })
+	i := slices.IndexFunc(mails, func(m org.Mail) bool { return m.Lost || !p.hasInvitation(m.InvitationID) })
+	if i < 0 {
+		return nil
+	}
+	return ix.unidentifiedSince(mails[i].Sequence) // also users from before the last --reinvite
 }
 
 // indexWith returns an index for a roster that also lists people.
@@ -186,6 +198,8 @@ func (dr *drafter) draftUnchanged(people []roster.Person) []roster.Entry {
 				p.user != nil && p.record.Suspended && ix.isRecent(p.record.SuspendedAt):
 				dr.remark("%s is not listed: orgsync suspended them, and would end the suspension of a listed person",
 					strings.Join(p.keys, ", "))
+			case p.user != nil && dr.possibleAliases[p.user.ID] != nil:
+				dr.remarkPossibleAlias(p.Email, p.user)
 			case p.user != nil && p.record.Removed && ix.isRecent(p.record.RemovedAt):
 				dr.remark("%s is not listed: orgsync removed them a moment ago", strings.Join(p.keys, ", "))
 			case p.user == nil && d.hasNotice(Left) && state == StateMember:

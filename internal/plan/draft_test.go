@@ -72,6 +72,13 @@ const (
 	aboutRole   = "# assumable roles are taken on for a session and cannot be given to a person: auditor"
 )
 
+// accepted returns an invitation that was accepted with another address.
+func accepted(id, from, as string) org.Invitation {
+	r := invitation(id, from, org.StatusAccepted, -80)
+	r.Registered = org.MustParseAddress(as)
+	return r
+}
+
 // TestDraftRoster compares drafts of `orgsync import`. It also checks that a roster with the draft plans no change,
 // even with strict settings.
 func TestDraftRoster(t *testing.T) {
@@ -79,11 +86,6 @@ func TestDraftRoster(t *testing.T) {
 	const adaLine, bobLine = "ada@example.com (Ada)", "bob@example.com api true group everyone role deployer"
 	others := []string{aboutRobot, aboutOwner, aboutGone, aboutRole}
 	withOthers := func(people ...string) []string { return append(people, others...) }
-	accepted := func(id, from, as string) org.Invitation {
-		r := invitation(id, from, org.StatusAccepted, -80)
-		r.Registered = org.MustParseAddress(as)
-		return r
-	}
 	aliases := ""
 	for i := range 20 {
 		aliases += fmt.Sprintf(" alias x%02d@example.com", i)
@@ -560,6 +562,53 @@ func TestDraftMailsNobodyLater(t *testing.T) {
 			}
 			in.Roster.People = append(in.Roster.People, draftPeople(d)...)
 			in.Snapshot.Now, in.InviteLeft = hours(80), true
+			expectNoChange(t, plan.Compute(in))
+		})
+	}
+}
+
+// TestDraftOmitsPossibleAliases: a user who may be a person of the roster is not listed as another person, because the
+// person would then be mailed.
+func TestDraftOmitsPossibleAliases(t *testing.T) {
+	t.Parallel()
+	const countess, grace = "countess@home.example", "grace@example.com"
+	possibleAlias := func(who string) string {
+		return "# " + who + " may be another address of ada@example.com, who is in the roster but matches no user: make it " +
+			"an alias, or list it by hand"
+	}
+	for _, tt := range []struct {
+		name string
+		in   func(*plan.Input)
+		want []string
+	}{
+		{"the answer to the mail was lost, and --reinvite came after the user", func(in *plan.Input) {
+			in.Memory.People[ada] = org.PersonRecord{Mails: []org.Mail{lost(5, -10)}, EverMailed: true, ReinvitedSequence: 9}
+		}, []string{possibleAlias(countess)}},
+		{"the answer to a renewal was lost", func(in *plan.Input) {
+			renewal := lost(5, -10)
+			renewal.InvitationID, renewal.Renewal = "i1", true
+			addMails(in, sent(3, "i1", -100), renewal)
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -100)}
+		}, []string{possibleAlias(countess)}},
+		{"the user accepted the invitation of somebody who is not in the roster", func(in *plan.Input) {
+			addMails(in, sent(5, "i1", -100))
+			in.Snapshot.Invitations = []org.Invitation{accepted("i2", grace, countess),
+				invitation("i3", grace, org.StatusExpired, -200)}
+		}, []string{possibleAlias(countess), possibleAlias(grace)}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			in := newInput()
+			in.Snapshot.Users = []org.User{user("u0", "owner@example.com"), user("u1", countess)}
+			in.Snapshot.Self = in.Snapshot.Users[0].Email
+			in.Memory.Unlisted = map[string]org.Sighting{"u1": {Sequence: 7, At: hours(-9), Email: countess}}
+			tt.in(&in)
+			expectNoChange(t, plan.Compute(in))
+			d := plan.DraftRoster(in, nil)
+			if diff := cmp.Diff(append(tt.want, aboutOwner), describeDraft(d)); diff != "" {
+				t.Errorf("draft (-want +got):\n%s", diff)
+			}
+			in.Roster.People = append(in.Roster.People, draftPeople(d)...)
 			expectNoChange(t, plan.Compute(in))
 		})
 	}

@@ -80,18 +80,12 @@ func (ix *index) isFlapping(p *person) bool {
 }
 
 // possibleAliases returns the users who may be p under an address that the roster does not name, sorted by address.
-// They appeared after a mail to p whose invitation is no longer in the list.
+// They appeared after a mail to p whose invitation is no longer in the list. A user who was there at the last
+// --reinvite does not count, because --reinvite asked for a mail nevertheless.
 func (ix *index) possibleAliases(p *person) []*org.User {
-	return ix.unidentifiedSinceMail(p, func(m org.Mail) bool {
+	i := slices.IndexFunc(p.record.Mails, func(m org.Mail) bool {
 		return !m.Lost && !p.hasInvitation(m.InvitationID) && ix.in.Snapshot.Now.Sub(m.At) >= org.SettleAfter
 	})
-}
-
-// unidentifiedSinceMail returns the unidentified users who appeared after the first mail to p for which counts is true,
-// sorted by address; none if there is no such mail. A user who was there at the last --reinvite does not count, because
-// --reinvite asked for a mail nevertheless.
-func (ix *index) unidentifiedSinceMail(p *person, counts func(org.Mail) bool) []*org.User {
-	i := slices.IndexFunc(p.record.Mails, counts)
 	if i < 0 {
 		return nil
 	}
