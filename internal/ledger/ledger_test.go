@@ -192,6 +192,12 @@ func TestMemory(t *testing.T) {
 				Email: ada}}))
 		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Removed: true, RemovedUserID: "u1", Joined: true,
 			JoinedAt: at(0), JoinedSequence: 3, RoundsResetSequence: 3, RoundsResetAt: at(0)}}}},
+		{"removed, mailed again, and listed right after", runs{func(l *ledger.Ledger) error {
+			return errors.Join(edit(l, org.EditRemove, ledger.Sent), mail(l, ada, ledger.Sent, i1),
+				l.RecordFacts([]org.Fact{{Kind: org.FactJoined, Email: ada}}))
+		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Removed: true, RemovedUserID: "u1", Joined: true,
+			Mails:    []org.Mail{{Email: ada, InvitationID: "i1", Sequence: 3, At: at(0), Expires: at(72)}},
+			JoinedAt: at(0), JoinedSequence: 5, RoundsResetSequence: 5, RoundsResetAt: at(0)}}}},
 		{"removed, and listed an hour later", runs{
 			func(l *ledger.Ledger) error { return edit(l, org.EditRemove, ledger.Sent) },
 			func(l *ledger.Ledger) error { return l.RecordFacts([]org.Fact{{Kind: org.FactJoined, Email: ada}}) },
@@ -202,6 +208,15 @@ func TestMemory(t *testing.T) {
 			func(l *ledger.Ledger) error { return l.RecordFacts([]org.Fact{{Kind: org.FactJoined, Email: ada}}) },
 		}, org.Memory{People: map[string]org.PersonRecord{ada: {Joined: true, JoinedAt: at(1), JoinedSequence: 3,
 			RoundsResetSequence: 3, RoundsResetAt: at(1)}}}},
+		{"joined, and joined again as an unknown user", runs{
+			func(l *ledger.Ledger) error {
+				return l.RecordFacts([]org.Fact{{Kind: org.FactJoined, Email: ada, UserID: "u1"}})
+			},
+			func(l *ledger.Ledger) error {
+				return l.RecordFacts([]org.Fact{{Kind: org.FactJoined, Email: ada}})
+			},
+		}, org.Memory{People: map[string]org.PersonRecord{ada: {Joined: true, JoinedAt: at(1), JoinedSequence: 2,
+			UserID: "u1", RoundsResetSequence: 2, RoundsResetAt: at(1)}}}},
 		{"suspended, and a second request is refused", runs{func(l *ledger.Ledger) error {
 			return errors.Join(edit(l, org.EditSuspend, ledger.Lost), edit(l, org.EditSuspend, ledger.Refused))
 		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Suspended: true, SuspendedAt: at(0),

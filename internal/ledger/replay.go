@@ -64,6 +64,7 @@ type person struct {
 	// These are the lines that recorded the fields of org.PersonRecord with these names, or 0.
 	unlistedLine, assumedNotSentLine, reinvitedLine int
 	userID                                          string
+	userLine                                        int // the line that says that the address belongs to userID
 	// lastMail is the last mail that was sent or may have been sent. previousMail is the one before it, and olderMail
 	// the one before that.
 	lastMail, previousMail, olderMail mailLines
@@ -202,11 +203,17 @@ func (r *replayer) add(e Entry) {
 	case Invite, Resend:
 		r.addMail(p, e)
 	case Action(org.FactJoined):
-		p.joined, p.userID = mark{r.lines, e.Time, e.Object}, e.Object
-		p.mails, p.roundsFrom, p.roundsFromAt, p.assumedNotSentLine = nil, r.lines, e.Time, 0
+		p.joined = mark{r.lines, e.Time, e.Object}
+		if e.Object != "" { // otherwise an earlier line may say which user has the address
+			p.userID, p.userLine = e.Object, r.lines
+		}
+		// If the list may not show the removal yet, it does not show what became of a mail after the removal.
+		isBack := p.joined.endsRemoval(p.removed)
+		p.mails = slices.DeleteFunc(p.mails, func(m *mail) bool { return isBack || m.Sequence < p.removed.line })
+		p.roundsFrom, p.roundsFromAt, p.assumedNotSentLine = r.lines, e.Time, 0
 		p.unlistedLine = 0
 		p.refused, p.failed = refusals{}, failure{}
-		if p.joined.endsRemoval(p.removed) {
+		if isBack {
 			p.removed = mark{}
 		}
 	case Action(org.FactActive):
@@ -577,6 +584,7 @@ func (r *replayer) needed(now time.Time) []int {
 		keep(p.failed.intent)
 		keep(p.failed.line)
 		keep(p.joined.line)
+		keep(p.userLine)
 		keep(p.unlistedLine)
 		keep(p.assumedNotSentLine)
 		keep(p.roundsFrom)
