@@ -470,8 +470,10 @@ func (r *run) lastNotices(planned []plan.Notice, changes []ChangeResult) []plan.
 		}
 	}
 	notices := slices.DeleteFunc(slices.Clone(r.freshPlan.Notices), func(n plan.Notice) bool {
-		// Only the first plan of a run says something about its limits and about a new ledger.
-		return mailed[n.Email.Key()] || n.Kind == plan.Limit || n.Kind == plan.NewLedger
+		// Only the first plan of a run says something about its limits and about a new ledger. If a mail of this run went
+		// out for another organization, the error of the run says so.
+		return mailed[n.Email.Key()] ||
+			slices.Contains([]plan.NoticeKind{plan.Limit, plan.NewLedger, plan.WrongOrganization}, n.Kind)
 	})
 	for _, n := range planned {
 		if mailed[n.Email.Key()] && n.Kind != plan.Unsettled || n.Kind == plan.NewLedger {

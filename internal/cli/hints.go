@@ -219,7 +219,8 @@ func (a *app) hint(err error) string {
 		return a.planFileHint(planFile)
 	case errors.As(err, &otherOrg):
 		return "find out in Vultr's console which organization this key invites people to; when you have a key of the " +
-			"right organization, run 'orgsync apply --reinvite " + shellword.Quote(otherOrg.To) + "'"
+			"right organization, run 'orgsync apply --reinvite " + shellword.Quote(otherOrg.To) + "'; if the roster no " +
+			"longer lists this address, name another person"
 	case errors.As(err, &pin) && pin.Pin == "":
 		return "write the name or the id of the organization into the roster, in a line such as organization: NAME"
 	case pin != nil && pin.IsAmbiguous():

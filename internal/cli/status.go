@@ -181,7 +181,8 @@ func (a *app) readStatus(ctx context.Context, session *reconcile.Session, r *ros
 		shown := !n.Email.IsZero() && selected[n.Email.Key()] || users[n.UserID]
 		switch n.Kind {
 		// These are about the organization, and explain states of people or what apply does with people.
-		case plan.MembersUnseen, plan.SuspendedUnseen, plan.SelfUnseen, plan.PinUnconfirmed, plan.Limit, plan.UnknownAccess:
+		case plan.MembersUnseen, plan.SuspendedUnseen, plan.SelfUnseen, plan.PinUnconfirmed, plan.WrongOrganization,
+			plan.Limit, plan.UnknownAccess:
 			shown = true
 		default:
 		}

@@ -71,6 +71,9 @@ func Compute(in Input) Plan {
 	}
 	ix.decideUnlisted(&result)
 	result.Notices = append(result.Notices, ix.visible.notices(in.Roster.Organization)...)
+	if m := StoppingMail(in.Memory, in.Flags); m.Email != "" {
+		result.Notices = append(result.Notices, ix.wrongOrganization(m))
+	}
 	if in.Memory.Empty && len(in.Snapshot.Invitations) > 0 {
 		result.Notices = append(result.Notices, Notice{Kind: NewLedger})
 	}

@@ -91,6 +91,25 @@ func (d *decision) noteNotMailed(p *person) {
 	d.note(p, n)
 }
 
+// StoppingMail returns the last mail that went out for another organization, as long as runs must not make changes
+// because of it. Its Email is "" if there is no such mail, or if --reinvite says that somebody found out why.
+func StoppingMail(memory org.Memory, f Flags) org.Misdirected {
+	if len(f.Reinvite) > 0 {
+		return org.Misdirected{}
+	}
+	return memory.Misdirected
+}
+
+// wrongOrganization returns a notice about m.
+func (ix *index) wrongOrganization(m org.Misdirected) Notice {
+	n := Notice{Kind: WrongOrganization, Text: m.OrganizationID}
+	if p := ix.byKey[m.Email]; p != nil {
+		n.Source = p.At.Source()
+	}
+	n.Email, _ = org.ParseAddress(m.Email)
+	return n
+}
+
 // endMisdirected adds the fact that --reinvite named p, if p got the last mail for another organization and no rule
 // added the fact. Runs change nothing until the ledger has it, and p may be a member by now.
 func (ix *index) endMisdirected(p *person, d *decision) {

@@ -148,6 +148,9 @@ const (
 	// PinUnconfirmed means that no answer of the API confirms that the key belongs to the organization of the roster.
 	// Text is the `organization` line.
 	PinUnconfirmed NoticeKind = "pin_unconfirmed"
+	// WrongOrganization means that the last mail went out for another organization, so that plan and apply refuse to run
+	// until --reinvite is set. Email is the address that the mail was for, and Text is the id of the other organization.
+	WrongOrganization NoticeKind = "wrong_organization"
 	// NewLedger means that the ledger is empty although the organization has invitations. The ledger is new, or it was
 	// lost.
 	NewLedger NoticeKind = "new_ledger"
@@ -176,7 +179,8 @@ const (
 var NoticeKinds = []NoticeKind{
 	Waiting, GaveUp, NeedsAttention, Left, SuspendedUser, Unlisted, DuplicateInvitation, Unsettled, MembersUnseen,
 	SuspendedUnseen, OtherAddress, SecondUser, ExtraAccess, SelfUnseen, ProtectedUnseen, UnknownMembership, PossibleAlias,
-	RefusedMail, Flapping, UnknownAccess, PinUnconfirmed, NewLedger, EndsTooSoon, NotYet, EndsSoon, SameName, UnlistedKept,
+	RefusedMail, Flapping, UnknownAccess, PinUnconfirmed, WrongOrganization, NewLedger, EndsTooSoon, NotYet, EndsSoon, SameName,
+	UnlistedKept,
 	NotMailed, Limit,
 }
 

@@ -257,14 +257,20 @@ func TestNoMoreMailsForAnotherOrganization(t *testing.T) {
 	if _, err := open(t, o).Plan(t.Context()); !wrong(err) {
 		t.Errorf("plan: %v", err)
 	}
+	isAbout := func(n plan.Notice) bool { return n.Kind == plan.WrongOrganization && n.Email.Equal(ada) && n.Text != "" }
+	d, _, err := open(t, o).Status(t.Context())
+	if err != nil || !slices.ContainsFunc(d.Plan.Notices, isAbout) {
+		t.Errorf("status: %v, notices %+v", err, d.Plan.Notices)
+	}
 	o.Flags.Reinvite = []org.Address{ada}
 	if _, r, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve}); err != nil ||
 		r.Count(apply.Done) != 2 || len(api.Mails()[ada.Key()]) != 1 {
 		t.Errorf("with --reinvite: %+v, %v, mails %v", r, err, api.Mails())
 	}
 	o.Flags.Reinvite = nil
-	if _, err := open(t, o).Plan(t.Context()); err != nil {
-		t.Errorf("after --reinvite: %v", err)
+	d, err = open(t, o).Plan(t.Context())
+	if err != nil || slices.ContainsFunc(d.Plan.Notices, isAbout) {
+		t.Errorf("after --reinvite: %v, notices %+v", err, d.Plan.Notices)
 	}
 }
 

@@ -196,11 +196,11 @@ func (s *Session) compute(snapshot org.Snapshot, memory org.Memory) plan.Plan {
 // checkMisdirected returns an [*apply.WrongOrganizationError] if the last mail went out for another organization.
 // First, somebody must find out why. With --reinvite, the user says that this is done.
 func (s *Session) checkMisdirected(memory org.Memory) error {
-	if memory.Misdirected.Email == "" || len(s.opts.Flags.Reinvite) > 0 {
+	m := plan.StoppingMail(memory, s.opts.Flags)
+	if m.Email == "" {
 		return nil
 	}
-	return &apply.WrongOrganizationError{To: memory.Misdirected.Email,
-		Sent: org.Organization{ID: memory.Misdirected.OrganizationID}, Meant: s.Organization}
+	return &apply.WrongOrganizationError{To: m.Email, Sent: org.Organization{ID: m.OrganizationID}, Meant: s.Organization}
 }
 
 // Decision is a plan with its input.

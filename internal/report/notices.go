@@ -50,6 +50,12 @@ const (
 // noticeStyles are the styles of all kinds. The most urgent kinds are the first.
 var noticeStyles = []noticeStyle{
 	{plan.Limit, pressing, always(noticeWords{one: "apply would refuse this plan: {said}"})},
+	{plan.WrongOrganization, pressing, always(noticeWords{
+		one: "the last mail, to {who}, was sent for another organization ({said}): " +
+			"plan and apply change nothing until you use --reinvite {word}",
+		many: "mails were sent for another organization: plan and apply change nothing until you use --reinvite EMAIL",
+		item: "{who} for {said}",
+	})},
 	{plan.UnknownAccess, pressing, func(n plan.Notice) noticeWords {
 		if n.Unknown != nil && n.Unknown.AccessID != "" {
 			return noticeWords{one: "{said}: change the name in the roster{(places)}"}

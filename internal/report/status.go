@@ -388,9 +388,11 @@ func leavingText(c plan.Change, refused bool) string {
 	return text
 }
 
-// isRefused reports whether apply would refuse the plan because of a limit.
+// isRefused reports whether apply would refuse the plan because of a limit or of the organization of the last mail.
 func (s Status) isRefused() bool {
-	return slices.ContainsFunc(s.Notices, func(n plan.Notice) bool { return n.Kind == plan.Limit })
+	return slices.ContainsFunc(s.Notices, func(n plan.Notice) bool {
+		return n.Kind == plan.Limit || n.Kind == plan.WrongOrganization
+	})
 }
 
 // statusSummary returns one line that counts people by state. The states on which somebody must act

@@ -224,13 +224,15 @@ func TestShortSpan(t *testing.T) {
 	}
 }
 
-// TestStatusJSONRefused: if a limit makes apply refuse the plan, apply would not remove anybody now.
+// TestStatusJSONRefused: if apply refuses the plan, it would not remove anybody now.
 func TestStatusJSONRefused(t *testing.T) {
 	t.Parallel()
-	s := surveyed()
-	s.Notices = append(s.Notices, plan.Notice{Kind: plan.Limit})
-	if all := newUnlisted(s); all[0].Action != nil || *all[0].Email != "mallory@example.com" {
-		t.Errorf("action %q of %s", *all[0].Action, *all[0].Email)
+	for _, kind := range []plan.NoticeKind{plan.Limit, plan.WrongOrganization} {
+		s := surveyed()
+		s.Notices = append(s.Notices, plan.Notice{Kind: kind})
+		if all := newUnlisted(s); all[0].Action != nil || *all[0].Email != "mallory@example.com" {
+			t.Errorf("%s: action %q of %s", kind, *all[0].Action, *all[0].Email)
+		}
 	}
 }
 
