@@ -271,6 +271,8 @@ func TestHintsElsewhere(t *testing.T) {
 			"name another one"},
 		{"all done, but a group does not exist", "apply", &unfinishedError{missingAccess: errNoGroup},
 			[]string{"notices", "orgsync apply"}, `create the group "nope"; or correct the names in the roster`},
+		{"a lock whose id somebody forged", "apply", &state.LockedError{Place: "lock", ID: "x; touch y"},
+			[]string{"unlock x;"}, "unlock 'x; touch y'"},
 		{"--out in no folder", "plan", withStep(stepSavePlan, fs.ErrNotExist), []string{"was not replaced"},
 			"existing folder"},
 		{"a bad key", "plan", withStep(stepMakeClient, badKey), []string{"https://", "--api-url"}, "VULTR_API_KEY"},

@@ -247,7 +247,7 @@ func (a *app) hint(err error) string {
 		return "to format them, run the same command without --check"
 	case errors.As(err, &locked) && locked.ID != "":
 		return "wait until the other run has ended, or allow more time with --lock-timeout; if that run has died, its lock " +
-			"can be taken after 45 seconds, or at once after 'orgsync state unlock " + locked.ID + "'"
+			"can be taken after 45 seconds, or at once after 'orgsync state unlock " + shellword.Quote(locked.ID) + "'"
 	case locked != nil:
 		return "wait until the other run has ended, or let this one wait with --lock-timeout 10m; the lock ends with its " +
 			"process, so there is nothing to unlock by hand"
