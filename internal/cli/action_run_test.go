@@ -336,7 +336,7 @@ func TestActionDiff(t *testing.T) {
 	const ada, mallory = "users:\n  - email: ada@example.com\n", "  - email: mallory@example.com\n"
 	r.git(t, "init", "-q")
 	r.write(t, "users.yaml", ada)
-	for _, folder := range []string{"teams", ".github"} {
+	for _, folder := range []string{"teams", ".github", "docs"} {
 		if err := os.Mkdir(filepath.Join(r.workspace, folder), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -352,6 +352,7 @@ func TestActionDiff(t *testing.T) {
 	r.write(t, "users.yaml", ada+mallory)
 	r.write(t, "teams/a.yaml", ada+mallory)
 	r.write(t, "members.yaml", ada+mallory)
+	r.write(t, "docs/README", "\n")
 	r.git(t, "add", "-A")
 	r.git(t, "commit", "-q", "-m", "mallory")
 	const isNew = " is new"
@@ -370,6 +371,9 @@ func TestActionDiff(t *testing.T) {
 		{"users.yaml\nmembers.yaml\n", "HEAD~1", 0, []string{"## `users.yaml`", "1 added, 1 unchanged", "## `members.yaml`",
 			"2 added"}, ""},
 		{"nowhere.yaml", "HEAD~1", 1, nil, isNew},
+		{"docs", "HEAD~1", 1, nil, isNew}, // a new folder without a roster
+		{"users.yaml\nnowhere.yaml\n", "HEAD~1", 1, []string{"1 added, 1 unchanged", "## `nowhere.yaml`", "exit code 1"},
+			isNew},
 		{filepath.Join(r.temp, "summary.md"), "HEAD~1", 1, nil, isNew},
 		{"../users.yaml", "HEAD~1", 1, nil, isNew},
 	} {
@@ -388,7 +392,7 @@ func TestActionDiff(t *testing.T) {
 		}
 	}
 	// The whole repository is a roster.
-	r.git(t, "rm", "-q", "-r", "members.yaml", "teams")
+	r.git(t, "rm", "-q", "-r", "members.yaml", "teams", "docs")
 	r.git(t, "commit", "-q", "-m", "one file")
 	for base, want := range map[string]string{"HEAD~2": "1 added, 1 unchanged", "empty": "The roster `.` is new"} {
 		for _, name := range []string{".", r.workspace} {

@@ -86,6 +86,9 @@ var failures = []struct {
 	{"unfinished, denied", &unfinishedError{undone: 1, err: call(401, nil)}, exitUnfinished, "the key was not accepted"},
 	{"unfinished, interrupted", &unfinishedError{undone: 1, err: &signalError{os.Interrupt}}, exitInterrupted,
 		"run again"},
+	{"people who are not invited", &unfinishedError{notInvited: 1}, exitUnfinished, "the notices say what to do"},
+	{"a person, and a group that does not exist", &unfinishedError{notInvited: 1, missingAccess: errNoGroup},
+		exitUnfinished, `each person; in Vultr's console, create the group "nope"`},
 	{"mailed for another organization", &unfinishedError{undone: 1, err: errMisdirected}, exitUnfinished,
 		"'orgsync apply --reinvite ada@example.com'"},
 	{"mailed for another organization before", errMisdirected, exitRefused, "'orgsync apply --reinvite ada@example.com'"},
@@ -107,6 +110,8 @@ var failures = []struct {
 		"free space"},
 	{"anything else", errors.New("odd"), exitError, ""},
 }
+
+var errNoGroup = &plan.UnknownAccessError{Names: 1, Missing: []org.AccessName{{Kind: org.KindGroup, Name: "nope"}}}
 
 var errMisdirected = &apply.WrongOrganizationError{To: "ada@example.com"}
 
@@ -264,6 +269,10 @@ func TestHintsElsewhere(t *testing.T) {
 			[]string{"remove", "existing folder"}, "was not replaced"},
 		{"--out over a device", "plan", withStep(stepSavePlan, errNotRegular), []string{"remove", "existing folder"},
 			"name another one"},
+		{"all done, but a group does not exist", "apply", &unfinishedError{missingAccess: errNoGroup},
+			[]string{"notices", "orgsync apply"}, `create the group "nope"; or correct the names in the roster`},
+		{"a lock whose id somebody forged", "apply", &state.LockedError{Place: "lock", ID: "x; touch y"},
+			[]string{"unlock x;"}, "unlock 'x; touch y'"},
 		{"--out in no folder", "plan", withStep(stepSavePlan, fs.ErrNotExist), []string{"was not replaced"},
 			"existing folder"},
 		{"a bad key", "plan", withStep(stepMakeClient, badKey), []string{"https://", "--api-url"}, "VULTR_API_KEY"},

@@ -243,16 +243,12 @@ func (a *app) hint(err error) string {
 	case is[*plan.NeedsError](err):
 		return "give the key's user the permission iam.user.*, or remove these settings from the roster"
 	case errors.As(err, &lacking):
-		create := "in Vultr's console, create what is missing"
-		if lists := createTexts(lacking.Missing); len(lists) > 0 {
-			create = "in Vultr's console, " + strings.Join(lists, "; ")
-		}
-		return create + "; or correct the names in the roster; 'orgsync apply' makes all other changes"
+		return lackingHint(lacking) + "; 'orgsync apply' makes all other changes"
 	case errors.Is(err, errUnformatted):
 		return "to format them, run the same command without --check"
 	case errors.As(err, &locked) && locked.ID != "":
 		return "wait until the other run has ended, or allow more time with --lock-timeout; if that run has died, its lock " +
-			"can be taken after 45 seconds, or at once after 'orgsync state unlock " + locked.ID + "'"
+			"can be taken after 45 seconds, or at once after 'orgsync state unlock " + shellword.Quote(locked.ID) + "'"
 	case locked != nil:
 		return "wait until the other run has ended, or let this one wait with --lock-timeout 10m; the lock ends with its " +
 			"process, so there is nothing to unlock by hand"
@@ -302,7 +298,14 @@ func (a *app) hint(err error) string {
 		return sandboxHint(err)
 	case errors.As(err, &unfinished) && unfinished.undone == 0 && unfinished.unsettled == 0 && unfinished.err == nil:
 		// All changes were made. Only people or access in the notices are missing.
-		return "the notices say what to do for each of them"
+		var hints []string
+		if unfinished.notInvited > 0 {
+			hints = append(hints, "the notices say what to do for each person")
+		}
+		if errors.As(unfinished.missingAccess, &lacking) {
+			hints = append(hints, lackingHint(lacking))
+		}
+		return strings.Join(hints, "; ")
 	case errors.As(err, &lost) && lost.allDone:
 		hint := "the changes are made, and the ledger has them: 'orgsync status' shows the result"
 		if errors.Is(lost, syscall.ENOSPC) {
@@ -353,6 +356,15 @@ func (a *app) planFileHint(e *planFileError) string {
 		return "PLANFILE must be a plan that you may read"
 	}
 	return "save a plan with 'orgsync plan --out FILE', and name that file"
+}
+
+// lackingHint returns the hint for names of the roster that the organization does not have.
+func lackingHint(e *plan.UnknownAccessError) string {
+	create := "in Vultr's console, create what is missing"
+	if lists := createTexts(e.Missing); len(lists) > 0 {
+		create = "in Vultr's console, " + strings.Join(lists, "; ")
+	}
+	return create + "; or correct the names in the roster"
 }
 
 // namesWidth is the maximum width of the names of one kind of access in a hint, in columns. The names of

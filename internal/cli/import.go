@@ -121,8 +121,8 @@ func (a *app) importRoster(ctx context.Context, o importOptions) error {
 		return err
 	}
 	session, stop, err := a.openSession(ctx, r, reconcile.Open)
-	if pin, ok := errors.AsType[*org.PinError](err); ok && pin.Pin == "" {
-		err = fmt.Errorf("%w: name one with --organization", err)
+	if pin, ok := errors.AsType[*org.PinError](err); ok && pin.Pin == o.pin { // the roster names no organization
+		err = advisePin(pin, o)
 	}
 	if err != nil {
 		return err
@@ -157,6 +157,21 @@ func (a *app) importRoster(ctx context.Context, o importOptions) error {
 	a.reported = true
 	_, err = a.stdout.Write(text)
 	return err
+}
+
+// advisePin returns the error for pin, the error about the value of --organization or about the missing flag. The hint
+// for plan would name a line of the roster, which a new roster does not have yet.
+func advisePin(pin *org.PinError, o importOptions) error {
+	switch {
+	case pin.Pin == "" && o.merge != "": // the hint for plan is right
+		return fmt.Errorf("%w: name one with --organization", pin)
+	case pin.Pin == "":
+		return &adviceError{fmt.Errorf("%w: name one with --organization", pin), ""}
+	case pin.IsAmbiguous():
+		return &adviceError{fmt.Errorf("--organization: %w", pin), "name the organization by its id, as in --organization ID"}
+	}
+	return &adviceError{fmt.Errorf("--organization: %w", pin), "use a key of this organization, or name another " +
+		"organization with --organization"}
 }
 
 // isSameFile reports whether two paths lead to one file.

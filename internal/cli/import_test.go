@@ -139,6 +139,22 @@ func TestImportMergeOfSeveral(t *testing.T) {
 	w.want(w.run(t.Context(), "import", "--merge", file, "--organization", "Other Org"), exitDone, 0)
 }
 
+// TestImportOfAnotherOrganization checks that the hint does not name a line of the roster, which does not exist yet.
+func TestImportOfAnotherOrganization(t *testing.T) {
+	t.Parallel()
+	for dialect, args := range map[string][]string{
+		sandbox.OrganizationsOne:     {"import", "--organization", "Other Org"},
+		sandbox.OrganizationsSeveral: {"import"},
+	} {
+		w := populated(t, sandbox.Options{Dialect: sandbox.Dialect{Organizations: dialect}}, nil)
+		w.want(w.run(t.Context(), args...), exitRefused, 0)
+		w.wantStderr("--organization")
+		if _, hint, _ := strings.Cut(w.stderr.String(), "hint: "); strings.Contains(hint, "roster") {
+			t.Errorf("%v: the hint is %q", args, hint)
+		}
+	}
+}
+
 // TestImportNobody checks that an organization with only the user of the key gives a roster of this user.
 func TestImportNobody(t *testing.T) {
 	t.Parallel()

@@ -59,7 +59,8 @@ func lockText(i state.Inspection) string {
 	text := fmt.Sprintf("process %d on %s since %s", i.Holder.PID, document.MarkName(i.Holder.Host),
 		i.Holder.Start.UTC().Format(time.RFC3339))
 	if i.ID != "" {
-		text += fmt.Sprintf(", id %s, last sign of life %d s ago by the clock of this machine", i.ID, int(i.Silent.Seconds()))
+		text += fmt.Sprintf(", id %s, last sign of life %d s ago by the clock of this machine", document.MarkName(i.ID),
+			int(i.Silent.Seconds()))
 	}
 	return text
 }

@@ -10,11 +10,13 @@ import (
 	"unicode"
 
 	"github.com/orgsync/orgsync/internal/document"
+	"github.com/orgsync/orgsync/internal/ledger"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/printable"
 	"github.com/orgsync/orgsync/internal/printable/printabletest"
 	"github.com/orgsync/orgsync/internal/roster"
+	"github.com/orgsync/orgsync/internal/state"
 )
 
 // FuzzText checks that text from outside does not change the number of lines of a text report, and that a JSON report
@@ -75,6 +77,11 @@ func reportsWith(t *testing.T, s string) (texts, documents []string) {
 	for i := range checkup.Limits {
 		checkup.Limits[i].Detail = s
 	}
+	locked := State{Location: state.Location{Kind: state.Folder, Path: s}, Organizations: []OrganizationState{{ID: s,
+		MovedTo: s, Inspection: state.Inspection{Place: s, Held: true, ID: s, Notes: []string{s},
+			Holder: state.Holder{Host: s, Start: now}}}}}
+	lines := History{OrganizationID: s, Entries: []ledger.Entry{{Time: now, Run: s, Email: s, Action: ledger.Action(s),
+		Outcome: ledger.Outcome(s), InvitationID: s, Object: s, Kind: org.Kind(s), Name: s, Message: s}}}
 	collect := func(render func(io.Writer) error) string {
 		var buf bytes.Buffer
 		if err := render(&buf); err != nil {
@@ -88,6 +95,8 @@ func reportsWith(t *testing.T, s string) (texts, documents []string) {
 		func(w io.Writer) error { return document.WriteText(w, StaleDocument(stale), 0, false) },
 		func(w io.Writer) error { return document.WriteText(w, ProblemsDocument(problems.Problems), 0, false) },
 		func(w io.Writer) error { return document.WriteText(w, DoctorDocument(doctor, checkup), 0, false) },
+		func(w io.Writer) error { return document.WriteText(w, StateDocument(locked), 0, false) },
+		func(w io.Writer) error { return document.WriteText(w, HistoryDocument(lines), 0, false) },
 	} {
 		texts = append(texts, collect(render))
 	}
@@ -96,6 +105,8 @@ func reportsWith(t *testing.T, s string) (texts, documents []string) {
 		func(w io.Writer) error { return ApplyJSON(w, run, p, r) },
 		func(w io.Writer) error { return ErrorJSON(w, broken) },
 		func(w io.Writer) error { return DoctorJSON(w, doctor, checkup) },
+		func(w io.Writer) error { return StateJSON(w, locked) },
+		func(w io.Writer) error { return HistoryJSON(w, lines) },
 	} {
 		documents = append(documents, collect(render))
 	}

@@ -2,6 +2,7 @@ package dir
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"syscall"
 )
@@ -11,8 +12,11 @@ import (
 func allocate(f *os.File, n int) error {
 	for {
 		err := syscall.Fallocate(int(f.Fd()), 0, 0, int64(n))
-		if !errors.Is(err, syscall.EINTR) {
-			return err
+		switch {
+		case err == nil:
+			return nil
+		case !errors.Is(err, syscall.EINTR):
+			return &fs.PathError{Op: "fallocate", Path: f.Name(), Err: err} // as the methods of f
 		}
 	}
 }
