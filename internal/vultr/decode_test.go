@@ -530,6 +530,18 @@ func TestWithSuspended(t *testing.T) {
 			t.Errorf("the other list leaves it open: %t: %+v", says, all)
 		}
 	}
+	for name, test := range map[string]struct {
+		other org.User
+		want  bool
+	}{
+		"the API marks people, so it would have marked this user":      {org.User{ID: "u1"}, true},
+		"the API marks service users, so it may leave people unmarked": {org.User{ID: "u1", Service: true}, false},
+		"the API marks nobody": {org.User{ID: "u1", ServiceUnknown: true}, false},
+	} {
+		if all := withSuspended([]org.User{test.other, unknown}, nil); all[1].ServiceUnknown != test.want {
+			t.Errorf("%s: %+v", name, all)
+		}
+	}
 	person := org.User{ID: "u3", Unidentified: true, AddressMissing: true}
 	for _, all := range [][]org.User{
 		withSuspended([]org.User{{ID: "u1"}, person}, nil), withSuspended([]org.User{{ID: "u1"}}, []org.User{person}),

@@ -94,7 +94,8 @@ func decodeUser(f fields) org.User {
 
 // withSuspended returns the users of both lists, without duplicates. The documents do not say
 // whether the list of all users includes suspended users. If only the list of all users says who is a
-// service user (govultr), this is unknown for users who are only in the other list.
+// service user (govultr), this is unknown for users who are only in the other list. It is also unknown for a user of
+// the first list whose service_user is missing or unreadable, if the API marks people with "service_user": false.
 func withSuspended(all, suspended []org.User) []org.User {
 	byID, byEmail := make(map[string]int, len(all)), make(map[string]int, len(all)) // indices in all
 	saysService, saysPerson := false, false
@@ -105,7 +106,7 @@ func withSuspended(all, suspended []org.User) []org.User {
 	}
 	for i := range all {
 		all[i].Unidentified = all[i].Unidentified && !(saysPerson && isUnknownService(all[i]))
-		all[i].ServiceUnknown = false
+		all[i].ServiceUnknown = all[i].ServiceUnknown && saysPerson
 	}
 	for _, u := range suspended {
 		u.Suspended, u.StatusText = true, ""
