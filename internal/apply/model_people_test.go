@@ -295,7 +295,11 @@ func (c *peopleWorld) act(a act) {
 		if choose(members) {
 			u, _ := c.userOf(address)
 			must(c.t, c.Leave(address))
-			p.left[address] = c.seen[u.ID+address]
+			// An administrator who has invited another address of the person wants the person back.
+			isInvited := slices.ContainsFunc(c.World().Invitations, func(inv sandbox.Invitation) bool {
+				return !c.byHand[inv.ID].IsZero() && inv.State == "pending" && ownerOf(inv.Email) == a.Who
+			})
+			p.left[address] = c.seen[u.ID+address] && !isInvited
 			c.forget(u)
 		}
 	case "suspend":
@@ -533,10 +537,15 @@ func (c *peopleWorld) mail(path string, body []byte) {
 	// With hidden_members: invite, people are mailed although they may be members that the key cannot see.
 	unseen := c.history.Hidden == roster.HiddenMembersInvite &&
 		(c.play.Hidden != "" || c.history.Dialect.SuspendedEndpoint == sandbox.SuspendedEndpointMissing)
+	wasMember := false // then the ledger no longer has the mails, and cannot know that one renewed an old invitation
+	for id, u := range c.present {
+		wasMember = wasMember || ownerOf(u.Email) == who && c.seen[id+strings.ToLower(u.Email)]
+	}
 	for _, inv := range w.Invitations {
 		made, byHand := c.byHand[inv.ID]
 		isPending := inv.State == "pending" && c.lists(inv.Email) && ownerOf(inv.Email) == who
-		if isPending && !resend && (!byHand || made.Before(visible)) {
+		isRenewed := c.Now().Sub(inv.Created) > org.InvitationLife
+		if isPending && !resend && !(reinvite && wasMember && isRenewed) && (!byHand || made.Before(visible)) {
 			c.fault("(p1) %s is mailed, and can accept the invitation of %v to %s", address, inv.Created, inv.Email)
 		}
 	}
