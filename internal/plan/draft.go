@@ -147,11 +147,11 @@ func (dr *drafter) mayJoinSoon(ix *index, inv org.Invitation) bool {
 		!slices.ContainsFunc(dr.in.Snapshot.Users, isInvited)
 }
 
-// mayHaveJoinedAs returns the users who may be p under another address, sorted by address. If the roster listed them as
-// other people, the next plans would not take them for p any more, and p would be mailed again. mails are the mails to p
-// in the ledger. d does not need the notice [PossibleAlias]: mayHaveJoinedAs also returns users if the last mail to p is
-// recent or was lost, or if the next mail waits for another reason, or for --invite-left. It returns none if p can still
-// accept the invitation of a mail.
+// mayHaveJoinedAs returns the users who may be p under another address, sorted by address. If the roster listed them
+// as other people, the next plans would not take them for p any more, and p would be mailed again. mails are the mails
+// to p in the ledger. d does not need the notice [PossibleAlias]: mayHaveJoinedAs also returns users if the last mail
+// to p is recent or was lost, or if the next mail waits for another reason, or for --invite-left. It returns none if p
+// can still accept the invitation of a mail.
 func (ix *index) mayHaveJoinedAs(p *person, mails []org.Mail, d *decision) []*org.User {
 	mayWait := func(n Notice) bool { return n.Holds() || slices.Contains([]NoticeKind{Waiting, NotYet, Left}, n.Kind) }
 	isOpenMail := func(inv *org.Invitation) bool { return p.mailOf(inv.ID) != nil && ix.canBeAccepted(inv) }

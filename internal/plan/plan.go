@@ -178,10 +178,9 @@ const (
 // NoticeKinds lists all kinds of notices.
 var NoticeKinds = []NoticeKind{
 	Waiting, GaveUp, NeedsAttention, Left, SuspendedUser, Unlisted, DuplicateInvitation, Unsettled, MembersUnseen,
-	SuspendedUnseen, OtherAddress, SecondUser, ExtraAccess, SelfUnseen, ProtectedUnseen, UnknownMembership, PossibleAlias,
-	RefusedMail, Flapping, UnknownAccess, PinUnconfirmed, WrongOrganization, NewLedger, EndsTooSoon, NotYet, EndsSoon, SameName,
-	UnlistedKept,
-	NotMailed, Limit,
+	SuspendedUnseen, OtherAddress, SecondUser, ExtraAccess, SelfUnseen, ProtectedUnseen, UnknownMembership,
+	PossibleAlias, RefusedMail, Flapping, UnknownAccess, PinUnconfirmed, WrongOrganization, NewLedger, EndsTooSoon,
+	NotYet, EndsSoon, SameName, UnlistedKept, NotMailed, Limit,
 }
 
 // Notice is a fact about a person or the whole run that a person should know and that is not a change.

@@ -257,7 +257,9 @@ func TestNoMoreMailsForAnotherOrganization(t *testing.T) {
 	if _, err := open(t, o).Plan(t.Context()); !wrong(err) {
 		t.Errorf("plan: %v", err)
 	}
-	isAbout := func(n plan.Notice) bool { return n.Kind == plan.WrongOrganization && n.Email.Equal(ada) && n.Text != "" }
+	isAbout := func(n plan.Notice) bool {
+		return n.Kind == plan.WrongOrganization && n.Email.Equal(ada) && n.Text != ""
+	}
 	d, _, err := open(t, o).Status(t.Context())
 	if err != nil || !slices.ContainsFunc(d.Plan.Notices, isAbout) {
 		t.Errorf("status: %v, notices %+v", err, d.Plan.Notices)
