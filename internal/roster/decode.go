@@ -1,6 +1,7 @@
 package roster
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -177,6 +178,7 @@ func (d *decoder) decodeUsers(k *key, n *yaml.Node) {
 }
 
 func (d *decoder) decodePeople(k *key, list *yaml.Node) {
+	d.roster.People = slices.Grow(d.roster.People, len(list.Content))
 	d.decodeItems(k, list, func(k *key, v *yaml.Node) {
 		if p := d.decodeEntry(v, k.section); !p.Email.IsZero() {
 			d.roster.People = append(d.roster.People, p)

@@ -15,7 +15,7 @@ import (
 // this could change its meaning.
 const (
 	// largeFile is the size in bytes from which a file is read in parts.
-	largeFile = 1 << 20
+	largeFile = 1 << 18
 	// partSize is the minimum size of a part in bytes. Only the last part may be smaller.
 	partSize = 64 << 10
 )
