@@ -170,6 +170,9 @@ type human struct {
 	byHand         int // how often the person was invited by hand
 	handed         time.Time
 	removed        time.Time // when orgsync last removed a user of the person
+	// wasMember is true if a run saw the person as a member. Then the ledger no longer has earlier mails, and does not
+	// know whether one of them renewed an old invitation.
+	wasMember bool
 	// resent is true if the saved plan has sent the mail of its --resend.
 	resent bool
 }
@@ -537,15 +540,11 @@ func (c *peopleWorld) mail(path string, body []byte) {
 	// With hidden_members: invite, people are mailed although they may be members that the key cannot see.
 	unseen := c.history.Hidden == roster.HiddenMembersInvite &&
 		(c.play.Hidden != "" || c.history.Dialect.SuspendedEndpoint == sandbox.SuspendedEndpointMissing)
-	wasMember := false // then the ledger no longer has the mails, and cannot know that one renewed an old invitation
-	for id, u := range c.present {
-		wasMember = wasMember || ownerOf(u.Email) == who && c.seen[id+strings.ToLower(u.Email)]
-	}
 	for _, inv := range w.Invitations {
 		made, byHand := c.byHand[inv.ID]
 		isPending := inv.State == "pending" && c.lists(inv.Email) && ownerOf(inv.Email) == who
 		isRenewed := c.Now().Sub(inv.Created) > org.InvitationLife
-		if isPending && !resend && !(reinvite && wasMember && isRenewed) && (!byHand || made.Before(visible)) {
+		if isPending && !resend && !(reinvite && p.wasMember && isRenewed) && (!byHand || made.Before(visible)) {
 			c.fault("(p1) %s is mailed, and can accept the invitation of %v to %s", address, inv.Created, inv.Email)
 		}
 	}
@@ -800,11 +799,15 @@ func (c *peopleWorld) learn(present map[string]sandbox.User, sure bool) {
 		if _, is := c.unlisted[id]; !is && !c.lists(address) {
 			c.unlisted[id] = c.began
 		}
+		if p := &c.people[ownerOf(address)]; p.under == id && c.lists(address) && !c.lists(p.invited) {
+			p.under = "" // the roster had this user in an entry of their own
+		}
 		if !sure || !c.joined[id].Before(c.began.Add(-c.history.Lag-time.Second)) {
 			continue
 		}
 		if _, still := now[id]; still && c.lists(address) {
 			c.seen[id+address] = !c.isSecondUser(u, present)
+			c.people[ownerOf(address)].wasMember = true
 			if c.history.Dialect.Accepted == sandbox.AcceptedVanish {
 				c.people[ownerOf(address)].under = "" // orgsync takes this user for the person
 			}
