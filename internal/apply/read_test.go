@@ -90,6 +90,29 @@ func TestInvitationBetweenPagesWhileSettling(t *testing.T) {
 	})
 }
 
+// TestWitnessOfOneReading: the first reading is old and shows neither the lost mail nor its witness. The second one shows
+// the witness and misses the invitation of the lost mail, which moved between pages. This does not prove that the mail
+// was not sent.
+func TestWitnessOfOneReading(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, secondMails, manyPeople(5)...)
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true, Method: http.MethodPost, From: 2, Times: 1})
+		witnessed := 0 // the readings with the witness
+		run := c.apply(with{concurrency: 1, reading: func(n int, s *org.Snapshot) {
+			if len(s.Invitations) == 5 {
+				witnessed++
+			}
+			withoutInvitations("p001@example.com", func(int) bool { return witnessed <= 2 })(n, s)
+			withoutInvitations("p004@example.com", func(int) bool { return witnessed <= 1 })(n, s)
+		}})
+		if run.counts() != "5/0/0/0" || witnessed < 3 {
+			t.Errorf("%s (done/failed/unknown/skipped) after %d readings with the witness", run.counts(), witnessed)
+		}
+		c.expectOneMailEach()
+	})
+}
+
 // TestReadAndPlanReadsTwiceForHeldMail: a held mail may be sent in the same run, so [apply.ReadAndPlan] reads twice
 // for it.
 func TestReadAndPlanReadsTwiceForHeldMail(t *testing.T) {

@@ -101,6 +101,9 @@ type Invitation struct {
 	// DateUnreadable is true if a date of the server has an unknown form. orgsync does not guess such a date. If the
 	// date matters, it sends the person no mail.
 	DateUnreadable bool
+	// SeenOnce is true if only one of two readings has the invitation with this expiration date. The other reading may be
+	// older. See [Snapshot.Merge].
+	SeenOnce bool
 }
 
 // IsForOther reports whether the server said that i is for another organization than the one with this id. The result

@@ -4,7 +4,7 @@ import "time"
 
 // Merge combines two readings of one organization. The result has every user and every invitation that is in s or in
 // later. If both readings have a user or an invitation, the result has the version of later. SeenOnce is true for a
-// user that only one reading has. What cannot be combined, such as Access, comes from later.
+// user that only one reading has, and for an invitation that only one reading has with its expiration date. What cannot be combined, such as Access, comes from later.
 func (s Snapshot) Merge(later Snapshot) Snapshot {
 	merged := later
 	if merged.Organization.ID == "" {
@@ -24,14 +24,16 @@ func (s Snapshot) Merge(later Snapshot) Snapshot {
 				return rowKey{id: u.ID}
 			}
 			return rowKey{email: u.Email.Key()}
-		}, func(u *User) { u.SeenOnce = true })
+		}, func(u, other *User) { u.SeenOnce = u.SeenOnce || other == nil })
 	merged.Invitations = union(s.Invitations, later.Invitations,
 		func(i *Invitation) rowKey {
 			if i.ID != "" { // two invitations with one id and different addresses are two invitations
 				return rowKey{id: i.ID, email: i.Invited.Key()}
 			}
 			return rowKey{email: i.Invited.Key(), created: i.Created}
-		}, func(*Invitation) {})
+		}, func(i, other *Invitation) {
+			i.SeenOnce = i.SeenOnce || other == nil || !other.Expires.Equal(i.Expires)
+		})
 	return merged
 }
 
@@ -42,26 +44,24 @@ type rowKey struct {
 	created   time.Time
 }
 
-// union returns the rows of later and, after them, the rows that only earlier has. It calls markOnce with each row
-// that is in only one of the lists.
-func union[T any](earlier, later []T, key func(*T) rowKey, markOnce func(*T)) []T {
-	inEarlier := make(map[rowKey]bool, len(earlier))
+// union returns the rows of later and, after them, the rows that only earlier has. It calls compare with each of them
+// and with the same row of the other list, which is nil if this list does not have the row.
+func union[T any](earlier, later []T, key func(*T) rowKey, compare func(row, other *T)) []T {
+	inEarlier := make(map[rowKey]*T, len(earlier))
 	for i := range earlier {
-		inEarlier[key(&earlier[i])] = true
+		inEarlier[key(&earlier[i])] = &earlier[i]
 	}
 	all := make([]T, 0, max(len(earlier), len(later)))
 	inLater := make(map[rowKey]bool, len(later))
 	for _, row := range later {
 		k := key(&row)
 		inLater[k] = true
-		if !inEarlier[k] {
-			markOnce(&row)
-		}
+		compare(&row, inEarlier[k])
 		all = append(all, row)
 	}
 	for _, row := range earlier {
 		if !inLater[key(&row)] {
-			markOnce(&row)
+			compare(&row, nil)
 			all = append(all, row)
 		}
 	}

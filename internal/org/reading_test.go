@@ -18,6 +18,10 @@ func TestMerge(t *testing.T) {
 	invitation := func(id string, status org.InvitationStatus) org.Invitation {
 		return org.Invitation{ID: id, Invited: org.MustParseAddress("ada@example.com"), Status: status, Created: at(0)}
 	}
+	once := func(i org.Invitation) org.Invitation {
+		i.SeenOnce = true
+		return i
+	}
 	group := func(holder string) []org.Access {
 		return []org.Access{{Kind: org.KindGroup, ID: "g", Holders: map[string]string{holder: holder}}}
 	}
@@ -40,8 +44,8 @@ func TestMerge(t *testing.T) {
 		Self: org.MustParseAddress("self@example.com"), Access: group("u2"),
 		Users: []org.User{user("u2", false, true), user("u3", true, false), user("u1", true, false)},
 		Invitations: []org.Invitation{
-			invitation("i2", org.StatusAccepted), invitation("i3", org.StatusPending), invitation("", org.StatusPending),
-			invitation("i1", org.StatusPending),
+			invitation("i2", org.StatusAccepted), once(invitation("i3", org.StatusPending)),
+			invitation("", org.StatusPending), once(invitation("i1", org.StatusPending)),
 		},
 	}
 	compareAddresses := cmp.Comparer(func(a, b org.Address) bool { return a.String() == b.String() })
@@ -61,9 +65,26 @@ func TestMergeOfOneID(t *testing.T) {
 	bob := org.Invitation{ID: "1", Invited: org.MustParseAddress("bob@example.com"), Status: org.StatusPending}
 	first := org.Snapshot{Invitations: []org.Invitation{ada, bob}}
 	got := first.Merge(org.Snapshot{Invitations: []org.Invitation{bob}}).Invitations
+	ada.SeenOnce = true
 	compareAddresses := cmp.Comparer(func(a, b org.Address) bool { return a.String() == b.String() })
 	if diff := cmp.Diff([]org.Invitation{bob, ada}, got, compareAddresses); diff != "" {
 		t.Errorf("merged (-want +got):\n%s", diff)
+	}
+}
+
+// TestMergeOfRenewal: if the second reading shows a later expiration date, only this reading has the renewed invitation.
+func TestMergeOfRenewal(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 6, 10, 12, 0, 0, 0, time.UTC)
+	before := org.Invitation{ID: "1", Invited: org.MustParseAddress("ada@example.com"), Expires: at}
+	renewed := before
+	renewed.Expires = at.Add(time.Hour)
+	for later, want := range map[org.Invitation]bool{before: false, renewed: true} {
+		first := org.Snapshot{Invitations: []org.Invitation{before}}
+		got := first.Merge(org.Snapshot{Invitations: []org.Invitation{later}}).Invitations
+		if len(got) != 1 || got[0].SeenOnce != want || !got[0].Expires.Equal(later.Expires) {
+			t.Errorf("expires at %v: %+v", later.Expires, got)
+		}
 	}
 }
 
