@@ -1,10 +1,14 @@
 package org
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Merge combines two readings of one organization. The result has every user and every invitation that is in s or in
 // later. If both readings have a user or an invitation, the result has the version of later. SeenOnce is true for a
-// user that only one reading has, and for an invitation that only one reading has with its expiration date. What cannot be combined, such as Access, comes from later.
+// user that only one reading has, and for an invitation that only one reading has with its expiration date.
+// OtherHolders has those of both readings. What cannot be combined, such as Access, comes from later.
 func (s Snapshot) Merge(later Snapshot) Snapshot {
 	merged := later
 	if merged.Organization.ID == "" {
@@ -18,6 +22,7 @@ func (s Snapshot) Merge(later Snapshot) Snapshot {
 	if merged.Self.IsZero() {
 		merged.Self = s.Self
 	}
+	merged.OtherHolders = slices.Concat(s.OtherHolders, later.OtherHolders)
 	merged.Users = union(s.Users, later.Users,
 		func(u *User) rowKey {
 			if u.ID != "" {

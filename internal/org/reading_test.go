@@ -88,6 +88,17 @@ func TestMergeOfRenewal(t *testing.T) {
 	}
 }
 
+// TestMergeOfOtherHolders: if one of the readings shows that somebody has a group, they have it.
+func TestMergeOfOtherHolders(t *testing.T) {
+	t.Parallel()
+	ada := org.Snapshot{OtherHolders: []org.Address{org.MustParseAddress("ada@example.com")}}
+	for _, merged := range []org.Snapshot{ada.Merge(org.Snapshot{}), org.Snapshot{}.Merge(ada)} {
+		if len(merged.OtherHolders) != 1 || merged.OtherHolders[0].Key() != "ada@example.com" {
+			t.Errorf("%v", merged.OtherHolders)
+		}
+	}
+}
+
 // TestMergeVisibility: what one reading confirms is confirmed. What one reading could not list counts as not listed.
 func TestMergeVisibility(t *testing.T) {
 	t.Parallel()
