@@ -90,9 +90,9 @@ func TestInvitationBetweenPagesWhileSettling(t *testing.T) {
 	})
 }
 
-// TestWitnessOfOneReading: the first reading is old and shows neither the lost mail nor its witness. The second one shows
-// the witness and misses the invitation of the lost mail, which moved between pages. This does not prove that the mail
-// was not sent.
+// TestWitnessOfOneReading: the first reading is old and shows neither the lost mail nor its witness. The second one
+// shows the witness and misses the invitation of the lost mail, which moved between pages. This does not prove that the
+// mail was not sent.
 func TestWitnessOfOneReading(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -110,6 +110,33 @@ func TestWitnessOfOneReading(t *testing.T) {
 			t.Errorf("%s (done/failed/unknown/skipped) after %d readings with the witness", run.counts(), witnessed)
 		}
 		c.expectOneMailEach()
+	})
+}
+
+// TestAcceptedInOneReading: ada accepts just before her invitation expires, and the list of users does not show her
+// yet. The first reading shows that she accepted. The second one is older, but this does not undo her answer.
+func TestAcceptedInOneReading(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, secondMails, "ada@example.com")
+		c.expectChanges(c.apply(with{}), "invite ada@example.com")
+		var old org.Invitation
+		must(t, c.Advance(org.InvitationLife-time.Minute))
+		c.apply(with{reading: func(_ int, s *org.Snapshot) { old = s.Invitations[0] }})
+		must(t, c.Accept("ada@example.com"))
+		must(t, c.Advance(2*time.Minute))
+		c.setRoster("ada@example.com", "bob@example.com")
+		run := c.apply(with{concurrency: 1, reading: func(n int, s *org.Snapshot) {
+			if n > 2 {
+				return
+			}
+			s.Paged = true
+			s.Users = slices.DeleteFunc(s.Users, func(u org.User) bool { return u.Email.String() == "ada@example.com" })
+			if n == 2 {
+				s.Invitations = []org.Invitation{old}
+			}
+		}})
+		c.expectChanges(run, "invite bob@example.com")
 	})
 }
 

@@ -6,9 +6,10 @@ import (
 )
 
 // Merge combines two readings of one organization. The result has every user and every invitation that is in s or in
-// later. If both readings have a user or an invitation, the result has the version of later. SeenOnce is true for a
-// user that only one reading has, and for an invitation that only one reading has with its expiration date.
-// OtherHolders has those of both readings. What cannot be combined, such as Access, comes from later.
+// later. If both readings have a user or an invitation, the result has the version of later, unless s shows that
+// somebody accepted or that an invitation was renewed: later may be older than s. SeenOnce is true for a user that only
+// one reading has, and for an invitation that only one reading has with its expiration date. OtherHolders has those of
+// both readings. What cannot be combined, such as Access, comes from later.
 func (s Snapshot) Merge(later Snapshot) Snapshot {
 	merged := later
 	if merged.Organization.ID == "" {
@@ -29,7 +30,12 @@ func (s Snapshot) Merge(later Snapshot) Snapshot {
 				return rowKey{id: u.ID}
 			}
 			return rowKey{email: u.Email.Key()}
-		}, func(u, other *User) { u.SeenOnce = u.SeenOnce || other == nil })
+		}, func(u, other *User) {
+			u.SeenOnce = u.SeenOnce || other == nil
+			if other != nil && u.Accepted != nil && !*u.Accepted {
+				u.Accepted = other.Accepted
+			}
+		})
 	merged.Invitations = union(s.Invitations, later.Invitations,
 		func(i *Invitation) rowKey {
 			if i.ID != "" { // two invitations with one id and different addresses are two invitations
@@ -37,9 +43,22 @@ func (s Snapshot) Merge(later Snapshot) Snapshot {
 			}
 			return rowKey{email: i.Invited.Key(), created: i.Created}
 		}, func(i, other *Invitation) {
-			i.SeenOnce = i.SeenOnce || other == nil || !other.Expires.Equal(i.Expires)
+			once := i.SeenOnce || other == nil || !other.Expires.Equal(i.Expires)
+			if other != nil && i.ID != "" && other.isAfter(*i) { // without an id, they may be two invitations
+				*i = *other
+			}
+			i.SeenOnce = once
 		})
 	return merged
+}
+
+// isAfter reports whether i shows something that happened after other, which is the same invitation: the person
+// accepted it, or it was renewed.
+func (i Invitation) isAfter(other Invitation) bool {
+	if accepted := i.Status == StatusAccepted; accepted != (other.Status == StatusAccepted) {
+		return accepted
+	}
+	return i.Expires.After(other.Expires) && !other.DateUnreadable
 }
 
 // rowKey identifies a row of a list. For a user, it has the id or, if there is no id, the address. For an invitation,

@@ -72,7 +72,8 @@ func TestMergeOfOneID(t *testing.T) {
 	}
 }
 
-// TestMergeOfRenewal: if the second reading shows a later expiration date, only this reading has the renewed invitation.
+// TestMergeOfRenewal: if the second reading shows a later expiration date, only this reading has the renewed
+// invitation.
 func TestMergeOfRenewal(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 6, 10, 12, 0, 0, 0, time.UTC)
@@ -84,6 +85,43 @@ func TestMergeOfRenewal(t *testing.T) {
 		got := first.Merge(org.Snapshot{Invitations: []org.Invitation{later}}).Invitations
 		if len(got) != 1 || got[0].SeenOnce != want || !got[0].Expires.Equal(later.Expires) {
 			t.Errorf("expires at %v: %+v", later.Expires, got)
+		}
+	}
+}
+
+// TestMergeOfAnswers: nobody takes an acceptance back, and a renewal makes a date later. So the version that shows it
+// is the newer one, even if it comes from the first reading.
+func TestMergeOfAnswers(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 6, 10, 12, 0, 0, 0, time.UTC)
+	pending := org.Invitation{ID: "1", Invited: org.MustParseAddress("ada@example.com"), Status: org.StatusPending,
+		Expires: at}
+	accepted, renewed, declined, unreadable := pending, pending, pending, pending
+	accepted.Status, renewed.Expires, declined.Status = org.StatusAccepted, at.Add(time.Hour), org.StatusDeclined
+	unreadable.Expires, unreadable.DateUnreadable = time.Time{}, true
+	for _, tt := range []struct {
+		name                string
+		first, second, want org.Invitation
+	}{
+		{"accepted", accepted, pending, accepted},
+		{"accepted, and a later date", accepted, renewed, accepted},
+		{"accepted in the second reading", renewed, accepted, accepted},
+		{"renewed", renewed, pending, renewed},
+		{"declined", pending, declined, declined},
+		{"declined, and sent again", declined, pending, pending},
+		{"a date that cannot be read", pending, unreadable, unreadable},
+	} {
+		first := org.Snapshot{Invitations: []org.Invitation{tt.first}}
+		got := first.Merge(org.Snapshot{Invitations: []org.Invitation{tt.second}}).Invitations
+		if len(got) != 1 || got[0].Status != tt.want.Status || !got[0].Expires.Equal(tt.want.Expires) {
+			t.Errorf("%s: %+v", tt.name, got)
+		}
+	}
+	yes, no := true, false
+	for _, first := range []*bool{nil, &yes, &no} {
+		s := org.Snapshot{Users: []org.User{{ID: "u1", Accepted: first}}}
+		if got := s.Merge(org.Snapshot{Users: []org.User{{ID: "u1", Accepted: &no}}}).Users; got[0].Accepted != first {
+			t.Errorf("a user who has accepted only in the first reading: %+v", got)
 		}
 	}
 }
