@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/roster"
 	"github.com/orgsync/orgsync/internal/sandbox"
@@ -209,6 +210,29 @@ func TestResendDroppedBeforeItIsSent(t *testing.T) {
 		o := c.run(with{resend: []string{bob}})
 		c.expect(o, 3, bob, "reinvite skipped, waiting")
 		c.expectMails(bob, 1)
+	})
+}
+
+// TestResendByAnAdministrator: an administrator renews the invitation after the plan was made, and the run notices this
+// before it sends the same mail. The person gets no third mail, and the change is done.
+func TestResendByAnAdministrator(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{}, bob)
+		id := c.run(with{}).Changes[0].InvitationID
+		must(t, c.Advance(time.Hour))
+		c.setRoster(ada, bob)
+		renewed := false
+		c.wire.Before = func(req *http.Request) error {
+			if req.Method == http.MethodPost && !renewed { // the mail to ada, after which the run reads the lists again
+				renewed = true
+				_, err := c.client(with{}).Resend(t.Context(), id, org.MustParseAddress(bob))
+				must(t, err)
+			}
+			return nil
+		}
+		c.expect(c.run(with{resend: []string{bob}}), 0, bob, "reinvite done, waiting")
+		c.expectMails(bob, 2)
 	})
 }
 

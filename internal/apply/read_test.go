@@ -2,6 +2,7 @@ package apply_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"sync/atomic"
@@ -86,6 +87,56 @@ func TestInvitationBetweenPagesWhileSettling(t *testing.T) {
 			t.Errorf("%s (done/failed/unknown/skipped) after %d readings with the witness", run.counts(), witnessed)
 		}
 		c.expectOneMailEach()
+	})
+}
+
+// TestWitnessOfOneReading: the first reading is old and shows neither the lost mail nor its witness. The second one
+// shows the witness and misses the invitation of the lost mail, which moved between pages. This does not prove that the
+// mail was not sent.
+func TestWitnessOfOneReading(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, secondMails, manyPeople(5)...)
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true, Method: http.MethodPost, From: 2, Times: 1})
+		witnessed := 0 // the readings with the witness
+		run := c.apply(with{concurrency: 1, reading: func(n int, s *org.Snapshot) {
+			if len(s.Invitations) == 5 {
+				witnessed++
+			}
+			withoutInvitations("p001@example.com", func(int) bool { return witnessed <= 2 })(n, s)
+			withoutInvitations("p004@example.com", func(int) bool { return witnessed <= 1 })(n, s)
+		}})
+		if run.counts() != "5/0/0/0" || witnessed < 3 {
+			t.Errorf("%s (done/failed/unknown/skipped) after %d readings with the witness", run.counts(), witnessed)
+		}
+		c.expectOneMailEach()
+	})
+}
+
+// TestAcceptedInOneReading: ada accepts just before her invitation expires, and the list of users does not show her
+// yet. The first reading shows that she accepted. The second one is older, but this does not undo her answer.
+func TestAcceptedInOneReading(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, secondMails, "ada@example.com")
+		c.expectChanges(c.apply(with{}), "invite ada@example.com")
+		var old org.Invitation
+		must(t, c.Advance(org.InvitationLife-time.Minute))
+		c.apply(with{reading: func(_ int, s *org.Snapshot) { old = s.Invitations[0] }})
+		must(t, c.Accept("ada@example.com"))
+		must(t, c.Advance(2*time.Minute))
+		c.setRoster("ada@example.com", "bob@example.com")
+		run := c.apply(with{concurrency: 1, reading: func(n int, s *org.Snapshot) {
+			if n > 2 {
+				return
+			}
+			s.Paged = true
+			s.Users = slices.DeleteFunc(s.Users, func(u org.User) bool { return u.Email.String() == "ada@example.com" })
+			if n == 2 {
+				s.Invitations = []org.Invitation{old}
+			}
+		}})
+		c.expectChanges(run, "invite bob@example.com")
 	})
 }
 
@@ -180,5 +231,61 @@ func TestReadAndPlanReadsTwice(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestEditBetweenPages: the answer to a change that takes something was lost, and the server did nothing. Then one of
+// two readings misses the user, who moved from one page to another. This does not show that the change was made.
+func TestEditBetweenPages(t *testing.T) {
+	t.Parallel()
+	for _, action := range []plan.Action{plan.Remove, plan.Suspend, plan.Revoke, plan.Update} {
+		for missing := range 2 {
+			synctest.Test(t, func(t *testing.T) {
+				c := newCompany(t, sandbox.Options{}, "ada@example.com", "bob@example.com")
+				c.addMembers("ada@example.com")
+				_, err := c.AddUser(sandbox.User{Email: "bob@example.com", Groups: []string{"platform"}, APIEnabled: true})
+				must(t, err)
+				c.apply(with{})
+				c.roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+				c.nameGroups("platform")
+				switch action {
+				case plan.Remove:
+					c.roster.Settings.Unlisted = roster.UnlistedRemove
+					c.setRoster("ada@example.com")
+				case plan.Suspend:
+					c.roster.Settings.Unlisted = roster.UnlistedSuspend
+					c.setRoster("ada@example.com")
+				case plan.Revoke:
+					c.roster.People[1].Groups = refs()
+				default:
+					c.roster.People[1].APIEnabled = new(bool)
+				}
+				readings, lost := 0, false // readings after the lost answer
+				c.wire.Before = func(r *http.Request) error {
+					if r.Method == http.MethodGet || lost {
+						return nil
+					}
+					lost = true
+					return errors.New("no answer")
+				}
+				run := c.apply(with{concurrency: 1, reading: func(_ int, s *org.Snapshot) {
+					s.Paged = true
+					if !lost {
+						return
+					}
+					if readings == missing {
+						s.Users = slices.DeleteFunc(s.Users, func(u org.User) bool { return u.Email.String() == "bob@example.com" })
+						for i := range s.Access {
+							s.Access[i].Holders = nil // they are known by the list of users
+						}
+					}
+					readings++
+				}})
+				if len(run.Changes) != 1 || run.Changes[0].Action != action || run.counts() != "0/0/1/0" || readings < 2 {
+					t.Errorf("%s, missing in reading %d of %d: %s (done/failed/unknown/skipped), %v", action, missing, readings,
+						run.counts(), run.refused)
+				}
+			})
+		}
 	}
 }

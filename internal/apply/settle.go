@@ -208,7 +208,8 @@ func (r *run) settleOnce(ctx context.Context) (progress bool) {
 			// know, or the person has declined it already.
 			it.InvitationID = invitation
 			r.conclude(it, Done, nil)
-		case mayBeMailed != nil, needed == nil && isUnreadable(snapshot.Access, it.Change):
+		case mayBeMailed != nil, needed == nil && isUnreadable(snapshot.Access, it.Change),
+			needed == nil && !mails && isSeenOnce(users[it.UserID]):
 			continue
 		case needed == nil && mails && fresh.Ended[it.Email.Key()],
 			needed == nil && !mails && !editTookEffect(snapshot.Access, users[it.UserID], it.Change):
@@ -279,10 +280,13 @@ func (r *run) readSameLists(ctx context.Context) (org.Snapshot, error) {
 	return snapshot, err
 }
 
+// readAndPlan is like ReadAndPlan. It also reads lists with several pages twice if it may settle an edit: a reading
+// that misses a user seems to show that the user was removed.
 func (r *run) readAndPlan(ctx context.Context) (org.Snapshot, plan.Plan, error) {
-	return ReadAndPlan(ctx, r.readSameLists, func(s org.Snapshot) plan.Plan {
+	settlesEdit := slices.ContainsFunc(r.items, func(it *item) bool { return !it.Action.Mails() && r.canBeSettled(it) })
+	return readAndPlan(ctx, r.readSameLists, func(s org.Snapshot) plan.Plan {
 		return r.opts.Replan(s, r.opts.Ledger.Memory())
-	})
+	}, func(p plan.Plan) bool { return settlesEdit || needsTwoReadings(p) })
 }
 
 // isUnreadable reports whether the reading says nothing about the group, role or policy of the change.
@@ -291,6 +295,9 @@ func isUnreadable(access []org.Access, c plan.Change) bool {
 		return a.Unreadable && a.Kind == c.Detail.Kind && a.ID == c.Detail.ID
 	})
 }
+
+// isSeenOnce reports whether only one of two readings shows u. Then they say nothing about changes to u. u may be nil.
+func isSeenOnce(u *org.User) bool { return u != nil && u.SeenOnce }
 
 // editTookEffect reports whether the organization has what the change edit asked for. u is the user of edit; nil if
 // the user is not in the organization. A new plan without the edit does not prove that the edit was made.

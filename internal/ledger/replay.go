@@ -70,6 +70,9 @@ type person struct {
 	lastMail, previousMail, olderMail mailLines
 	removals                          []removal
 	refused                           refusals
+	// notSentMail is the mail that assumedNotSentLine is about. If compaction did not keep its lines, assumedNotSentLine
+	// would be about an earlier lost mail. sentAfter is the first mail after it that ended the count of refusals.
+	notSentMail, sentAfter mailLines
 	// intent is the line of the last intent. failed is the last change that failed; zero if there is none.
 	intent int
 	failed failure
@@ -227,7 +230,8 @@ func (r *replayer) add(e Entry) {
 		if m := p.lastLost(); m != nil {
 			m.Lost, m.Found, m.LostSequence, m.ServerMayActUntil = false, true, 0, time.Time{}
 			m.InvitationID, m.Expires, m.outcome = e.InvitationID, e.Expires, r.lines
-			p.refused, p.failed = refusals{}, failure{}
+			p.failed = failure{}
+			p.endRefusals(mailLines{m.Sequence, r.lines})
 			for _, sent := range []*mailLines{&p.lastMail, &p.previousMail, &p.olderMail} {
 				if sent.intent == m.Sequence {
 					sent.outcome = r.lines
@@ -235,9 +239,10 @@ func (r *replayer) add(e Entry) {
 			}
 		}
 	case Action(org.FactAbsent):
-		p.assumedNotSentLine = r.lines
+		p.assumedNotSentLine, p.notSentMail, p.sentAfter = r.lines, mailLines{}, mailLines{}
 		p.failed = failure{at: e.Time, line: r.lines}
 		if m := p.lastLost(); m != nil {
+			p.notSentMail = mailLines{m.Sequence, m.outcome}
 			if p.lastMail.intent == m.Sequence {
 				p.lastMail, p.previousMail = p.previousMail, p.olderMail
 			}
@@ -373,7 +378,7 @@ func (r *replayer) addMail(p *person, e Entry) {
 		}
 		m.Lost, m.LostSequence, m.InvitationID, m.Expires = false, 0, e.InvitationID, e.Expires
 		m.Renewal = e.Action == Resend // the server may have renewed an invitation instead of making a new one
-		p.refused = refusals{}
+		p.endRefusals(mailLines{m.Sequence, r.lines})
 		if !e.Expires.After(m.At) { // estimate: the mail was sent before the time of this line
 			m.Expires, m.Estimated = e.Time.Add(org.InvitationLife), true
 		}
@@ -385,6 +390,14 @@ func (r *replayer) addMail(p *person, e Entry) {
 		if e.InvitationID != "" {
 			m.InvitationID = e.InvitationID
 		}
+	}
+}
+
+// endRefusals sets the count of refusals to zero, because the mail sent was sent.
+func (p *person) endRefusals(sent mailLines) {
+	p.refused = refusals{}
+	if p.sentAfter == (mailLines{}) {
+		p.sentAfter = sent
 	}
 }
 
@@ -586,7 +599,13 @@ func (r *replayer) needed(now time.Time) []int {
 		keep(p.joined.line)
 		keep(p.userLine)
 		keep(p.unlistedLine)
-		keep(p.assumedNotSentLine)
+		if p.assumedNotSentLine > 0 {
+			keep(p.assumedNotSentLine)
+			for _, m := range []mailLines{p.notSentMail, p.sentAfter} {
+				keep(m.intent)
+				keep(m.outcome)
+			}
+		}
 		keep(p.roundsFrom)
 		keep(p.reinvitedLine)
 		keep(p.suspended.line)

@@ -101,6 +101,9 @@ type Invitation struct {
 	// DateUnreadable is true if a date of the server has an unknown form. orgsync does not guess such a date. If the
 	// date matters, it sends the person no mail.
 	DateUnreadable bool
+	// SeenOnce is true if only one of two readings has the invitation with this expiration date. The other reading may be
+	// older. See [Snapshot.Merge].
+	SeenOnce bool
 }
 
 // IsForOther reports whether the server said that i is for another organization than the one with this id. The result
@@ -145,7 +148,8 @@ type Snapshot struct {
 	// Access has all groups, roles and policies of the kinds that the reading asked for. Holders is complete only if the
 	// reading asked for this group, role or policy by name or id. Otherwise it has the users that the list shows.
 	Access []Access
-	// OtherHolders has the addresses of people who have a group, role or policy, and are not in Users.
+	// OtherHolders has the addresses of people who have a group, role or policy, and are not in Users. If two readings
+	// were merged, they are not in the Users of one of them.
 	OtherHolders []Address
 	// Invitations has all invitations that the server lists. It may leave out expired or accepted invitations.
 	Invitations []Invitation

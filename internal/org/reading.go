@@ -1,10 +1,15 @@
 package org
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Merge combines two readings of one organization. The result has every user and every invitation that is in s or in
-// later. If both readings have a user or an invitation, the result has the version of later. SeenOnce is true for a
-// user that only one reading has. What cannot be combined, such as Access, comes from later.
+// later. If both readings have a user or an invitation, the result has the version of later, unless s shows that
+// somebody accepted or that an invitation was renewed: later may be older than s. SeenOnce is true for a user that only
+// one reading has, and for an invitation that only one reading has with its expiration date. OtherHolders has those of
+// both readings. What cannot be combined, such as Access, comes from later.
 func (s Snapshot) Merge(later Snapshot) Snapshot {
 	merged := later
 	if merged.Organization.ID == "" {
@@ -18,21 +23,42 @@ func (s Snapshot) Merge(later Snapshot) Snapshot {
 	if merged.Self.IsZero() {
 		merged.Self = s.Self
 	}
+	merged.OtherHolders = slices.Concat(s.OtherHolders, later.OtherHolders)
 	merged.Users = union(s.Users, later.Users,
 		func(u *User) rowKey {
 			if u.ID != "" {
 				return rowKey{id: u.ID}
 			}
 			return rowKey{email: u.Email.Key()}
-		}, func(u *User) { u.SeenOnce = true })
+		}, func(u, other *User) {
+			u.SeenOnce = u.SeenOnce || other == nil
+			if other != nil && u.Accepted != nil && !*u.Accepted {
+				u.Accepted = other.Accepted
+			}
+		})
 	merged.Invitations = union(s.Invitations, later.Invitations,
 		func(i *Invitation) rowKey {
 			if i.ID != "" { // two invitations with one id and different addresses are two invitations
 				return rowKey{id: i.ID, email: i.Invited.Key()}
 			}
 			return rowKey{email: i.Invited.Key(), created: i.Created}
-		}, func(*Invitation) {})
+		}, func(i, other *Invitation) {
+			once := i.SeenOnce || other == nil || !other.Expires.Equal(i.Expires)
+			if other != nil && i.ID != "" && other.isAfter(*i) { // without an id, they may be two invitations
+				*i = *other
+			}
+			i.SeenOnce = once
+		})
 	return merged
+}
+
+// isAfter reports whether i shows something that happened after other, which is the same invitation: the person
+// accepted it, or it was renewed.
+func (i Invitation) isAfter(other Invitation) bool {
+	if accepted := i.Status == StatusAccepted; accepted != (other.Status == StatusAccepted) {
+		return accepted
+	}
+	return i.Expires.After(other.Expires) && !other.DateUnreadable
 }
 
 // rowKey identifies a row of a list. For a user, it has the id or, if there is no id, the address. For an invitation,
@@ -42,26 +68,24 @@ type rowKey struct {
 	created   time.Time
 }
 
-// union returns the rows of later and, after them, the rows that only earlier has. It calls markOnce with each row
-// that is in only one of the lists.
-func union[T any](earlier, later []T, key func(*T) rowKey, markOnce func(*T)) []T {
-	inEarlier := make(map[rowKey]bool, len(earlier))
+// union returns the rows of later and, after them, the rows that only earlier has. It calls compare with each of them
+// and with the same row of the other list, which is nil if this list does not have the row.
+func union[T any](earlier, later []T, key func(*T) rowKey, compare func(row, other *T)) []T {
+	inEarlier := make(map[rowKey]*T, len(earlier))
 	for i := range earlier {
-		inEarlier[key(&earlier[i])] = true
+		inEarlier[key(&earlier[i])] = &earlier[i]
 	}
 	all := make([]T, 0, max(len(earlier), len(later)))
 	inLater := make(map[rowKey]bool, len(later))
 	for _, row := range later {
 		k := key(&row)
 		inLater[k] = true
-		if !inEarlier[k] {
-			markOnce(&row)
-		}
+		compare(&row, inEarlier[k])
 		all = append(all, row)
 	}
 	for _, row := range earlier {
 		if !inLater[key(&row)] {
-			markOnce(&row)
+			compare(&row, nil)
 			all = append(all, row)
 		}
 	}

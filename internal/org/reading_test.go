@@ -18,6 +18,10 @@ func TestMerge(t *testing.T) {
 	invitation := func(id string, status org.InvitationStatus) org.Invitation {
 		return org.Invitation{ID: id, Invited: org.MustParseAddress("ada@example.com"), Status: status, Created: at(0)}
 	}
+	once := func(i org.Invitation) org.Invitation {
+		i.SeenOnce = true
+		return i
+	}
 	group := func(holder string) []org.Access {
 		return []org.Access{{Kind: org.KindGroup, ID: "g", Holders: map[string]string{holder: holder}}}
 	}
@@ -40,8 +44,8 @@ func TestMerge(t *testing.T) {
 		Self: org.MustParseAddress("self@example.com"), Access: group("u2"),
 		Users: []org.User{user("u2", false, true), user("u3", true, false), user("u1", true, false)},
 		Invitations: []org.Invitation{
-			invitation("i2", org.StatusAccepted), invitation("i3", org.StatusPending), invitation("", org.StatusPending),
-			invitation("i1", org.StatusPending),
+			invitation("i2", org.StatusAccepted), once(invitation("i3", org.StatusPending)),
+			invitation("", org.StatusPending), once(invitation("i1", org.StatusPending)),
 		},
 	}
 	compareAddresses := cmp.Comparer(func(a, b org.Address) bool { return a.String() == b.String() })
@@ -61,9 +65,75 @@ func TestMergeOfOneID(t *testing.T) {
 	bob := org.Invitation{ID: "1", Invited: org.MustParseAddress("bob@example.com"), Status: org.StatusPending}
 	first := org.Snapshot{Invitations: []org.Invitation{ada, bob}}
 	got := first.Merge(org.Snapshot{Invitations: []org.Invitation{bob}}).Invitations
+	ada.SeenOnce = true
 	compareAddresses := cmp.Comparer(func(a, b org.Address) bool { return a.String() == b.String() })
 	if diff := cmp.Diff([]org.Invitation{bob, ada}, got, compareAddresses); diff != "" {
 		t.Errorf("merged (-want +got):\n%s", diff)
+	}
+}
+
+// TestMergeOfRenewal: if the second reading shows a later expiration date, only this reading has the renewed
+// invitation.
+func TestMergeOfRenewal(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 6, 10, 12, 0, 0, 0, time.UTC)
+	before := org.Invitation{ID: "1", Invited: org.MustParseAddress("ada@example.com"), Expires: at}
+	renewed := before
+	renewed.Expires = at.Add(time.Hour)
+	for later, want := range map[org.Invitation]bool{before: false, renewed: true} {
+		first := org.Snapshot{Invitations: []org.Invitation{before}}
+		got := first.Merge(org.Snapshot{Invitations: []org.Invitation{later}}).Invitations
+		if len(got) != 1 || got[0].SeenOnce != want || !got[0].Expires.Equal(later.Expires) {
+			t.Errorf("expires at %v: %+v", later.Expires, got)
+		}
+	}
+}
+
+// TestMergeOfAnswers: nobody takes an acceptance back, and a renewal makes a date later. So the version that shows it
+// is the newer one, even if it comes from the first reading.
+func TestMergeOfAnswers(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 6, 10, 12, 0, 0, 0, time.UTC)
+	pending := org.Invitation{ID: "1", Invited: org.MustParseAddress("ada@example.com"), Status: org.StatusPending,
+		Expires: at}
+	accepted, renewed, declined, unreadable := pending, pending, pending, pending
+	accepted.Status, renewed.Expires, declined.Status = org.StatusAccepted, at.Add(time.Hour), org.StatusDeclined
+	unreadable.Expires, unreadable.DateUnreadable = time.Time{}, true
+	for _, tt := range []struct {
+		name                string
+		first, second, want org.Invitation
+	}{
+		{"accepted", accepted, pending, accepted},
+		{"accepted, and a later date", accepted, renewed, accepted},
+		{"accepted in the second reading", renewed, accepted, accepted},
+		{"renewed", renewed, pending, renewed},
+		{"declined", pending, declined, declined},
+		{"declined, and sent again", declined, pending, pending},
+		{"a date that cannot be read", pending, unreadable, unreadable},
+	} {
+		first := org.Snapshot{Invitations: []org.Invitation{tt.first}}
+		got := first.Merge(org.Snapshot{Invitations: []org.Invitation{tt.second}}).Invitations
+		if len(got) != 1 || got[0].Status != tt.want.Status || !got[0].Expires.Equal(tt.want.Expires) {
+			t.Errorf("%s: %+v", tt.name, got)
+		}
+	}
+	yes, no := true, false
+	for _, first := range []*bool{nil, &yes, &no} {
+		s := org.Snapshot{Users: []org.User{{ID: "u1", Accepted: first}}}
+		if got := s.Merge(org.Snapshot{Users: []org.User{{ID: "u1", Accepted: &no}}}).Users; got[0].Accepted != first {
+			t.Errorf("a user who has accepted only in the first reading: %+v", got)
+		}
+	}
+}
+
+// TestMergeOfOtherHolders: if one of the readings shows that somebody has a group, they have it.
+func TestMergeOfOtherHolders(t *testing.T) {
+	t.Parallel()
+	ada := org.Snapshot{OtherHolders: []org.Address{org.MustParseAddress("ada@example.com")}}
+	for _, merged := range []org.Snapshot{ada.Merge(org.Snapshot{}), org.Snapshot{}.Merge(ada)} {
+		if len(merged.OtherHolders) != 1 || merged.OtherHolders[0].Key() != "ada@example.com" {
+			t.Errorf("%v", merged.OtherHolders)
+		}
 	}
 }
 

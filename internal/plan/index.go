@@ -141,11 +141,6 @@ func newIndex(in Input) *index {
 	}
 	ix.assignInvitations()
 	ix.assignUsers()
-	for _, a := range in.Snapshot.OtherHolders {
-		if p := ix.byKey[a.Key()]; p != nil && p.user == nil && !p.record.Removed {
-			p.holdsAccess = true
-		}
-	}
 	for i := range ix.people {
 		p := &ix.people[i]
 		p.only = slices.ContainsFunc(in.Only, func(a org.Address) bool {
@@ -154,6 +149,7 @@ func newIndex(in Input) *index {
 		})
 	}
 	ix.mergeRegistered()
+	ix.markHolders()
 	for i := range ix.people {
 		ix.people[i].forgetBeforeRemoval()
 	}
@@ -360,6 +356,22 @@ func (ix *index) peopleByUserID() map[string]*person {
 		}
 	}
 	return byID
+}
+
+// markHolders sets holdsAccess of people. A holder may have an address with which the person accepted an invitation.
+func (ix *index) markHolders() {
+	if len(ix.in.Snapshot.OtherHolders) == 0 {
+		return
+	}
+	holders := map[string]bool{}
+	for _, a := range ix.in.Snapshot.OtherHolders {
+		holders[a.Key()] = true
+	}
+	for i := range ix.people {
+		p := &ix.people[i]
+		p.holdsAccess = p.user == nil && !p.record.Removed &&
+			slices.ContainsFunc(p.knownKeys(), func(key string) bool { return holders[key] })
+	}
 }
 
 // mergeRegistered adds to the records of people what the ledger has under the addresses of their users: whether

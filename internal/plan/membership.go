@@ -281,7 +281,7 @@ func (ix *index) canBeAccepted(inv *org.Invitation) bool {
 func (ix *index) openInvitations(p *person) []*org.Invitation {
 	// An expired invitation whose date is in the future may have been renewed. If the date is too far away, only a mail
 	// in the ledger shows this.
-	latest := ix.in.Snapshot.Now.Add(org.InvitationLife + org.SettleAfter)
+	latest := ix.latestExpiry()
 	isOver := func(inv *org.Invitation) bool {
 		open := inv.Status == org.StatusPending || inv.Status == org.StatusExpired &&
 			(p.wasRenewed(inv) || !inv.Expires.IsZero() && (!inv.Expires.After(latest) || ix.wasMailedLately(p, inv)))
@@ -291,6 +291,11 @@ func (ix *index) openInvitations(p *person) []*org.Invitation {
 		return p.invitations
 	}
 	return slices.DeleteFunc(slices.Clone(p.invitations), isOver)
+}
+
+// latestExpiry returns when an invitation expires at the latest, if invitations are valid for [org.InvitationLife].
+func (ix *index) latestExpiry() time.Time {
+	return ix.in.Snapshot.Now.Add(org.InvitationLife + org.SettleAfter)
 }
 
 // wasRenewed reports whether the ledger has a mail that renewed inv after it expired. The list may not show this yet.

@@ -39,7 +39,7 @@ func (ix *index) decideResend(p *person, d *decision, inv *org.Invitation, unset
 	switch {
 	case unsettled:
 		cause = NotMailedUnsettled
-	case ix.in.Snapshot.Now.Sub(p.lastMailed(inv)) < org.SettleAfter:
+	case ix.in.Snapshot.Now.Sub(ix.lastMailed(p, inv)) < org.SettleAfter:
 		cause = NotMailedRecently
 	case !p.renewable(inv.ID):
 		cause = NotMailedOtherAddress
@@ -48,12 +48,16 @@ func (ix *index) decideResend(p *person, d *decision, inv *org.Invitation, unset
 		d.changes[len(d.changes)-1].Detail.Expires = p.expiresAt(inv)
 		return
 	}
-	d.note(p, Notice{Kind: NotMailed, InvitationID: inv.ID, Since: p.lastMailed(inv), Text: cause})
+	d.note(p, Notice{Kind: NotMailed, InvitationID: inv.ID, Since: ix.lastMailed(p, inv), Text: cause})
 }
 
-// lastMailed returns the time of the last mail to p in the ledger. If inv was created later, it returns that time.
-func (p *person) lastMailed(inv *org.Invitation) time.Time {
+// lastMailed returns the time of the last mail to p in the ledger. If inv was created or renewed later, perhaps by an
+// administrator, it returns that time. The list does not say when an invitation was renewed, but when it expires.
+func (ix *index) lastMailed(p *person, inv *org.Invitation) time.Time {
 	last := inv.Created
+	if !inv.Expires.After(ix.latestExpiry()) {
+		last = org.Later(last, inv.Expires.Add(-org.InvitationLife))
+	}
 	for _, m := range p.record.Mails {
 		last = org.Later(last, m.At)
 	}

@@ -54,6 +54,18 @@ func TestResendAndReinvite(t *testing.T) {
 			pending(in, -14.0/60)
 		}, "not mailed: recent_mail",
 			"not mailed: pending"},
+		{"sent again 14 minutes ago by an administrator", func(in *plan.Input) {
+			pending(in, -10)
+			in.Snapshot.Invitations[0].Expires = hours(72 - 14.0/60)
+		}, "not mailed: recent_mail", "not mailed: pending"},
+		{"sent again 15 minutes ago by an administrator", func(in *plan.Input) {
+			pending(in, -10)
+			in.Snapshot.Invitations[0].Expires = hours(71.75)
+		}, "reinvite requested i1", "not mailed: pending"},
+		{"valid for longer than three days", func(in *plan.Input) {
+			pending(in, -10)
+			in.Snapshot.Invitations[0].Expires = hours(100)
+		}, "reinvite requested i1", "not mailed: pending"},
 		{"sent again 14 minutes ago", func(in *plan.Input) {
 			pending(in, -10)
 			m := sent(5, "i1", -14.0/60)

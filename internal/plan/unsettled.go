@@ -213,7 +213,8 @@ func (ix *index) witness() org.Mail {
 }
 
 // lastVisible returns the last mail, in the order of sending, whose answer named one of the invitations; the zero
-// Mail if there is none. It leaves out mails that the invitation does not prove.
+// Mail if there is none. It leaves out mails that the invitation does not prove, and invitations that only one of two
+// readings has: the other reading may be older, and this one may miss a row that moved between pages.
 func lastVisible(memory org.Memory, invitations []org.Invitation) org.Mail {
 	byID := make(map[string]*org.Invitation, len(invitations))
 	for i := range invitations {
@@ -225,7 +226,7 @@ func lastVisible(memory org.Memory, invitations []org.Invitation) org.Mail {
 			if m.Lost || m.Found || m.Sequence <= last.Sequence {
 				continue
 			}
-			if inv := byID[m.InvitationID]; inv != nil && provesSent(*inv, m) {
+			if inv := byID[m.InvitationID]; inv != nil && !inv.SeenOnce && provesSent(*inv, m) {
 				last = m
 			}
 		}

@@ -192,6 +192,20 @@ func TestUnidentified(t *testing.T) {
 			in.Snapshot.OtherHolders = []org.Address{org.MustParseAddress(ada)}
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true}
 		}, "invite", "invite"},
+		{"somebody in a group who accepted with another address and is not in the list of users", func(in *plan.Input) {
+			accepted := invitation("i1", ada, org.StatusAccepted, -80)
+			accepted.Registered = org.MustParseAddress("countess@home.example")
+			in.Snapshot.Invitations = append(in.Snapshot.Invitations, accepted)
+			in.Snapshot.OtherHolders = []org.Address{accepted.Registered}
+			in.InviteLeft = true
+		}, held, "invite"},
+		{"somebody in a group who accepted with another address, and was removed under it", func(in *plan.Input) {
+			accepted := invitation("i1", ada, org.StatusAccepted, -80)
+			accepted.Registered = org.MustParseAddress("countess@home.example")
+			in.Snapshot.Invitations = append(in.Snapshot.Invitations, accepted)
+			in.Snapshot.OtherHolders = []org.Address{accepted.Registered}
+			in.Memory.People["countess@home.example"] = org.PersonRecord{Removed: true, RemovedAt: hours(-50)}
+		}, "invite", "invite"},
 		{"somebody in a group who is in no list", func(in *plan.Input) {
 			in.Snapshot.OtherHolders = []org.Address{org.MustParseAddress("eve@example.com")}
 		}, "invite", "invite"},
