@@ -49,10 +49,10 @@ type Person struct {
 	// AliasOf is the address of the entry of the new roster that has the Email of this removed person as an alias, so that
 	// the person stays in the roster. It is zero if there is none.
 	AliasOf org.Address
-	// Protected is true if the new roster protects this removed person.
+	// Protected is true if the new roster protects this removed person, whatever address their user has.
 	Protected bool
-	// Dropped has the addresses of this changed person that the new roster neither lists nor protects. A run treats a user
-	// with such an address like a removed person.
+	// Dropped has the addresses of the person that the new roster neither lists nor protects. A run treats a user with
+	// such an address like a removed person. For a removed person, it is empty if all their addresses are like this.
 	Dropped []org.Address
 }
 
@@ -223,16 +223,18 @@ func Compare(before, after *roster.Roster) Difference {
 			if !slices.ContainsFunc(p.Fields, func(f Field) bool { return f.Name != Spelling }) {
 				p.Kind = SpellingOnly
 			}
-			if !keeps.protects(previous) {
-				p.Dropped = slices.DeleteFunc(previous.Addresses(), func(a org.Address) bool { return listed[a.Key()] != nil })
-			}
+			p.Dropped = keeps.dropped(previous, listed)
 		}
 		d.People = append(d.People, p)
 	}
 	for _, p := range removed {
-		one := Person{Kind: Removed, Email: p.Email, Name: p.Name, Source: p.At.Source(), Protected: keeps.protects(p)}
-		if other := listed[p.Email.Key()]; other != nil {
+		one := Person{Kind: Removed, Email: p.Email, Name: p.Name, Source: p.At.Source()}
+		other, dropped := listed[p.Email.Key()], keeps.dropped(p, listed)
+		if other != nil {
 			one.AliasOf = other.Email
+		}
+		if isProtected := keeps.protects(p); other != nil || isProtected {
+			one.Protected, one.Dropped = isProtected && len(dropped) == 0, dropped
 		}
 		d.People = append(d.People, one)
 	}
@@ -266,10 +268,23 @@ func newKeeper(r *roster.Roster) keeper {
 	return k
 }
 
-// protects reports whether the roster protects p.
+// protects reports whether the roster protects p, if p is in the roster.
 func (k keeper) protects(p *roster.Person) bool {
-	isProtected := func(a org.Address) bool { return slices.ContainsFunc(k.protected, a.Equal) }
-	return slices.ContainsFunc(p.Addresses(), isProtected)
+	return slices.ContainsFunc(p.Addresses(), k.isProtected)
+}
+
+func (k keeper) isProtected(a org.Address) bool { return slices.ContainsFunc(k.protected, a.Equal) }
+
+// dropped returns the addresses of p, an entry of the old roster, that the new roster neither lists nor protects. If
+// the email of p is protected, all addresses are, because the ledger knows users with an alias by this email. An alias
+// protects only a user who has it: nothing but the old roster says that it belongs to p.
+func (k keeper) dropped(p *roster.Person, listed map[string]*roster.Person) []org.Address {
+	if k.isProtected(p.Email) {
+		return nil
+	}
+	return slices.DeleteFunc(p.Addresses(), func(a org.Address) bool {
+		return listed[a.Key()] != nil || k.isProtected(a)
+	})
 }
 
 // mark sets Kept and KeptBecause in the fields of the person p or, if p is nil, of a team.
