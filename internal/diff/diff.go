@@ -113,6 +113,9 @@ type Field struct {
 	// KeptBecause is the reason. If the field is APIEnabled, it is the reason why a run would not take API
 	// access away. It is "" if nothing is kept.
 	KeptBecause KeptReason
+	// FirstNamed has the items of Added that the old roster names nowhere. From now on, a run revokes them from others who
+	// have them. It is empty if not both rosters revoke extra access: [Field.Loosens] then warns about the setting.
+	FirstNamed []string
 	// Ends has the access of a person whose last day differs. It includes new access that has a last day.
 	Ends []End
 	// ManagedNow is true if orgsync manages the access from now on, and false if orgsync no longer
@@ -242,6 +245,15 @@ func Compare(before, after *roster.Roster) Difference {
 	for _, t := range d.Teams {
 		keeps.mark(t.Fields, nil)
 	}
+	if before.Settings.ExtraAccess == roster.ExtraAccessRevoke && keeps.revokes {
+		named := before.RequiredAccess()
+		for _, p := range d.People {
+			markFirstNamed(p.Fields, named)
+		}
+		for _, t := range d.Teams {
+			markFirstNamed(t.Fields, named)
+		}
+	}
 	slices.SortStableFunc(d.People, func(a, b Person) int {
 		return cmp.Or(
 			cmp.Compare(slices.Index(Kinds, a.Kind), slices.Index(Kinds, b.Kind)),
@@ -295,7 +307,7 @@ func (k keeper) mark(fields []Field, p *roster.Person) {
 		if f.Name == APIEnabled && f.To == "false" && isProtected {
 			f.KeptBecause = KeptProtected // extra_access is not about API access
 		}
-		at := slices.IndexFunc(org.Kinds, func(kind org.Kind) bool { return f.Name == fieldOf(kind) })
+		at := kindIndex(f)
 		if at < 0 || f.ManagedNow != nil || len(f.Removed) == 0 {
 			continue
 		}
@@ -305,15 +317,34 @@ func (k keeper) mark(fields []Field, p *roster.Person) {
 		case !k.revokes:
 			f.Kept, f.KeptBecause = f.Removed, KeptBySetting
 		default:
-			f.Kept = slices.DeleteFunc(slices.Clone(f.Removed), func(name string) bool {
-				_, isNamed := slices.BinarySearch(k.named[org.Kinds[at]], name)
-				return isNamed
-			})
+			f.Kept = unnamed(f.Removed, k.named[org.Kinds[at]])
 			if len(f.Kept) > 0 {
 				f.KeptBecause = KeptUnnamed
 			}
 		}
 	}
+}
+
+// markFirstNamed sets FirstNamed in fields. named is the access that the old roster names.
+func markFirstNamed(fields []Field, named org.Wanted) {
+	for i := range fields {
+		if at := kindIndex(&fields[i]); at >= 0 {
+			fields[i].FirstNamed = unnamed(fields[i].Added, named[org.Kinds[at]])
+		}
+	}
+}
+
+// kindIndex returns the index in [org.Kinds] of the kind of access that f is about; -1 if there is none.
+func kindIndex(f *Field) int {
+	return slices.IndexFunc(org.Kinds, func(kind org.Kind) bool { return f.Name == fieldOf(kind) })
+}
+
+// unnamed returns the items of list that are not in named, which is sorted.
+func unnamed(list, named []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(name string) bool {
+		_, isNamed := slices.BinarySearch(named, name)
+		return isNamed
+	})
 }
 
 // fieldOf returns the field for a kind of access.

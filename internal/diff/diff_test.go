@@ -3,6 +3,7 @@ package diff
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -544,6 +545,39 @@ func TestKept(t *testing.T) {
 	want := []Team{{Kind: Changed, Name: "t", Source: "users.yaml:2", Fields: lost(KeptUnnamed, ab, "a")}}
 	if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
 		t.Errorf("teams (-want +got):\n%s", d)
+	}
+}
+
+// TestFirstNamed: a difference names access that a run would begin to revoke from other people.
+func TestFirstNamed(t *testing.T) {
+	t.Parallel()
+	const revoke, users = "settings: {extra_access: revoke}\n", "users:\n  - {email: ada@example.com, groups: [a]}\n"
+	for name, tt := range map[string]struct{ before, after, want string }{
+		"a new name":           {revoke + users, revoke + strings.Replace(users, "[a]", "[a, b]", 1), "ada@example.com [b]"},
+		"a name of a new team": {revoke + users, revoke + users + "teams: {t: {groups: [a, c], members: []}}", "t [c]"},
+		"a name of another person": {revoke + users, revoke + users + "  - {email: bob@example.com, groups: [a, d]}\n",
+			"bob@example.com [d]"},
+		"the setting is new": {users, revoke + strings.Replace(users, "[a]", "[a, b]", 1), ""},
+		"it only reports":    {users, strings.Replace(users, "[a]", "[a, b]", 1), ""},
+	} {
+		d := Compare(read(t, tt.before), read(t, tt.after))
+		got := ""
+		add := func(who string, fields []Field) {
+			for _, f := range fields {
+				if len(f.FirstNamed) > 0 {
+					got += fmt.Sprintf("%s %v", who, f.FirstNamed)
+				}
+			}
+		}
+		for _, p := range d.People {
+			add(p.Email.String(), p.Fields)
+		}
+		for _, team := range d.Teams {
+			add(team.Name, team.Fields)
+		}
+		if got != tt.want {
+			t.Errorf("%s: %q, want %q", name, got, tt.want)
+		}
 	}
 }
 

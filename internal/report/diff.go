@@ -125,7 +125,7 @@ func teamChanges(t diff.Team, mayBePart bool) string {
 		words = append(words, strings.Join(members, ", "))
 	}
 	for _, f := range t.Fields {
-		words = append(words, fieldText(f, t.Kind)+keptText(f, mayBePart))
+		words = append(words, fieldText(f, t.Kind)+keptText(f, mayBePart)+firstNamedText(f))
 	}
 	return strings.Join(words, "; ")
 }
@@ -193,7 +193,7 @@ func personText(p diff.Person, d diff.Difference) string {
 	for i, f := range p.Fields {
 		hasText := f.Name != diff.Until && (f.ManagedNow != nil || len(f.Ends) == 0 || len(f.Removed)+len(f.Added) > 0)
 		if hasText {
-			words = append(words, fieldText(f, p.Kind)+keptText(f, d.MayBePart))
+			words = append(words, fieldText(f, p.Kind)+keptText(f, d.MayBePart)+firstNamedText(f))
 		}
 		if i == lastEnd {
 			words = append(words, endTexts(p.Fields)...)
@@ -364,6 +364,17 @@ func keptText(f diff.Field, mayBePart bool) string {
 		text += ": extra_access is report"
 	}
 	return " (" + text + ")"
+}
+
+// firstNamedText returns a remark, for the end of the text about f, about access that a run would take from other
+// people; "" if there is none.
+func firstNamedText(f diff.Field) string {
+	if len(f.FirstNamed) == 0 {
+		return ""
+	}
+	return " (apply would take " + summarizeList(f.FirstNamed) + " from others who have " +
+		document.SingularOrPlural(len(f.FirstNamed), "it", "them") + ": the old roster names " +
+		document.SingularOrPlural(len(f.FirstNamed), "it", "them") + " nowhere)"
 }
 
 // apiAccessText is like fieldText, for API access.

@@ -151,6 +151,19 @@ func TestDiffDropped(t *testing.T) {
 	}
 }
 
+// TestDiffFirstNamed: a report says that a run would take access from other people.
+func TestDiffFirstNamed(t *testing.T) {
+	t.Parallel()
+	p := diff.Person{Kind: diff.Changed, Email: address("bob@example.com"), Source: "u.yaml:1",
+		Fields: []diff.Field{{Name: diff.Groups, Added: []string{"a", "b"}, FirstNamed: []string{"b"}}}}
+	var buf bytes.Buffer
+	err := document.WriteText(&buf, DiffDocument(diff.Difference{People: []diff.Person{p}}), 0, false)
+	const want = "gains the groups a, b (apply would take b from others who have it: the old roster names it nowhere)"
+	if err != nil || !strings.Contains(buf.String(), want) {
+		t.Errorf("%v, want %q in:\n%s", err, want, &buf)
+	}
+}
+
 // TestDiffKept checks the text about access that the roster no longer gives, and that a run would not
 // take away.
 func TestDiffKept(t *testing.T) {
