@@ -50,6 +50,7 @@ func (a *app) diff(ctx context.Context, oldPath, newPath string) error {
 	if err := joinProblems(err, second); err != nil {
 		return reconcile.WithCause(ctx, err)
 	}
+	older.State, newer.State = older.StateIn(oldPath), newer.StateIn(newPath)
 	d := diff.Compare(older, newer)
 	d.Warnings = newer.Warnings(time.Now())
 	a.reported = true

@@ -49,10 +49,10 @@ type Person struct {
 	// AliasOf is the address of the entry of the new roster that has the Email of this removed person as an alias, so that
 	// the person stays in the roster. It is zero if there is none.
 	AliasOf org.Address
-	// Protected is true if the new roster protects this removed person.
+	// Protected is true if the new roster protects this removed person, whatever address their user has.
 	Protected bool
-	// Dropped has the addresses of this changed person that the new roster neither lists nor protects. A run treats a user
-	// with such an address like a removed person.
+	// Dropped has the addresses of the person that the new roster neither lists nor protects. A run treats a user with
+	// such an address like a removed person. For a removed person, it is empty if all their addresses are like this.
 	Dropped []org.Address
 }
 
@@ -113,6 +113,9 @@ type Field struct {
 	// KeptBecause is the reason. If the field is APIEnabled, it is the reason why a run would not take API
 	// access away. It is "" if nothing is kept.
 	KeptBecause KeptReason
+	// FirstNamed has the items of Added that the old roster names nowhere. From now on, a run revokes them from others who
+	// have them. It is empty if not both rosters revoke extra access: [Field.Loosens] then warns about the setting.
+	FirstNamed []string
 	// Ends has the access of a person whose last day differs. It includes new access that has a last day.
 	Ends []End
 	// ManagedNow is true if orgsync manages the access from now on, and false if orgsync no longer
@@ -223,22 +226,33 @@ func Compare(before, after *roster.Roster) Difference {
 			if !slices.ContainsFunc(p.Fields, func(f Field) bool { return f.Name != Spelling }) {
 				p.Kind = SpellingOnly
 			}
-			if !keeps.protects(previous) {
-				p.Dropped = slices.DeleteFunc(previous.Addresses(), func(a org.Address) bool { return listed[a.Key()] != nil })
-			}
+			p.Dropped = keeps.dropped(previous, listed)
 		}
 		d.People = append(d.People, p)
 	}
 	for _, p := range removed {
-		one := Person{Kind: Removed, Email: p.Email, Name: p.Name, Source: p.At.Source(), Protected: keeps.protects(p)}
-		if other := listed[p.Email.Key()]; other != nil {
+		one := Person{Kind: Removed, Email: p.Email, Name: p.Name, Source: p.At.Source()}
+		other, dropped := listed[p.Email.Key()], keeps.dropped(p, listed)
+		if other != nil {
 			one.AliasOf = other.Email
+		}
+		if isProtected := keeps.protects(p); other != nil || isProtected {
+			one.Protected, one.Dropped = isProtected && len(dropped) == 0, dropped
 		}
 		d.People = append(d.People, one)
 	}
 	d.Teams = compareTeams(before, after, matches, removed)
 	for _, t := range d.Teams {
 		keeps.mark(t.Fields, nil)
+	}
+	if before.Settings.ExtraAccess == roster.ExtraAccessRevoke && keeps.revokes {
+		named := before.RequiredAccess()
+		for _, p := range d.People {
+			markFirstNamed(p.Fields, named)
+		}
+		for _, t := range d.Teams {
+			markFirstNamed(t.Fields, named)
+		}
 	}
 	slices.SortStableFunc(d.People, func(a, b Person) int {
 		return cmp.Or(
@@ -266,10 +280,23 @@ func newKeeper(r *roster.Roster) keeper {
 	return k
 }
 
-// protects reports whether the roster protects p.
+// protects reports whether the roster protects p, if p is in the roster.
 func (k keeper) protects(p *roster.Person) bool {
-	isProtected := func(a org.Address) bool { return slices.ContainsFunc(k.protected, a.Equal) }
-	return slices.ContainsFunc(p.Addresses(), isProtected)
+	return slices.ContainsFunc(p.Addresses(), k.isProtected)
+}
+
+func (k keeper) isProtected(a org.Address) bool { return slices.ContainsFunc(k.protected, a.Equal) }
+
+// dropped returns the addresses of p, an entry of the old roster, that the new roster neither lists nor protects. If
+// the email of p is protected, all addresses are, because the ledger knows users with an alias by this email. An alias
+// protects only a user who has it: nothing but the old roster says that it belongs to p.
+func (k keeper) dropped(p *roster.Person, listed map[string]*roster.Person) []org.Address {
+	if k.isProtected(p.Email) {
+		return nil
+	}
+	return slices.DeleteFunc(p.Addresses(), func(a org.Address) bool {
+		return listed[a.Key()] != nil || k.isProtected(a)
+	})
 }
 
 // mark sets Kept and KeptBecause in the fields of the person p or, if p is nil, of a team.
@@ -280,7 +307,7 @@ func (k keeper) mark(fields []Field, p *roster.Person) {
 		if f.Name == APIEnabled && f.To == "false" && isProtected {
 			f.KeptBecause = KeptProtected // extra_access is not about API access
 		}
-		at := slices.IndexFunc(org.Kinds, func(kind org.Kind) bool { return f.Name == fieldOf(kind) })
+		at := kindIndex(f)
 		if at < 0 || f.ManagedNow != nil || len(f.Removed) == 0 {
 			continue
 		}
@@ -290,15 +317,34 @@ func (k keeper) mark(fields []Field, p *roster.Person) {
 		case !k.revokes:
 			f.Kept, f.KeptBecause = f.Removed, KeptBySetting
 		default:
-			f.Kept = slices.DeleteFunc(slices.Clone(f.Removed), func(name string) bool {
-				_, isNamed := slices.BinarySearch(k.named[org.Kinds[at]], name)
-				return isNamed
-			})
+			f.Kept = unnamed(f.Removed, k.named[org.Kinds[at]])
 			if len(f.Kept) > 0 {
 				f.KeptBecause = KeptUnnamed
 			}
 		}
 	}
+}
+
+// markFirstNamed sets FirstNamed in fields. named is the access that the old roster names.
+func markFirstNamed(fields []Field, named org.Wanted) {
+	for i := range fields {
+		if at := kindIndex(&fields[i]); at >= 0 {
+			fields[i].FirstNamed = unnamed(fields[i].Added, named[org.Kinds[at]])
+		}
+	}
+}
+
+// kindIndex returns the index in [org.Kinds] of the kind of access that f is about; -1 if there is none.
+func kindIndex(f *Field) int {
+	return slices.IndexFunc(org.Kinds, func(kind org.Kind) bool { return f.Name == fieldOf(kind) })
+}
+
+// unnamed returns the items of list that are not in named, which is sorted.
+func unnamed(list, named []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(name string) bool {
+		_, isNamed := slices.BinarySearch(named, name)
+		return isNamed
+	})
 }
 
 // fieldOf returns the field for a kind of access.

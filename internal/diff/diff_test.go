@@ -3,6 +3,7 @@ package diff
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -140,6 +141,29 @@ func TestPeople(t *testing.T) {
 		{"removed and protected", ada + "  - email: bob@example.com\n",
 			"settings: {protected: [ada@example.com]}\nusers:\n  - email: bob@example.com\n",
 			[]Person{{Kind: Removed, Email: org.MustParseAddress("ada@example.com"), Source: "users.yaml:2", Protected: true}}},
+		{"removed, and only an alias is protected",
+			ada + "    aliases: [a@b.example, a@c.example]\n  - email: bob@example.com\n",
+			"settings: {protected: [a@b.example]}\nusers:\n  - email: bob@example.com\n",
+			[]Person{{Kind: Removed, Email: org.MustParseAddress("ada@example.com"), Source: "users.yaml:2",
+				Dropped: []org.Address{org.MustParseAddress("ada@example.com"), org.MustParseAddress("a@c.example")}}}},
+		{"removed, and the address with an alias is protected",
+			ada + "    aliases: [a@b.example]\n  - email: bob@example.com\n",
+			"settings: {protected: [ada@example.com]}\nusers:\n  - email: bob@example.com\n",
+			[]Person{{Kind: Removed, Email: org.MustParseAddress("ada@example.com"), Source: "users.yaml:2", Protected: true}}},
+		{"an alias becomes the address, and only the alias is protected", with("aliases: [a@b.example]"),
+			"settings: {protected: [a@b.example]}\nusers:\n  - email: a@b.example\n",
+			[]Person{{Kind: Changed, Email: org.MustParseAddress("a@b.example"), Source: "users.yaml:3",
+				Fields: []Field{{Name: Email, From: "ada@example.com", To: "a@b.example"},
+					{Name: Aliases, Removed: []string{"a@b.example"}}},
+				Dropped: []org.Address{org.MustParseAddress("ada@example.com")}}}},
+		{"merged into another entry without an alias of theirs",
+			ada + "    aliases: [a@b.example]\n  - email: bob@example.com\n",
+			"users:\n  - {email: bob@example.com, aliases: [ada@example.com]}\n",
+			[]Person{{Kind: Removed, Email: org.MustParseAddress("ada@example.com"), Source: "users.yaml:2",
+				AliasOf: org.MustParseAddress("bob@example.com"),
+				Dropped: []org.Address{org.MustParseAddress("a@b.example")}},
+				{Kind: Changed, Email: org.MustParseAddress("bob@example.com"), Source: "users.yaml:2",
+					Fields: []Field{{Name: Aliases, Added: []string{"ada@example.com"}}}}}},
 		{"external", with("external: no"), with("external: yes"), person(Changed, "ada@example.com",
 			Field{Name: External, To: "true"})},
 		{"note", with("note: a"), ada, person(Changed, "ada@example.com", Field{Name: Note, From: "a"})},
@@ -521,6 +545,39 @@ func TestKept(t *testing.T) {
 	want := []Team{{Kind: Changed, Name: "t", Source: "users.yaml:2", Fields: lost(KeptUnnamed, ab, "a")}}
 	if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
 		t.Errorf("teams (-want +got):\n%s", d)
+	}
+}
+
+// TestFirstNamed: a difference names access that a run would begin to revoke from other people.
+func TestFirstNamed(t *testing.T) {
+	t.Parallel()
+	const revoke, users = "settings: {extra_access: revoke}\n", "users:\n  - {email: ada@example.com, groups: [a]}\n"
+	for name, tt := range map[string]struct{ before, after, want string }{
+		"a new name":           {revoke + users, revoke + strings.Replace(users, "[a]", "[a, b]", 1), "ada@example.com [b]"},
+		"a name of a new team": {revoke + users, revoke + users + "teams: {t: {groups: [a, c], members: []}}", "t [c]"},
+		"a name of another person": {revoke + users, revoke + users + "  - {email: bob@example.com, groups: [a, d]}\n",
+			"bob@example.com [d]"},
+		"the setting is new": {users, revoke + strings.Replace(users, "[a]", "[a, b]", 1), ""},
+		"it only reports":    {users, strings.Replace(users, "[a]", "[a, b]", 1), ""},
+	} {
+		d := Compare(read(t, tt.before), read(t, tt.after))
+		got := ""
+		add := func(who string, fields []Field) {
+			for _, f := range fields {
+				if len(f.FirstNamed) > 0 {
+					got += fmt.Sprintf("%s %v", who, f.FirstNamed)
+				}
+			}
+		}
+		for _, p := range d.People {
+			add(p.Email.String(), p.Fields)
+		}
+		for _, team := range d.Teams {
+			add(team.Name, team.Fields)
+		}
+		if got != tt.want {
+			t.Errorf("%s: %q, want %q", name, got, tt.want)
+		}
 	}
 }
 

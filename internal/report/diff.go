@@ -125,7 +125,7 @@ func teamChanges(t diff.Team, mayBePart bool) string {
 		words = append(words, strings.Join(members, ", "))
 	}
 	for _, f := range t.Fields {
-		words = append(words, fieldText(f, t.Kind)+keptText(f, mayBePart))
+		words = append(words, fieldText(f, t.Kind)+keptText(f, mayBePart)+firstNamedText(f))
 	}
 	return strings.Join(words, "; ")
 }
@@ -163,10 +163,14 @@ const minShared = 10
 // personText returns a text about the differences of p or, if p is removed, about the consequence. d is
 // the difference of the rosters.
 func personText(p diff.Person, d diff.Difference) string {
+	dropped := droppedText(p, d.Unlisted)
 	if p.Kind == diff.Removed {
 		switch {
 		case !p.AliasOf.IsZero():
-			return "is now an alias of " + document.MarkName(p.AliasOf.String())
+			text := "is now an alias of " + document.MarkName(p.AliasOf.String())
+			return strings.TrimSuffix(text+"; "+dropped, "; ")
+		case dropped != "":
+			return dropped
 		case p.Protected:
 			return "apply would only report them: they are protected"
 		case d.Unlisted == roster.UnlistedRemove:
@@ -189,7 +193,7 @@ func personText(p diff.Person, d diff.Difference) string {
 	for i, f := range p.Fields {
 		hasText := f.Name != diff.Until && (f.ManagedNow != nil || len(f.Ends) == 0 || len(f.Removed)+len(f.Added) > 0)
 		if hasText {
-			words = append(words, fieldText(f, p.Kind)+keptText(f, d.MayBePart))
+			words = append(words, fieldText(f, p.Kind)+keptText(f, d.MayBePart)+firstNamedText(f))
 		}
 		if i == lastEnd {
 			words = append(words, endTexts(p.Fields)...)
@@ -198,11 +202,20 @@ func personText(p diff.Person, d diff.Difference) string {
 	if other := document.MarkName(p.SameName.String()); other != "" {
 		words = append(words, sameNameText(other))
 	}
-	if verb := takingVerbs[d.Unlisted]; verb != "" && len(p.Dropped) > 0 {
-		words = append(words, "apply would "+verb+" a user with the address "+
-			summarizeList(document.Map(p.Dropped, org.Address.String)))
+	if dropped != "" {
+		words = append(words, dropped)
 	}
 	return strings.Join(words, "; ")
+}
+
+// droppedText returns a text about users who have an address that p loses; "" if the policy only reports them.
+func droppedText(p diff.Person, policy roster.UnlistedPolicy) string {
+	verb := takingVerbs[policy]
+	if verb == "" || len(p.Dropped) == 0 {
+		return ""
+	}
+	return "apply would " + verb + " a user with the address " +
+		summarizeList(document.Map(p.Dropped, org.Address.String))
 }
 
 // takingVerbs say what a run does with users who are not in the roster, if it does more than report them.
@@ -351,6 +364,17 @@ func keptText(f diff.Field, mayBePart bool) string {
 		text += ": extra_access is report"
 	}
 	return " (" + text + ")"
+}
+
+// firstNamedText returns a remark, for the end of the text about f, about access that a run would take from other
+// people; "" if there is none.
+func firstNamedText(f diff.Field) string {
+	if len(f.FirstNamed) == 0 {
+		return ""
+	}
+	return " (apply would take " + summarizeList(f.FirstNamed) + " from others who have " +
+		document.SingularOrPlural(len(f.FirstNamed), "it", "them") + ": the old roster names " +
+		document.SingularOrPlural(len(f.FirstNamed), "it", "them") + " nowhere)"
 }
 
 // apiAccessText is like fieldText, for API access.

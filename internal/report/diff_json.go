@@ -52,6 +52,8 @@ type field struct {
 	// Kept has the elements of Removed that a run would not take away.
 	Kept        []string        `json:"kept,omitempty"`
 	KeptBecause diff.KeptReason `json:"kept_because,omitempty"`
+	// FirstNamed has the elements of Added that the old roster names nowhere.
+	FirstNamed []string `json:"first_named,omitempty"`
 	// Ends has the access whose last day differs.
 	Ends []end `json:"ends,omitempty"`
 	// Managed is nil if it does not change.
@@ -105,7 +107,7 @@ func DiffJSON(w io.Writer, older, newer Run, d diff.Difference) error {
 
 func newField(f diff.Field) field {
 	return field{Field: f.Name, Team: f.Team, From: orNull(f.From), To: orNull(f.To), Removed: f.Removed, Added: f.Added,
-		Kept: f.Kept, KeptBecause: f.KeptBecause,
+		Kept: f.Kept, KeptBecause: f.KeptBecause, FirstNamed: f.FirstNamed,
 		Ends:    document.Map(f.Ends, func(e diff.End) end { return end{e.Name, orNull(e.From), orNull(e.To)} }),
 		Managed: f.ManagedNow}
 }

@@ -109,6 +109,13 @@ func TestDiffRemoved(t *testing.T) {
 			diff.Person{AliasOf: address("ada@example.com")}},
 		{roster.UnlistedRemove, false, "apply would only report them: they are protected  u.yaml",
 			diff.Person{Protected: true}},
+		{roster.UnlistedRemove, false,
+			"is now an alias of ada@example.com; apply would remove a user with the address b@b.example  u.yaml",
+			diff.Person{AliasOf: address("ada@example.com"), Dropped: []org.Address{address("b@b.example")}}},
+		{roster.UnlistedSuspend, false, "apply would suspend a user with the address b@b.example  u.yaml",
+			diff.Person{Dropped: []org.Address{address("b@b.example")}}},
+		{roster.UnlistedReport, false, "apply would only report them  u.yaml",
+			diff.Person{Dropped: []org.Address{address("b@b.example")}}},
 		{roster.UnlistedReport, false, "apply would only report them  u.yaml", diff.Person{}},
 		{roster.UnlistedReport, true,
 			"apply would only report them, unless another file of the roster sets unlisted  u.yaml", diff.Person{}},
@@ -141,6 +148,19 @@ func TestDiffDropped(t *testing.T) {
 		if err != nil || !strings.Contains(buf.String(), want) {
 			t.Errorf("%s: %v, want %q in:\n%s", policy, err, want, &buf)
 		}
+	}
+}
+
+// TestDiffFirstNamed: a report says that a run would take access from other people.
+func TestDiffFirstNamed(t *testing.T) {
+	t.Parallel()
+	p := diff.Person{Kind: diff.Changed, Email: address("bob@example.com"), Source: "u.yaml:1",
+		Fields: []diff.Field{{Name: diff.Groups, Added: []string{"a", "b"}, FirstNamed: []string{"b"}}}}
+	var buf bytes.Buffer
+	err := document.WriteText(&buf, DiffDocument(diff.Difference{People: []diff.Person{p}}), 0, false)
+	const want = "gains the groups a, b (apply would take b from others who have it: the old roster names it nowhere)"
+	if err != nil || !strings.Contains(buf.String(), want) {
+		t.Errorf("%v, want %q in:\n%s", err, want, &buf)
 	}
 }
 

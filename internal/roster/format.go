@@ -91,13 +91,24 @@ func valueOf(n *yaml.Node, key string) *yaml.Node {
 
 // itemKey returns the key of the address of an entry (see [org.Address.Key]); "" if it has none.
 func itemKey(n *yaml.Node) string {
-	if n.Kind == yaml.AliasNode {
-		n = n.Alias
-	}
+	n = followed(n)
 	if email := valueOf(n, "email"); email != nil {
 		n = email
 	}
-	a, err := org.ParseAddress(n.Value)
+	return addressKey(n.Value)
+}
+
+// followed returns n or, if n is an alias, the node to which the alias refers.
+func followed(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.AliasNode {
+		return n.Alias
+	}
+	return n
+}
+
+// addressKey returns the key of the address s; "" if s is no address.
+func addressKey(s string) string {
+	a, err := org.ParseAddress(s)
 	if err != nil {
 		return ""
 	}
@@ -181,7 +192,7 @@ func firstLineOfEntry(lines [][]byte, dash int, key string, least int) int {
 	first := dash
 	for i := dash - 1; i >= least && bytes.HasPrefix(bytes.TrimSpace(lines[i]), []byte("#")); i-- {
 		words := strings.Fields(strings.TrimLeft(string(lines[i]), " #"))
-		if len(words) > 0 && strings.EqualFold(strings.TrimRight(words[0], ".,:;"), key) {
+		if len(words) > 0 && key != "" && addressKey(strings.TrimRight(words[0], ".,:;")) == key {
 			first = i
 		}
 	}

@@ -40,6 +40,10 @@ func TestFormat(t *testing.T) {
 		{"a comment with the address of the entry below", "users:\n  # people\n  # B@example.com: left\n  - b@example.com\n" +
 			"  - a@example.com\n",
 			"users:\n  # people\n  - a@example.com\n  # B@example.com: left\n  - b@example.com\n"},
+		{"a comment with another form of the address of the entry below", "users:\n  - b@example.com\n" +
+			"  # Zoë@bücher.example left the organization\n  - Zoë@bücher.example\n  - a@example.com\n",
+			"users:\n  - a@example.com\n  - b@example.com\n  # Zoë@bücher.example left the organization\n" +
+				"  - Zoë@bücher.example\n"},
 		{"a heading that mentions the address of the entry below", "users:\n  # led by b@example.com\n  - b@example.com\n" +
 			"  - a@example.com\n", "users:\n  # led by b@example.com\n  - a@example.com\n  - b@example.com\n"},
 		{"a comment with the address of another entry", "users:\n  - c@example.com\n  # not bb@example.com\n" +

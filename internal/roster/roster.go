@@ -184,14 +184,28 @@ type Person struct {
 // depend on where orgsync is started. If StateFile is a link, a relative folder is an error: the same roster would
 // have another ledger in the folder of each link.
 func (r *Roster) StatePlace() (string, error) {
-	isDevice := strings.HasPrefix(r.StateFile, "/dev/") // such as /dev/stdin
-	if r.State == "" || strings.Contains(r.State, "://") || filepath.IsAbs(r.State) || isDevice {
+	if !r.hasRelativeState() {
 		return r.State, nil
 	}
 	if info, err := os.Lstat(r.StateFile); err == nil && info.Mode()&fs.ModeSymlink != 0 {
 		return "", &LinkedStateError{r.StateFile, r.State}
 	}
 	return filepath.Join(filepath.Dir(r.StateFile), r.State), nil
+}
+
+func (r *Roster) hasRelativeState() bool {
+	isDevice := strings.HasPrefix(r.StateFile, "/dev/") // such as /dev/stdin
+	return r.State != "" && !strings.Contains(r.State, "://") && !filepath.IsAbs(r.State) && !isDevice
+}
+
+// StateIn returns State, or its path from top if it is relative and StateFile is in a folder below the folder top: two
+// rosters with the same State in different folders have different ledgers.
+func (r *Roster) StateIn(top string) string {
+	below, err := filepath.Rel(top, filepath.Dir(r.StateFile))
+	if err != nil || !filepath.IsLocal(below) || below == "." || !r.hasRelativeState() {
+		return r.State
+	}
+	return filepath.Join(below, r.State)
 }
 
 // LinkedStateError says that a relative folder of the state has no fixed place, because its roster file is a link.

@@ -73,3 +73,27 @@ func TestStateFolderOfLink(t *testing.T) {
 		}
 	}
 }
+
+// StateIn puts the folder of the file in front of a relative state, if the file is below the folder of the roster.
+func TestStateIn(t *testing.T) {
+	t.Parallel()
+	absolute, err := filepath.Abs("ledger")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ state, file, top, want string }{
+		{"ledger", "teams/ops/a.yaml", "teams", filepath.Join("ops", "ledger")},
+		{"../ledger", "teams/ops/a.yaml", "./teams/", "ledger"},
+		{"./ledger", "teams/a.yaml", "teams", "./ledger"},
+		{"ledger", "teams/ops/a.yaml", "teams/ops/a.yaml", "ledger"},
+		{"ledger", "git:HEAD:teams/ops/a.yaml", "git:HEAD:teams/", filepath.Join("ops", "ledger")},
+		{"s3://bucket/ledger", "teams/ops/a.yaml", "teams", "s3://bucket/ledger"},
+		{absolute, "teams/ops/a.yaml", "teams", absolute},
+		{"", "", "teams", ""},
+	} {
+		r := roster.Roster{State: tt.state, StateFile: tt.file}
+		if got := r.StateIn(tt.top); got != tt.want {
+			t.Errorf("the state %q of %s in %s: %q, want %q", tt.state, tt.file, tt.top, got, tt.want)
+		}
+	}
+}

@@ -446,13 +446,10 @@ func isUpdated(before, after *yaml.Node, u AccessUpdate) bool {
 
 // namesWithout returns the names in the list n without those in remove; nil if n is nil.
 func namesWithout(n *yaml.Node, remove []string) []string {
-	if n != nil && n.Kind == yaml.AliasNode {
-		n = n.Alias
-	}
 	var list []string
 	if n != nil {
-		for _, item := range n.Content {
-			if name := strings.TrimSpace(item.Value); !slices.Contains(remove, name) {
+		for _, item := range followed(n).Content {
+			if name := strings.TrimSpace(followed(item).Value); !slices.Contains(remove, name) {
 				list = append(list, name)
 			}
 		}

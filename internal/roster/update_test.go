@@ -254,6 +254,23 @@ func TestUpdateAccessBlockList(t *testing.T) {
 	}
 }
 
+// UpdateAccess copies the names of a list behind an alias, also those that are behind an alias themselves.
+func TestUpdateAccessBehindAliases(t *testing.T) {
+	t.Parallel()
+	const above = "x-admins: &a admins\nx-old: &o old\nx-groups: &groups [*a, users, *o]\n"
+	const entry = "users:\n- email: ada@example.com\n  groups: "
+	got, failed, err := UpdateAccess("users.yaml", []byte(above+entry+"*groups\n"), []AccessUpdate{{
+		Email: address("ada@example.com"), At: Position{"users.yaml", 5, 3},
+		Add:    map[org.Kind][]string{org.KindGroup: {"new"}},
+		Remove: map[org.Kind][]string{org.KindGroup: {"old"}}}})
+	if err != nil || len(failed) > 0 {
+		t.Errorf("%v, by hand: %q", err, failed)
+	}
+	if diff := cmp.Diff(above+entry+"[admins, users, new]\n", string(got)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
 // UpdateAccess returns the problem of a file that is not YAML, also if it adds no entry.
 func TestUpdateAccessOfBrokenFile(t *testing.T) {
 	t.Parallel()
