@@ -459,10 +459,18 @@ func addRemovals(record *org.PersonRecord, other org.PersonRecord) {
 	if len(other.Removals) == 0 {
 		return
 	}
-	all := slices.Concat(record.Removals, other.Removals)
+	all, unmatched := slices.Clone(record.Removals), slices.Clone(record.Removals)
+	for _, removal := range other.Removals {
+		// A run removes all users of a person. Nobody can be back so soon, so these removals are one. This is not true for
+		// two removals under one address: their times may be equal only because a clock was wrong.
+		isSame := func(own org.Removal) bool { return removal.At.Sub(own.At).Abs() < org.SettleAfter }
+		if i := slices.IndexFunc(unmatched, isSame); i >= 0 {
+			unmatched = slices.Delete(unmatched, i, i+1)
+			continue
+		}
+		all = append(all, removal)
+	}
 	slices.SortStableFunc(all, func(a, b org.Removal) int { return a.At.Compare(b.At) })
-	// A run removes all users of a person. Nobody can be back so soon, so these removals are one.
-	all = slices.CompactFunc(all, func(a, b org.Removal) bool { return a.At.Sub(b.At).Abs() < org.SettleAfter })
 	record.Removals = all[max(0, len(all)-org.KeptRemovals):]
 }
 
