@@ -1110,3 +1110,30 @@ func TestHistoryOutOfTheRosterTwice(t *testing.T) {
 		}
 	})
 }
+
+// TestHistoryAliasOfRemovedUser: orgsync removed the first user of bob. Then he is a member with a second user, and the
+// address of the first one is an alias of his entry. When the address of the second user changes, orgsync knows that
+// this user is bob.
+func TestHistoryAliasOfRemovedUser(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const home, later = "bob@home.example", "bob@later.example"
+		c := newCompany(t, sandbox.Options{}, home, zoe)
+		c.addMembers(home, zoe)
+		c.roster.Settings.Unlisted = roster.UnlistedRemove
+		c.apply(with{})
+		c.setRoster(zoe)
+		c.apply(with{})
+		must(t, c.Advance(time.Hour))
+		c.setRoster(bob, zoe)
+		c.addMembers(bob)
+		c.roster.People[0].Aliases = addresses([]string{home})
+		c.apply(with{})
+		must(t, c.Rename(bob, later))
+		must(t, c.Advance(time.Hour))
+		o := c.apply(with{})
+		if c.logOutcome(o); len(o.notices(plan.OtherAddress)) != 1 {
+			t.Error("orgsync does not know that the user is bob")
+		}
+	})
+}

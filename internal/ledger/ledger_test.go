@@ -216,7 +216,7 @@ func TestMemory(t *testing.T) {
 				return l.RecordFacts([]org.Fact{{Kind: org.FactJoined, Email: ada}})
 			},
 		}, org.Memory{People: map[string]org.PersonRecord{ada: {Joined: true, JoinedAt: at(1), JoinedSequence: 2,
-			UserID: "u1", RoundsResetSequence: 2, RoundsResetAt: at(1)}}}},
+			UserID: "u1", UserSequence: 1, RoundsResetSequence: 2, RoundsResetAt: at(1)}}}},
 		{"suspended, and a second request is refused", runs{func(l *ledger.Ledger) error {
 			return errors.Join(edit(l, org.EditSuspend, ledger.Lost), edit(l, org.EditSuspend, ledger.Refused))
 		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Suspended: true, SuspendedAt: at(0),

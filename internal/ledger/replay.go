@@ -508,7 +508,8 @@ func (r *replayer) memory() org.Memory {
 		}
 		record := org.PersonRecord{
 			RoundsResetSequence: p.roundsFrom, RoundsResetAt: p.roundsFromAt, ReinvitedSequence: p.reinvitedLine,
-			Joined: p.joined.line > 0, JoinedAt: p.joined.at, JoinedSequence: p.joined.line, UserID: p.userID,
+			Joined: p.joined.line > 0, JoinedAt: p.joined.at, JoinedSequence: p.joined.line,
+			UserID: p.userID, UserSequence: p.userLine,
 			Suspended: p.suspended.line > 0, SuspendedAt: p.suspended.at, SuspendedUserID: p.suspended.user,
 			Removed: removal.line > 0, RemovedAt: removal.at, RemovedSequence: removal.line, RemovedUserID: removal.user,
 			AssumedNotSent: p.assumedNotSentLine > 0, Unlisted: p.unlistedLine > 0, UnlistedSequence: p.unlistedLine,

@@ -350,7 +350,7 @@ func (ix *index) peopleByUserID() map[string]*person {
 			continue
 		}
 		if other := byID[id]; other == nil || other.ended && !p.ended ||
-			other.ended == p.ended && p.record.JoinedSequence > other.record.JoinedSequence {
+			other.ended == p.ended && p.record.UserSequence > other.record.UserSequence {
 			byID[id] = p
 		}
 	}
@@ -389,7 +389,6 @@ func mergeHistories(memory org.Memory, keys []string, now time.Time) *org.Person
 		return noRecord
 	}
 	merged := &org.PersonRecord{}
-	joinedAs := 0 // the line that recorded merged.UserID
 	for _, key := range keys {
 		r, found := memory.People[key]
 		if !found {
@@ -408,8 +407,8 @@ func mergeHistories(memory org.Memory, keys []string, now time.Time) *org.Person
 		merged.Joined = merged.Joined || r.Joined
 		merged.JoinedAt = org.Later(merged.JoinedAt, r.JoinedAt)
 		merged.JoinedSequence = max(merged.JoinedSequence, r.JoinedSequence)
-		if r.UserID != "" && (merged.UserID == "" || r.JoinedSequence > joinedAs) {
-			merged.UserID, joinedAs = r.UserID, r.JoinedSequence
+		if r.UserID != "" && (merged.UserID == "" || r.UserSequence > merged.UserSequence) {
+			merged.UserID, merged.UserSequence = r.UserID, r.UserSequence
 		}
 		merged.Suspended = merged.Suspended || r.Suspended
 		merged.SuspendedAt = org.Later(merged.SuspendedAt, r.SuspendedAt)
