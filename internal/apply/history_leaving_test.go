@@ -1137,3 +1137,38 @@ func TestHistoryAliasOfRemovedUser(t *testing.T) {
 		}
 	})
 }
+
+// TestHistoryMailedAfterRemovalByALaterList: orgsync removes bob and mails him again. The next list is from before the
+// removal. He accepts with an unknown address, and the list drops accepted invitations. He gets no second mail.
+func TestHistoryMailedAfterRemovalByALaterList(t *testing.T) {
+	t.Parallel()
+	for _, email := range []string{bob, "robert@example.com"} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: sandbox.AcceptedVanish}}, bob, zoe)
+			c.addMembers(bob, zoe)
+			c.roster.Settings.Unlisted = roster.UnlistedRemove
+			var before org.Snapshot
+			c.apply(with{reading: func(_ int, s *org.Snapshot) { before = *s }})
+			c.setRoster(zoe)
+			c.apply(with{})
+			must(t, c.Advance(3*time.Minute))
+			c.setRoster(email, zoe)
+			c.roster.People[0].Aliases = slices.DeleteFunc(addresses([]string{bob}), func(a org.Address) bool {
+				return a.String() == email
+			})
+			c.apply(with{})
+			must(t, c.Advance(3*time.Minute))
+			must(t, c.AcceptAs(email, "bob@home.example"))
+			c.logOutcome(c.apply(with{reading: func(_ int, s *org.Snapshot) {
+				s.Users, s.Invitations = before.Users, before.Invitations
+			}}))
+			for range 2 {
+				must(t, c.Advance(20*time.Minute))
+				c.logOutcome(c.apply(with{}))
+			}
+			if n := len(c.Mails()[email]); n != 1 || c.user("bob@home.example") == nil {
+				t.Errorf("%s got %d mails, or was removed", email, n)
+			}
+		})
+	}
+}

@@ -431,10 +431,13 @@ func mergeHistories(memory org.Memory, keys []string, now time.Time) *org.Person
 	for _, key := range keys {
 		addRemovals(merged, memory.People[key])
 	}
-	// A member has answered all mails, whichever address they went to.
-	merged.Mails = slices.DeleteFunc(merged.Mails, func(m org.Mail) bool { return m.Sequence < merged.JoinedSequence })
-	slices.SortFunc(merged.Mails, func(a, b org.Mail) int { return cmp.Compare(a.Sequence, b.Sequence) })
 	endRemovalByJoining(merged)
+	// A member has answered all mails, whichever address they went to. But if the list that showed the member may not
+	// have shown the removal yet, it says nothing about the mails after the removal.
+	merged.Mails = slices.DeleteFunc(merged.Mails, func(m org.Mail) bool {
+		return m.Sequence < merged.JoinedSequence && !isAfterRemoval(m, merged)
+	})
+	slices.SortFunc(merged.Mails, func(a, b org.Mail) int { return cmp.Compare(a.Sequence, b.Sequence) })
 	return merged
 }
 
@@ -443,6 +446,11 @@ func endRemovalByJoining(record *org.PersonRecord) {
 	if record.JoinedSinceRemoval() {
 		record.Removed, record.RemovedAt, record.RemovedSequence = false, time.Time{}, 0
 	}
+}
+
+// isAfterRemoval reports whether orgsync removed the person of record, and sent m after that.
+func isAfterRemoval(m org.Mail, record *org.PersonRecord) bool {
+	return record.Removed && m.Sequence > record.RemovedSequence
 }
 
 // addRemovals adds to record what other, the record under one address of the person, has about removals. A removal

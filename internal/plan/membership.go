@@ -491,6 +491,10 @@ func (p *person) knownKeys() []string {
 func (ix *index) addJoinedFacts(p *person, d *decision) {
 	for i, key := range p.knownKeys() {
 		r := ix.in.Memory.People[key]
+		isMailed := func(m org.Mail) bool { return isAfterRemoval(m, p.record) }
+		if ix.isRecent(p.record.RemovedAt) && slices.ContainsFunc(r.Mails, isMailed) {
+			continue // the list may not show the removal yet, and so it does not show that the mail was answered
+		}
 		id, isNew := "", false
 		switch inRoster := i < len(p.keys); {
 		case p.user == nil: // the key cannot list users, and p accepted an invitation
