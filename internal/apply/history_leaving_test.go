@@ -1172,3 +1172,37 @@ func TestHistoryMailedAfterRemovalByALaterList(t *testing.T) {
 		})
 	}
 }
+
+// TestHistoryLeftAfterTwoMemberships: bob leaves, and comes back by an invitation of an administrator. orgsync sees him
+// as a member, and he leaves again. The list does not say with which address he accepted. This is no reason to keep eve.
+func TestHistoryLeftAfterTwoMemberships(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, bob, zoe)
+		c.addMembers(bob, zoe)
+		hidden := with{reading: func(_ int, s *org.Snapshot) {
+			for i := range s.Invitations {
+				s.Invitations[i].Registered = org.Address{}
+			}
+		}}
+		c.apply(hidden)
+		id := c.user(bob).ID
+		must(t, c.Leave(bob))
+		must(t, c.Advance(time.Hour))
+		c.apply(hidden)
+		_, err := c.AddInvitation(sandbox.Invitation{Email: bob, State: "accepted", Created: c.Now(), Responded: c.Now()})
+		must(t, err)
+		_, err = c.AddUser(sandbox.User{ID: id, Email: bob})
+		must(t, err)
+		must(t, c.Advance(time.Hour))
+		c.apply(hidden)
+		must(t, c.Leave(bob))
+		must(t, c.Advance(time.Hour))
+		c.addMembers("eve@example.com")
+		c.roster.Settings.Unlisted = roster.UnlistedRemove
+		o := c.apply(hidden)
+		if c.logOutcome(o); c.user("eve@example.com") != nil || len(o.notices(plan.Left)) != 1 {
+			t.Error("eve stays, or bob has not left")
+		}
+	})
+}

@@ -160,14 +160,19 @@ func (p *person) mayBeUnlisted() bool {
 		case org.StatusUnknown:
 			return true
 		case org.StatusAccepted: // the ledger has no user id for p, or p accepted after their last membership
-			isLater := !p.record.JoinedAt.IsZero() && inv.Created.After(p.record.JoinedAt) && inv.Registered.IsZero()
-			return p.record.UserID == "" || p.mailOf(inv.ID) != nil || isLater
+			return p.record.UserID == "" || p.mailOf(inv.ID) != nil || isAcceptedSince(inv, p.record.JoinedAt)
 		default:
 			return false
 		}
 	}
 	return slices.ContainsFunc(p.record.Mails, isUnseen) || slices.ContainsFunc(p.invitations, mayBeUnknownUser) ||
 		p.record.Joined && !p.record.Removed && p.record.UserID == ""
+}
+
+// isAcceptedSince reports whether inv is accepted and newer than a membership that orgsync saw at joined, and does not
+// say with which address it was accepted.
+func isAcceptedSince(inv *org.Invitation, joined time.Time) bool {
+	return inv.Status == org.StatusAccepted && inv.Registered.IsZero() && !joined.IsZero() && inv.Created.After(joined)
 }
 
 // decideWithoutInvitation decides whether to mail p, who is not a member and has no invitation that can be accepted.
@@ -523,11 +528,13 @@ func (p *person) joinedAs(key string) bool {
 	})
 }
 
-// invitedSince reports whether p has an invitation that is newer than t and was not accepted. Then the ledger must
-// record again that p is a member. Otherwise this invitation would cause orgsync to invite p again after p leaves.
+// invitedSince reports whether p has an invitation that is newer than t, and that was not accepted or does not say with
+// which address. Then the ledger must record again that p is a member. Otherwise, after p leaves, this invitation would
+// cause orgsync to invite p again or, if it was accepted, to keep all unlisted users because p may be one of them.
 func (ix *index) invitedSince(p *person, t time.Time) bool {
 	return slices.ContainsFunc(p.invitations, func(inv *org.Invitation) bool {
-		return inv.Status != org.StatusAccepted && inv.Created.After(t) && !inv.Created.After(ix.in.Snapshot.Now)
+		isOpen := inv.Status != org.StatusAccepted || isAcceptedSince(inv, t)
+		return isOpen && inv.Created.After(t) && !inv.Created.After(ix.in.Snapshot.Now)
 	})
 }
 
