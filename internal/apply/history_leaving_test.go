@@ -1206,3 +1206,33 @@ func TestHistoryLeftAfterTwoMemberships(t *testing.T) {
 		}
 	})
 }
+
+// TestHistorySuspendedWhileTheListIsHidden: orgsync suspends bob. Then he is a member with a second user, and in one run
+// the key cannot list suspended users. This does not show that the suspension of the first user has ended.
+func TestHistorySuspendedWhileTheListIsHidden(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const home = "bob@home.example"
+		c := newCompany(t, sandbox.Options{}, bob, zoe)
+		c.addMembers(bob, zoe)
+		c.roster.Settings.Unlisted = roster.UnlistedSuspend
+		c.apply(with{})
+		c.setRoster(zoe)
+		c.apply(with{})
+		must(t, c.Advance(time.Hour))
+		c.addMembers(home)
+		c.setRoster(home, zoe)
+		c.roster.People[0].Aliases = addresses([]string{bob})
+		c.apply(with{reading: func(_ int, s *org.Snapshot) {
+			s.SuspendedVisible = false
+			s.Users = slices.DeleteFunc(s.Users, func(u org.User) bool { return u.Suspended })
+		}})
+		must(t, c.Leave(home))
+		must(t, c.Advance(time.Hour))
+		c.setRoster(bob, zoe)
+		c.logOutcome(c.apply(with{}))
+		if c.user(bob).Suspended {
+			t.Error("bob is still suspended")
+		}
+	})
+}

@@ -540,12 +540,13 @@ func (ix *index) invitedSince(p *person, t time.Time) bool {
 
 // activeFacts returns the fact that a suspension ended, if the ledger has the user with the address key as suspended.
 // It returns none within 15 minutes of the suspension, because the list may lag. It also returns none if the list has
-// the user that orgsync suspended: then suspensionFacts decides.
+// the user that orgsync suspended: then suspensionFacts decides. If the key cannot list suspended users, this user may
+// still be suspended.
 func (ix *index) activeFacts(key string) []org.Fact {
 	r := ix.in.Memory.People[key]
 	isSuspendedOne := func(u org.User) bool { return strings.EqualFold(u.ID, r.SuspendedUserID) }
 	if !r.Suspended || ix.isRecent(r.SuspendedAt) ||
-		r.SuspendedUserID != "" && slices.ContainsFunc(ix.in.Snapshot.Users, isSuspendedOne) {
+		r.SuspendedUserID != "" && (!ix.visible.suspended || slices.ContainsFunc(ix.in.Snapshot.Users, isSuspendedOne)) {
 		return nil
 	}
 	return []org.Fact{{Kind: org.FactActive, Email: key}}
