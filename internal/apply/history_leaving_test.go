@@ -1236,3 +1236,34 @@ func TestHistorySuspendedWhileTheListIsHidden(t *testing.T) {
 		}
 	})
 }
+
+// TestHistorySuspendedBesideNewOwner: orgsync suspends bob. His address changes, and orgsync removes another user who
+// has the old address now. It still knows that it suspended bob.
+func TestHistorySuspendedBesideNewOwner(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const home = "bob@home.example"
+		c := newCompany(t, sandbox.Options{}, bob, zoe)
+		c.addMembers(bob, zoe)
+		c.roster.Settings.Unlisted = roster.UnlistedSuspend
+		c.apply(with{})
+		c.setRoster(zoe)
+		c.apply(with{})
+		must(t, c.Advance(time.Hour))
+		must(t, c.Rename(bob, home))
+		c.addMembers(bob)
+		c.roster.Settings.Unlisted = roster.UnlistedRemove
+		c.setRoster(home, zoe)
+		c.roster.People[0].From = c.Now().Add(100 * time.Hour)
+		c.logOutcome(c.apply(with{}))
+		if c.user(bob) != nil {
+			t.Error("the other user was not removed")
+		}
+		c.setRoster(home, zoe)
+		must(t, c.Advance(time.Hour))
+		c.logOutcome(c.apply(with{}))
+		if c.user(home).Suspended {
+			t.Error("bob is still suspended")
+		}
+	})
+}

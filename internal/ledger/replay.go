@@ -304,7 +304,8 @@ func (r *replayer) lastSend(m *mail, begun time.Time) time.Time {
 // outcome says otherwise, because a run that died may have made the change. If the server refuses the change, the
 // state before the intent is restored: an earlier request may have made the change.
 func (p *person) recordRemoval(e Entry, line int) {
-	if e.Outcome == Sent && e.Action != Action(org.EditSuspend) {
+	isOther := e.Object != "" && p.suspended.user != "" && e.Object != p.suspended.user
+	if e.Outcome == Sent && e.Action != Action(org.EditSuspend) && !isOther {
 		p.suspended = mark{} // a removal ends a suspension too
 	}
 	if e.Action == Action(org.EditUnsuspend) {
