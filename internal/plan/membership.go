@@ -494,12 +494,12 @@ func (p *person) knownKeys() []string {
 // only for addresses that an answer of the API connects with the user, now or when the user was unlisted. An alias may
 // be wrong, and counts only while the roster has it.
 func (ix *index) addJoinedFacts(p *person, d *decision) {
+	isMailed := func(m org.Mail) bool { return isAfterRemoval(m, p.record) }
+	if ix.isRecent(p.record.RemovedAt) && slices.ContainsFunc(p.record.Mails, isMailed) {
+		return // the list may not show the removal yet, and so it does not show that the mail was answered
+	}
 	for i, key := range p.knownKeys() {
 		r := ix.in.Memory.People[key]
-		isMailed := func(m org.Mail) bool { return isAfterRemoval(m, p.record) }
-		if ix.isRecent(p.record.RemovedAt) && slices.ContainsFunc(r.Mails, isMailed) {
-			continue // the list may not show the removal yet, and so it does not show that the mail was answered
-		}
 		id, isNew := "", false
 		switch inRoster := i < len(p.keys); {
 		case p.user == nil: // the key cannot list users, and p accepted an invitation
