@@ -304,7 +304,7 @@ func (r *replayer) lastSend(m *mail, begun time.Time) time.Time {
 // outcome says otherwise, because a run that died may have made the change. If the server refuses the change, the
 // state before the intent is restored: an earlier request may have made the change.
 func (p *person) recordRemoval(e Entry, line int) {
-	isOther := e.Object != "" && p.suspended.user != "" && e.Object != p.suspended.user
+	isOther := e.Object != "" && p.suspended.user != "" && !strings.EqualFold(e.Object, p.suspended.user)
 	if e.Outcome == Sent && e.Action != Action(org.EditSuspend) && !isOther {
 		p.suspended = mark{} // a removal ends a suspension too
 	}
