@@ -1110,3 +1110,171 @@ func TestHistoryOutOfTheRosterTwice(t *testing.T) {
 		}
 	})
 }
+
+// TestHistoryAliasOfRemovedUser: orgsync removed the first user of bob. Then he is a member with a second user, and the
+// address of the first one is an alias of his entry. When the address of the second user changes, orgsync knows that
+// this user is bob.
+func TestHistoryAliasOfRemovedUser(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const home, later = "bob@home.example", "bob@later.example"
+		c := newCompany(t, sandbox.Options{}, home, zoe)
+		c.addMembers(home, zoe)
+		c.roster.Settings.Unlisted = roster.UnlistedRemove
+		c.apply(with{})
+		c.setRoster(zoe)
+		c.apply(with{})
+		must(t, c.Advance(time.Hour))
+		c.setRoster(bob, zoe)
+		c.addMembers(bob)
+		c.roster.People[0].Aliases = addresses([]string{home})
+		c.apply(with{})
+		must(t, c.Rename(bob, later))
+		must(t, c.Advance(time.Hour))
+		o := c.apply(with{})
+		if c.logOutcome(o); len(o.notices(plan.OtherAddress)) != 1 {
+			t.Error("orgsync does not know that the user is bob")
+		}
+	})
+}
+
+// TestHistoryMailedAfterRemovalByALaterList: orgsync removes bob and mails him again. The next list is from before the
+// removal. He accepts with an unknown address, and the list drops accepted invitations. He gets no second mail. If he
+// never answers, he gets as many mails as the roster allows.
+func TestHistoryMailedAfterRemovalByALaterList(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		email   string
+		accepts bool
+		want    int
+	}{
+		{bob, true, 1}, {bob, false, 4}, {"robert@example.com", true, 1}, {"robert@example.com", false, 4},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Accepted: sandbox.AcceptedVanish,
+				Lapsed: sandbox.LapsedVanish}}, bob, zoe)
+			c.addMembers(bob, zoe)
+			c.roster.Settings.Unlisted = roster.UnlistedRemove
+			var before org.Snapshot
+			c.apply(with{reading: func(_ int, s *org.Snapshot) { before = *s }})
+			c.setRoster(zoe)
+			c.apply(with{})
+			must(t, c.Advance(3*time.Minute))
+			c.setRoster(tt.email, zoe)
+			if tt.email != bob {
+				c.roster.People[0].Aliases = addresses([]string{bob})
+			}
+			c.apply(with{})
+			must(t, c.Advance(3*time.Minute))
+			if tt.accepts {
+				must(t, c.AcceptAs(tt.email, "bob@home.example"))
+			}
+			c.apply(with{reading: func(_ int, s *org.Snapshot) {
+				s.Users, s.Invitations = before.Users, before.Invitations
+			}})
+			must(t, c.Advance(20*time.Minute))
+			for range 7 {
+				c.logOutcome(c.apply(with{}))
+				must(t, c.Advance(73*time.Hour))
+			}
+			if n := len(c.Mails()[tt.email]); n != tt.want || tt.accepts && c.user("bob@home.example") == nil {
+				t.Errorf("%s got %d mails, want %d, or was removed", tt.email, n, tt.want)
+			}
+		})
+	}
+}
+
+// TestHistoryLeftAfterTwoMemberships: bob leaves, and comes back by an invitation of an administrator. orgsync sees him
+// as a member, and he leaves again. The list does not say with which address he accepted. This is no reason to keep eve.
+func TestHistoryLeftAfterTwoMemberships(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, bob, zoe)
+		c.addMembers(bob, zoe)
+		hidden := with{reading: func(_ int, s *org.Snapshot) {
+			for i := range s.Invitations {
+				s.Invitations[i].Registered = org.Address{}
+			}
+		}}
+		c.apply(hidden)
+		id := c.user(bob).ID
+		must(t, c.Leave(bob))
+		must(t, c.Advance(time.Hour))
+		c.apply(hidden)
+		_, err := c.AddInvitation(sandbox.Invitation{Email: bob, State: "accepted", Created: c.Now(), Responded: c.Now()})
+		must(t, err)
+		_, err = c.AddUser(sandbox.User{ID: id, Email: bob})
+		must(t, err)
+		must(t, c.Advance(time.Hour))
+		c.apply(hidden)
+		must(t, c.Leave(bob))
+		must(t, c.Advance(time.Hour))
+		c.addMembers("eve@example.com")
+		c.roster.Settings.Unlisted = roster.UnlistedRemove
+		o := c.apply(hidden)
+		if c.logOutcome(o); c.user("eve@example.com") != nil || len(o.notices(plan.Left)) != 1 {
+			t.Error("eve stays, or bob has not left")
+		}
+	})
+}
+
+// TestHistorySuspendedWhileTheListIsHidden: orgsync suspends bob. Then he is a member with a second user, and in one run
+// the key cannot list suspended users. This does not show that the suspension of the first user has ended.
+func TestHistorySuspendedWhileTheListIsHidden(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const home = "bob@home.example"
+		c := newCompany(t, sandbox.Options{}, bob, zoe)
+		c.addMembers(bob, zoe)
+		c.roster.Settings.Unlisted = roster.UnlistedSuspend
+		c.apply(with{})
+		c.setRoster(zoe)
+		c.apply(with{})
+		must(t, c.Advance(time.Hour))
+		c.addMembers(home)
+		c.setRoster(home, zoe)
+		c.roster.People[0].Aliases = addresses([]string{bob})
+		c.apply(with{reading: func(_ int, s *org.Snapshot) {
+			s.SuspendedVisible = false
+			s.Users = slices.DeleteFunc(s.Users, func(u org.User) bool { return u.Suspended })
+		}})
+		must(t, c.Leave(home))
+		must(t, c.Advance(time.Hour))
+		c.setRoster(bob, zoe)
+		c.logOutcome(c.apply(with{}))
+		if c.user(bob).Suspended {
+			t.Error("bob is still suspended")
+		}
+	})
+}
+
+// TestHistorySuspendedBesideNewOwner: orgsync suspends bob. His address changes, and orgsync removes another user who
+// has the old address now. It still knows that it suspended bob.
+func TestHistorySuspendedBesideNewOwner(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const home = "bob@home.example"
+		c := newCompany(t, sandbox.Options{}, bob, zoe)
+		c.addMembers(bob, zoe)
+		c.roster.Settings.Unlisted = roster.UnlistedSuspend
+		c.apply(with{})
+		c.setRoster(zoe)
+		c.apply(with{})
+		must(t, c.Advance(time.Hour))
+		must(t, c.Rename(bob, home))
+		c.addMembers(bob)
+		c.roster.Settings.Unlisted = roster.UnlistedRemove
+		c.setRoster(home, zoe)
+		c.roster.People[0].From = c.Now().Add(100 * time.Hour)
+		c.logOutcome(c.apply(with{}))
+		if c.user(bob) != nil {
+			t.Error("the other user was not removed")
+		}
+		c.setRoster(home, zoe)
+		must(t, c.Advance(time.Hour))
+		c.logOutcome(c.apply(with{}))
+		if c.user(home).Suspended {
+			t.Error("bob is still suspended")
+		}
+	})
+}

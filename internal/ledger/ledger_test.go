@@ -216,7 +216,7 @@ func TestMemory(t *testing.T) {
 				return l.RecordFacts([]org.Fact{{Kind: org.FactJoined, Email: ada}})
 			},
 		}, org.Memory{People: map[string]org.PersonRecord{ada: {Joined: true, JoinedAt: at(1), JoinedSequence: 2,
-			UserID: "u1", RoundsResetSequence: 2, RoundsResetAt: at(1)}}}},
+			UserID: "u1", UserSequence: 1, RoundsResetSequence: 2, RoundsResetAt: at(1)}}}},
 		{"suspended, and a second request is refused", runs{func(l *ledger.Ledger) error {
 			return errors.Join(edit(l, org.EditSuspend, ledger.Lost), edit(l, org.EditSuspend, ledger.Refused))
 		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Suspended: true, SuspendedAt: at(0),
@@ -236,6 +236,17 @@ func TestMemory(t *testing.T) {
 		{"suspended, and then removed", runs{func(l *ledger.Ledger) error {
 			return errors.Join(edit(l, org.EditSuspend, ledger.Sent), edit(l, org.EditRemove, ledger.Sent))
 		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Removed: true, RemovedUserID: "u1"}}}},
+		{"suspended, and then removed by an id in other letters", runs{func(l *ledger.Ledger) error {
+			other := org.Edit{Op: org.EditSuspend, Who: org.MustParseAddress(ada), UserID: "U1"}
+			return errors.Join(l.RecordEditIntent(other), l.RecordEditOutcome(other, ledger.Sent),
+				edit(l, org.EditRemove, ledger.Sent))
+		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Removed: true, RemovedUserID: "u1"}}}},
+		{"suspended, and another user with the address removed", runs{func(l *ledger.Ledger) error {
+			other := org.Edit{Op: org.EditSuspend, Who: org.MustParseAddress(ada), UserID: "u2"}
+			return errors.Join(l.RecordEditIntent(other), l.RecordEditOutcome(other, ledger.Sent),
+				edit(l, org.EditRemove, ledger.Sent))
+		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Suspended: true, SuspendedAt: at(0), SuspendedUserID: "u2",
+			Removed: true, RemovedUserID: "u1"}}}},
 		{"suspended, and the answer to the removal was lost", runs{func(l *ledger.Ledger) error {
 			return errors.Join(edit(l, org.EditSuspend, ledger.Sent), edit(l, org.EditRemove, ledger.Lost))
 		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Suspended: true, SuspendedAt: at(0),

@@ -309,7 +309,8 @@ func (r *replayer) lastSend(m *mail, begun time.Time) time.Time {
 // outcome says otherwise, because a run that died may have made the change. If the server refuses the change, the
 // state before the intent is restored: an earlier request may have made the change.
 func (p *person) recordRemoval(e Entry, line int) {
-	if e.Outcome == Sent && e.Action != Action(org.EditSuspend) {
+	isOther := e.Object != "" && p.suspended.user != "" && !strings.EqualFold(e.Object, p.suspended.user)
+	if e.Outcome == Sent && e.Action != Action(org.EditSuspend) && !isOther {
 		p.suspended = mark{} // a removal ends a suspension too
 	}
 	if e.Action == Action(org.EditUnsuspend) {
@@ -521,7 +522,8 @@ func (r *replayer) memory() org.Memory {
 		}
 		record := org.PersonRecord{
 			RoundsResetSequence: p.roundsFrom, RoundsResetAt: p.roundsFromAt, ReinvitedSequence: p.reinvitedLine,
-			Joined: p.joined.line > 0, JoinedAt: p.joined.at, JoinedSequence: p.joined.line, UserID: p.userID,
+			Joined: p.joined.line > 0, JoinedAt: p.joined.at, JoinedSequence: p.joined.line,
+			UserID: p.userID, UserSequence: p.userLine,
 			Suspended: p.suspended.line > 0, SuspendedAt: p.suspended.at, SuspendedUserID: p.suspended.user,
 			Removed: removal.line > 0, RemovedAt: removal.at, RemovedSequence: removal.line, RemovedUserID: removal.user,
 			AssumedNotSent: p.assumedNotSentLine > 0, Unlisted: p.unlistedLine > 0, UnlistedSequence: p.unlistedLine,

@@ -96,6 +96,9 @@ type PersonRecord struct {
 	JoinedSequence int
 	// UserID is the id of the person's user when orgsync last saw that the person joined; "" if it is not known.
 	UserID string
+	// UserSequence is the line of the ledger that recorded UserID. It is smaller than JoinedSequence if orgsync later saw
+	// the person as a member, and no answer of the API connected the address with a user.
+	UserSequence int
 	// SuspendedAt is the server's time of Suspended. For some time after it, the list may show the user as not
 	// suspended.
 	SuspendedAt time.Time

@@ -201,7 +201,8 @@ func TestAccess(t *testing.T) {
 			in.Roster.People[1].Groups = refs()
 			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
 			in.Roster.Teams = teamWithAccess()
-			in.Memory.People["robert@example.com"] = org.PersonRecord{Joined: true, UserID: "u-robert", JoinedSequence: 1}
+			in.Memory.People["robert@example.com"] = org.PersonRecord{Joined: true, UserID: "u-robert", JoinedSequence: 1,
+				UserSequence: 1}
 			in.Snapshot.Users = append(in.Snapshot.Users, user("u-robert", "bobby@home.example"))
 			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("bobby@home.example")}
 		}, []string{"extra_access bob@example.com group everyone", "second_user bob@example.com bobby@home.example"}},
@@ -890,7 +891,8 @@ func TestLastUserOfAPerson(t *testing.T) {
 		in.InviteLeft = true
 		in.Roster.People[0] = person(ada, 3, "lady@example.com")
 		in.Memory.People = map[string]org.PersonRecord{
-			keys[0]: {Joined: true, UserID: "u1", JoinedSequence: 5}, keys[1]: {Joined: true, UserID: "u2", JoinedSequence: 9},
+			keys[0]: {Joined: true, UserID: "u1", JoinedSequence: 5, UserSequence: 5},
+			keys[1]: {Joined: true, UserID: "u2", JoinedSequence: 9, UserSequence: 9},
 		}
 		in.Snapshot.Users = []org.User{user("u2", "lovelace@home.example")}
 		want := []string{"other_address ada@example.com lovelace@home.example"}
@@ -908,7 +910,8 @@ func TestAddressOfAFormerOwner(t *testing.T) {
 		in := newInput()
 		in.Roster.People = append(in.Roster.People, person(second, 4))
 		in.Memory.People = map[string]org.PersonRecord{
-			ada: {Joined: true, UserID: "u1", JoinedSequence: 20}, second: {Joined: true, UserID: "u1", JoinedSequence: 5},
+			ada:    {Joined: true, UserID: "u1", JoinedSequence: 20, UserSequence: 20},
+			second: {Joined: true, UserID: "u1", JoinedSequence: 5, UserSequence: 5},
 		}
 		addMails(&in, org.Mail{Email: second, InvitationID: "i1", Sequence: 30, At: hours(-10), Expires: hours(62)})
 		in.Snapshot.Users = []org.User{user("u1", "lovelace@home.example")}

@@ -142,6 +142,9 @@ func TestHeldMails(t *testing.T) {
 		}, "reinvite"},
 
 		{"removed twice in a week and listed again", func(in *plan.Input) { removed(in, -160, -2) }, "flapping"},
+		{"removed twice in a week, and both times are limited by a line about a wrong clock", func(in *plan.Input) {
+			removed(in, -2, -2)
+		}, "flapping"},
 		{"removed twice in more than a week", func(in *plan.Input) { removed(in, -170, -1) }, "invite"},
 		{"removed twice, a week ago", func(in *plan.Input) { removed(in, -180, -169) }, "invite"},
 		{"removed once", func(in *plan.Input) {

@@ -346,7 +346,7 @@ func (ix *index) peopleByUserID() map[string]*person {
 			continue
 		}
 		if other := byID[id]; other == nil || other.ended && !p.ended ||
-			other.ended == p.ended && p.record.JoinedSequence > other.record.JoinedSequence {
+			other.ended == p.ended && p.record.UserSequence > other.record.UserSequence {
 			byID[id] = p
 		}
 	}
@@ -401,7 +401,6 @@ func mergeHistories(memory org.Memory, keys []string, now time.Time) *org.Person
 		return noRecord
 	}
 	merged := &org.PersonRecord{}
-	joinedAs := 0 // the line that recorded merged.UserID
 	for _, key := range keys {
 		r, found := memory.People[key]
 		if !found {
@@ -420,8 +419,8 @@ func mergeHistories(memory org.Memory, keys []string, now time.Time) *org.Person
 		merged.Joined = merged.Joined || r.Joined
 		merged.JoinedAt = org.Later(merged.JoinedAt, r.JoinedAt)
 		merged.JoinedSequence = max(merged.JoinedSequence, r.JoinedSequence)
-		if r.UserID != "" && (merged.UserID == "" || r.JoinedSequence > joinedAs) {
-			merged.UserID, joinedAs = r.UserID, r.JoinedSequence
+		if r.UserID != "" && (merged.UserID == "" || r.UserSequence > merged.UserSequence) {
+			merged.UserID, merged.UserSequence = r.UserID, r.UserSequence
 		}
 		merged.Suspended = merged.Suspended || r.Suspended
 		merged.SuspendedAt = org.Later(merged.SuspendedAt, r.SuspendedAt)
@@ -444,10 +443,13 @@ func mergeHistories(memory org.Memory, keys []string, now time.Time) *org.Person
 	for _, key := range keys {
 		addRemovals(merged, memory.People[key])
 	}
-	// A member has answered all mails, whichever address they went to.
-	merged.Mails = slices.DeleteFunc(merged.Mails, func(m org.Mail) bool { return m.Sequence < merged.JoinedSequence })
-	slices.SortFunc(merged.Mails, func(a, b org.Mail) int { return cmp.Compare(a.Sequence, b.Sequence) })
 	endRemovalByJoining(merged)
+	// A member has answered all mails, whichever address they went to. But if the list that showed the member may not
+	// have shown the removal yet, it says nothing about the mails after the removal.
+	merged.Mails = slices.DeleteFunc(merged.Mails, func(m org.Mail) bool {
+		return m.Sequence < merged.JoinedSequence && !isAfterRemoval(m, merged)
+	})
+	slices.SortFunc(merged.Mails, func(a, b org.Mail) int { return cmp.Compare(a.Sequence, b.Sequence) })
 	return merged
 }
 
@@ -456,6 +458,11 @@ func endRemovalByJoining(record *org.PersonRecord) {
 	if record.JoinedSinceRemoval() {
 		record.Removed, record.RemovedAt, record.RemovedSequence = false, time.Time{}, 0
 	}
+}
+
+// isAfterRemoval reports whether orgsync removed the person of record, and sent m after that.
+func isAfterRemoval(m org.Mail, record *org.PersonRecord) bool {
+	return record.Removed && m.Sequence > record.RemovedSequence
 }
 
 // addRemovals adds to record what other, the record under one address of the person, has about removals. A removal
@@ -471,10 +478,18 @@ func addRemovals(record *org.PersonRecord, other org.PersonRecord) {
 	if len(other.Removals) == 0 {
 		return
 	}
-	all := slices.Concat(record.Removals, other.Removals)
+	all, unmatched := slices.Clone(record.Removals), slices.Clone(record.Removals)
+	for _, removal := range other.Removals {
+		// A run removes all users of a person. Nobody can be back so soon, so these removals are one. This is not true for
+		// two removals under one address: their times may be equal only because a clock was wrong.
+		isSame := func(own org.Removal) bool { return removal.At.Sub(own.At).Abs() < org.SettleAfter }
+		if i := slices.IndexFunc(unmatched, isSame); i >= 0 {
+			unmatched = slices.Delete(unmatched, i, i+1)
+			continue
+		}
+		all = append(all, removal)
+	}
 	slices.SortStableFunc(all, func(a, b org.Removal) int { return a.At.Compare(b.At) })
-	// A run removes all users of a person. Nobody can be back so soon, so these removals are one.
-	all = slices.CompactFunc(all, func(a, b org.Removal) bool { return a.At.Sub(b.At).Abs() < org.SettleAfter })
 	record.Removals = all[max(0, len(all)-org.KeptRemovals):]
 }
 

@@ -160,14 +160,19 @@ func (p *person) mayBeUnlisted() bool {
 		case org.StatusUnknown:
 			return true
 		case org.StatusAccepted: // the ledger has no user id for p, or p accepted after their last membership
-			isLater := !p.record.JoinedAt.IsZero() && inv.Created.After(p.record.JoinedAt) && inv.Registered.IsZero()
-			return p.record.UserID == "" || p.mailOf(inv.ID) != nil || isLater
+			return p.record.UserID == "" || p.mailOf(inv.ID) != nil || isAcceptedSince(inv, p.record.JoinedAt)
 		default:
 			return false
 		}
 	}
 	return slices.ContainsFunc(p.record.Mails, isUnseen) || slices.ContainsFunc(p.invitations, mayBeUnknownUser) ||
 		p.record.Joined && !p.record.Removed && p.record.UserID == ""
+}
+
+// isAcceptedSince reports whether inv is accepted and newer than a membership that orgsync saw at joined, and does not
+// say with which address it was accepted.
+func isAcceptedSince(inv *org.Invitation, joined time.Time) bool {
+	return inv.Status == org.StatusAccepted && inv.Registered.IsZero() && !joined.IsZero() && inv.Created.After(joined)
 }
 
 // decideWithoutInvitation decides whether to mail p, who is not a member and has no invitation that can be accepted.
@@ -494,6 +499,10 @@ func (p *person) knownKeys() []string {
 // only for addresses that an answer of the API connects with the user, now or when the user was unlisted. An alias may
 // be wrong, and counts only while the roster has it.
 func (ix *index) addJoinedFacts(p *person, d *decision) {
+	isMailed := func(m org.Mail) bool { return isAfterRemoval(m, p.record) }
+	if ix.isRecent(p.record.RemovedAt) && slices.ContainsFunc(p.record.Mails, isMailed) {
+		return // the list may not show the removal yet, and so it does not show that the mail was answered
+	}
 	for i, key := range p.knownKeys() {
 		r := ix.in.Memory.People[key]
 		id, isNew := "", false
@@ -524,22 +533,25 @@ func (p *person) joinedAs(key string) bool {
 	})
 }
 
-// invitedSince reports whether p has an invitation that is newer than t and was not accepted. Then the ledger must
-// record again that p is a member. Otherwise this invitation would cause orgsync to invite p again after p leaves.
+// invitedSince reports whether p has an invitation that is newer than t, and that was not accepted or does not say with
+// which address. Then the ledger must record again that p is a member. Otherwise, after p leaves, this invitation would
+// cause orgsync to invite p again or, if it was accepted, to keep all unlisted users because p may be one of them.
 func (ix *index) invitedSince(p *person, t time.Time) bool {
 	return slices.ContainsFunc(p.invitations, func(inv *org.Invitation) bool {
-		return inv.Status != org.StatusAccepted && inv.Created.After(t) && !inv.Created.After(ix.in.Snapshot.Now)
+		isOpen := inv.Status != org.StatusAccepted || isAcceptedSince(inv, t)
+		return isOpen && inv.Created.After(t) && !inv.Created.After(ix.in.Snapshot.Now)
 	})
 }
 
 // activeFacts returns the fact that a suspension ended, if the ledger has the user with the address key as suspended.
 // It returns none within 15 minutes of the suspension, because the list may lag. It also returns none if the list has
-// the user that orgsync suspended: then suspensionFacts decides.
+// the user that orgsync suspended: then suspensionFacts decides. If the key cannot list suspended users, this user may
+// still be suspended.
 func (ix *index) activeFacts(key string) []org.Fact {
 	r := ix.in.Memory.People[key]
 	isSuspendedOne := func(u org.User) bool { return strings.EqualFold(u.ID, r.SuspendedUserID) }
 	if !r.Suspended || ix.isRecent(r.SuspendedAt) ||
-		r.SuspendedUserID != "" && slices.ContainsFunc(ix.in.Snapshot.Users, isSuspendedOne) {
+		r.SuspendedUserID != "" && (!ix.visible.suspended || slices.ContainsFunc(ix.in.Snapshot.Users, isSuspendedOne)) {
 		return nil
 	}
 	return []org.Fact{{Kind: org.FactActive, Email: key}}
