@@ -979,9 +979,9 @@ func playPeople(t *testing.T, s peopleHistory) (broken, log []string) {
 }
 
 // TestExactlyOncePeople plays random histories of a few people: they have several addresses and users, their entries
-// change, and administrators do things by hand. The rules are called (p1) to (p6). Without -rapid.seed, the histories
-// are always the same. With other seeds, about one history in a thousand breaks a rule that is too strict: look at the
-// history to find out whether the program or the rule is wrong.
+// change, and administrators do things by hand. The rules are called (p1) to (p7). Without -rapid.seed, the histories
+// are always the same. With other seeds, a few of ten thousand histories may break a rule that is too strict: look at
+// the history to find out whether the program or the rule is wrong.
 func TestExactlyOncePeople(t *testing.T) {
 	t.Parallel()
 	check := func(t interface{ Fatalf(string, ...any) }, parent *testing.T, h peopleHistory) {
