@@ -246,8 +246,8 @@ func (a *app) importCSV(ctx context.Context, o importOptions) error {
 	entries = slices.DeleteFunc(entries, func(e roster.Entry) bool {
 		if p := listed[e.Email.Key()]; p != nil {
 			if p.Ended(now) {
-				remarks = append(remarks, fmt.Sprintf("%s is not added, because the entry at %s lists them, but their last day "+
-					"%s is over: change until there", e.Email, p.At.Source(), p.Until.Format(time.DateOnly)))
+				remarks = append(remarks, fmt.Sprintf("%s is not added, because the entry at %s lists them until %s, which "+
+					"is over: change this date", e.Email, p.At.Source(), p.Until.Format(time.DateOnly)))
 			}
 			return true
 		}

@@ -118,7 +118,7 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 	for _, inv := range ix.unlistedInvitations {
 		switch {
 		case dr.mayJoinSoon(ix, inv):
-			dr.remark("%s is not listed: they accepted a moment ago, and the list of users may not show them yet", inv.Invited)
+			dr.remarkJustAccepted(inv.Invited)
 			known[inv.Invited.Key()] = true
 		case !inv.Status.IsUnanswered() && (inv.Status != org.StatusAccepted || ix.in.Snapshot.UsersVisible):
 		case !self.IsZero() && (inv.Invited.Equal(self) || inv.Registered.Equal(self)):
@@ -134,7 +134,13 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 	return people
 }
 
-// remarkPossibleAlias says that u, who has the address who, may be a person of the roster.
+// remarkJustAccepted adds a remark about who, the address of a person who has just accepted an invitation.
+func (dr *drafter) remarkJustAccepted(who org.Address) {
+	dr.remark("%s is not listed: they accepted a moment ago, and the list of users may not show them yet; import them "+
+		"later", who)
+}
+
+// remarkPossibleAlias adds a remark that u may be a person of the roster. who is an address of u.
 func (dr *drafter) remarkPossibleAlias(who org.Address, u *org.User) {
 	dr.remark("%s may be another address of %s, who is in the roster but matches no user: make it an alias, "+
 		"or list it by hand", who, dr.possibleAliases[u.ID].Email)
@@ -203,7 +209,7 @@ func (dr *drafter) draftUnchanged(people []roster.Person) []roster.Entry {
 			case p.user != nil && p.record.Removed && ix.isRecent(p.record.RemovedAt):
 				dr.remark("%s is not listed: orgsync removed them a moment ago", strings.Join(p.keys, ", "))
 			case p.user == nil && d.hasNotice(Left) && state == StateMember:
-				dr.remark("%s is not listed: they accepted a moment ago, and the list of users may not show them yet", p.Email)
+				dr.remarkJustAccepted(p.Email)
 			case p.user != nil && dr.unlistableAccess(p.user) != "":
 				dr.remark("%s is not listed: the person %s", p.Email, dr.unlistableAccess(p.user))
 			case state == StateMember, state == StateSuspended, d.openInvitationID() != "":

@@ -87,7 +87,7 @@ func TestDrift(t *testing.T) {
 			p.Groups, p.Roles = refs("everyone"), refs()
 			p.Groups[0].Until = yesterday
 		}, nil, []string{"bob@example.com add [role [deployer]]", `# bob@example.com still has the group "everyone", ` +
-			"which a team gave them until 2026-06-09: their entry does not get it"}},
+			"which a team gave them until 2026-06-09, so it is not added to their entry"}},
 		{"other teams give the group", func(in *plan.Input) {
 			in.Roster.Teams = []roster.Team{
 				{Name: "ops", Access: roster.Access{Groups: refs("platform")}},
