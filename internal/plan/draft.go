@@ -71,7 +71,7 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 	lostMailTo := map[string]*person{} // by invitation id: the person of the roster whose lost mail this may be
 	for i := range ix.people {
 		p := &ix.people[i]
-		mails := p.record.Mails // decideMembership may decide that a lost mail counts as sent
+		mails := p.record.Mails // from before decideMembership, which may decide that a lost mail counts as sent
 		var d decision
 		ix.decideMembership(p, &d)
 		for _, u := range ix.mayHaveJoinedAs(p, mails, &d) {
@@ -148,16 +148,16 @@ func (dr *drafter) remarkPossibleAlias(who org.Address, u *org.User) {
 
 // mayJoinSoon reports whether inv was accepted so recently that the list of users may not show the user yet.
 func (dr *drafter) mayJoinSoon(ix *index, inv org.Invitation) bool {
-	isInvited := func(u org.User) bool { return u.Email.Equal(inv.Invited) || u.Email.Equal(inv.Registered) }
+	hasJoined := func(u org.User) bool { return u.Email.Equal(inv.Invited) || u.Email.Equal(inv.Registered) }
 	return inv.Status == org.StatusAccepted && ix.visible.users && ix.isRecent(inv.Responded) && !inv.Invited.IsZero() &&
-		!slices.ContainsFunc(dr.in.Snapshot.Users, isInvited)
+		!slices.ContainsFunc(dr.in.Snapshot.Users, hasJoined)
 }
 
 // mayHaveJoinedAs returns the users who may be p under another address, sorted by address. If the roster listed them
 // as other people, the next plans would not take them for p any more, and p would be mailed again. mails are the mails
 // to p in the ledger. d does not need the notice [PossibleAlias]: mayHaveJoinedAs also returns users if the last mail
-// to p is recent or was lost, or if the next mail waits for another reason, or for --invite-left. It returns none if p
-// can still accept the invitation of a mail.
+// to p is recent or was lost, or if the next mail waits for another reason, for example for --invite-left. It returns
+// none if p can still accept the invitation of a mail.
 func (ix *index) mayHaveJoinedAs(p *person, mails []org.Mail, d *decision) []*org.User {
 	mayWait := func(n Notice) bool { return n.Holds() || slices.Contains([]NoticeKind{Waiting, NotYet, Left}, n.Kind) }
 	isOpenMail := func(inv *org.Invitation) bool { return p.mailOf(inv.ID) != nil && ix.canBeAccepted(inv) }

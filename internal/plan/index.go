@@ -358,7 +358,8 @@ func (ix *index) peopleByUserID() map[string]*person {
 	return byID
 }
 
-// markHolders sets holdsAccess of people. A holder may have an address with which the person accepted an invitation.
+// markHolders sets holdsAccess of all people. A group may show a person under the address with which the person
+// accepted an invitation.
 func (ix *index) markHolders() {
 	if len(ix.in.Snapshot.OtherHolders) == 0 {
 		return
@@ -401,7 +402,7 @@ func mergeHistories(memory org.Memory, keys []string, now time.Time) *org.Person
 		return noRecord
 	}
 	merged := &org.PersonRecord{}
-	joinedAs := 0 // the line that recorded merged.UserID
+	userLine := 0 // the line that recorded merged.UserID
 	for _, key := range keys {
 		r, found := memory.People[key]
 		if !found {
@@ -420,8 +421,8 @@ func mergeHistories(memory org.Memory, keys []string, now time.Time) *org.Person
 		merged.Joined = merged.Joined || r.Joined
 		merged.JoinedAt = org.Later(merged.JoinedAt, r.JoinedAt)
 		merged.JoinedSequence = max(merged.JoinedSequence, r.JoinedSequence)
-		if r.UserID != "" && (merged.UserID == "" || r.JoinedSequence > joinedAs) {
-			merged.UserID, joinedAs = r.UserID, r.JoinedSequence
+		if r.UserID != "" && (merged.UserID == "" || r.JoinedSequence > userLine) {
+			merged.UserID, userLine = r.UserID, r.JoinedSequence
 		}
 		merged.Suspended = merged.Suspended || r.Suspended
 		merged.SuspendedAt = org.Later(merged.SuspendedAt, r.SuspendedAt)
@@ -473,7 +474,8 @@ func addRemovals(record *org.PersonRecord, other org.PersonRecord) {
 	}
 	all := slices.Concat(record.Removals, other.Removals)
 	slices.SortStableFunc(all, func(a, b org.Removal) int { return a.At.Compare(b.At) })
-	// A run removes all users of a person. Nobody can be back so soon, so these removals are one.
+	// Nobody can be removed, come back and be removed again in 15 minutes. So such removals are of two users of the
+	// person, and count as one.
 	all = slices.CompactFunc(all, func(a, b org.Removal) bool { return a.At.Sub(b.At).Abs() < org.SettleAfter })
 	record.Removals = all[max(0, len(all)-org.KeptRemovals):]
 }
