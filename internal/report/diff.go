@@ -198,15 +198,15 @@ func personText(p diff.Person, d diff.Difference) string {
 	if other := document.MarkName(p.SameName.String()); other != "" {
 		words = append(words, sameNameText(other))
 	}
-	if verb := takingVerbs[d.Unlisted]; verb != "" && len(p.Dropped) > 0 {
+	if verb := unlistedVerbs[d.Unlisted]; verb != "" && len(p.Dropped) > 0 {
 		words = append(words, "apply would "+verb+" a user with the address "+
 			summarizeList(document.Map(p.Dropped, org.Address.String)))
 	}
 	return strings.Join(words, "; ")
 }
 
-// takingVerbs say what a run does with users who are not in the roster, if it does more than report them.
-var takingVerbs = map[roster.UnlistedPolicy]string{roster.UnlistedRemove: "remove", roster.UnlistedSuspend: "suspend"}
+// unlistedVerbs say what a run does with users who are not in the roster, if it does more than report them.
+var unlistedVerbs = map[roster.UnlistedPolicy]string{roster.UnlistedRemove: "remove", roster.UnlistedSuspend: "suspend"}
 
 // plurals are the singular and plural names of the fields that are lists.
 var plurals = map[diff.FieldName][2]string{
