@@ -1089,8 +1089,8 @@ func TestHistoryTwoUsersRemoved(t *testing.T) {
 	})
 }
 
-// TestHistoryOutOfTheRosterTwice: bob is out of the roster for one run, and out again later. He was a member all the
-// time, so he is not cy, who was mailed and whose invitation is not listed: orgsync removes him.
+// TestHistoryOutOfTheRosterTwice: bob is out of the roster for one run, and out again later. cy was mailed,
+// and the invitation is not listed. bob was a member all the time, so he cannot be cy, and orgsync removes him.
 func TestHistoryOutOfTheRosterTwice(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

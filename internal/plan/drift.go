@@ -33,8 +33,8 @@ func Drift(in Input, hidden []org.Kind) (updates []roster.AccessUpdate, remarks 
 		case p.user.Suspended:
 		case p.isUnderOtherAddress():
 			if p.managesAccess() {
-				dr.remark("%s is a member as %s, so their access is not compared: make this address an alias, if it is theirs",
-					p.Email, p.user.Email)
+				dr.remark("%s is a member as %s, so their access is not compared: if this is the same person, make the "+
+					"address an alias", p.Email, p.user.Email)
 			}
 		case ix.joinedSinceApply(p) && p.managesAccess():
 			dr.remark("%s has joined since the last apply, so apply has not given them their access yet: the entry stays "+

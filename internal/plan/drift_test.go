@@ -105,8 +105,8 @@ func TestDrift(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{r}
 			in.Snapshot.Users[1].Email = r.Registered
 			in.Roster.People[1].Groups = refs()
-		}, nil, []string{"# bob@example.com is a member as robert@home.example, so their access is not compared: make this " +
-			"address an alias, if it is theirs"}},
+		}, nil, []string{"# bob@example.com is a member as robert@home.example, so their access is not compared: if this " +
+			"is the same person, make the address an alias"}},
 		{"the last day is over", func(in *plan.Input) {
 			in.Roster.People[1].Until, in.Roster.People[1].Groups = hours(-100), refs()
 		}, nil, nil},
