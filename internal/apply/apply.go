@@ -470,8 +470,8 @@ func (r *run) lastNotices(planned []plan.Notice, changes []ChangeResult) []plan.
 		}
 	}
 	notices := slices.DeleteFunc(slices.Clone(r.freshPlan.Notices), func(n plan.Notice) bool {
-		// Only the first plan of a run says something about its limits and about a new ledger. If a mail of this run went
-		// out for another organization, the error of the run says so.
+		// Only the first plan of a run is about the limits and about a new ledger. If a mail of this run went out for
+		// another organization, the error of the run says so.
 		return mailed[n.Email.Key()] ||
 			slices.Contains([]plan.NoticeKind{plan.Limit, plan.NewLedger, plan.WrongOrganization}, n.Kind)
 	})

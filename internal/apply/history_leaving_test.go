@@ -17,8 +17,8 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// The tests of this file are about people who leave, or seem to leave, and about changes other than mails. orgsync once
-// handled these sequences of events wrongly, or would do so without one of its rules.
+// The tests of this file are about people who leave, or seem to leave, and about changes other than mails. orgsync
+// once handled these sequences of events wrongly, or would do so without one of its rules.
 
 // TestHistoryRemovedWithOldInvitation: bob's first invitation expires. He accepts the second one, and the list drops
 // it. An administrator removes him. The expired invitation must not cause another mail.
@@ -1089,8 +1089,8 @@ func TestHistoryTwoUsersRemoved(t *testing.T) {
 	})
 }
 
-// TestHistoryOutOfTheRosterTwice: bob is out of the roster for one run, and out again later. He was a member all the
-// time, so he is not cy, who was mailed and whose invitation is not listed: orgsync removes him.
+// TestHistoryOutOfTheRosterTwice: bob is out of the roster for one run, and out again later. cy was mailed,
+// and the invitation is not listed. bob was a member all the time, so he cannot be cy, and orgsync removes him.
 func TestHistoryOutOfTheRosterTwice(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -1218,8 +1218,8 @@ func TestHistoryLeftAfterTwoMemberships(t *testing.T) {
 	})
 }
 
-// TestHistorySuspendedWhileTheListIsHidden: orgsync suspends bob. Then he is a member with a second user, and in one run
-// the key cannot list suspended users. This does not show that the suspension of the first user has ended.
+// TestHistorySuspendedWhileTheListIsHidden: orgsync suspends bob. Then he is a member with a second user, and in one
+// run the key cannot list suspended users. This does not show that the suspension of the first user has ended.
 func TestHistorySuspendedWhileTheListIsHidden(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

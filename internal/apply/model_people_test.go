@@ -394,16 +394,16 @@ func (c *peopleWorld) isHidden(u sandbox.User) bool {
 	inUsers := c.play.Hidden != "users" && c.play.Hidden != "both"
 	inSuspended := c.play.Hidden != "suspended" && c.play.Hidden != "both" &&
 		d.SuspendedEndpoint != sandbox.SuspendedEndpointMissing
-	asActive := !inUsers
-	asSuspended := (!inUsers || d.Suspended == sandbox.SuspendedListed) &&
+	hiddenAsActive := !inUsers
+	hiddenAsSuspended := (!inUsers || d.Suspended == sandbox.SuspendedListed) &&
 		(!inSuspended || d.Suspended == sandbox.SuspendedUsers)
 	switch isRecent := u.SuspendedAt.After(c.began.Add(-c.history.Lag - time.Second)); {
 	case !u.Suspended:
-		return asActive
+		return hiddenAsActive
 	case isRecent:
-		return asActive || asSuspended // a list that lags may show either
+		return hiddenAsActive || hiddenAsSuspended // a list that lags may show either
 	default:
-		return asSuspended
+		return hiddenAsSuspended
 	}
 }
 

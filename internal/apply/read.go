@@ -20,17 +20,17 @@ func ReadAndPlan(
 	return readAndPlan(ctx, read, decide, needsTwoReadings)
 }
 
-// readAndPlan does the work of ReadAndPlan. readTwice reports whether the plan needs two readings.
+// readAndPlan is like ReadAndPlan, but asks needsTwo whether the plan needs two readings.
 func readAndPlan(
 	ctx context.Context, read func(context.Context) (org.Snapshot, error), decide func(org.Snapshot) plan.Plan,
-	readTwice func(plan.Plan) bool,
+	needsTwo func(plan.Plan) bool,
 ) (org.Snapshot, plan.Plan, error) {
 	snapshot, err := read(ctx)
 	if err != nil {
 		return org.Snapshot{}, plan.Plan{}, err
 	}
 	p := decide(snapshot)
-	if !snapshot.Paged || !readTwice(p) {
+	if !snapshot.Paged || !needsTwo(p) {
 		return snapshot, p, nil
 	}
 	later, err := read(ctx)

@@ -172,7 +172,7 @@ func (r *run) settleOnce(ctx context.Context) (progress bool) {
 				it.Err = fmt.Errorf("%w; orgsync then could not read the organization to find out the outcome: %w", it.Err, err)
 			}
 		}
-		if _, isOther := errors.AsType[*org.PinError](err); isOther { // the next mail may go out for another organization
+		if _, isWrong := errors.AsType[*org.PinError](err); isWrong { // the next mail may go out for another organization
 			r.stop(err)
 		}
 		return false
@@ -280,8 +280,8 @@ func (r *run) readSameLists(ctx context.Context) (org.Snapshot, error) {
 	return snapshot, err
 }
 
-// readAndPlan is like ReadAndPlan. It also reads lists with several pages twice if it may settle an edit: a reading
-// that misses a user seems to show that the user was removed.
+// readAndPlan is like [ReadAndPlan]. It also reads lists with several pages twice if it may settle an edit, because a
+// reading that misses a user looks as if the edit had removed the user.
 func (r *run) readAndPlan(ctx context.Context) (org.Snapshot, plan.Plan, error) {
 	settlesEdit := slices.ContainsFunc(r.items, func(it *item) bool { return !it.Action.Mails() && r.canBeSettled(it) })
 	return readAndPlan(ctx, r.readSameLists, func(s org.Snapshot) plan.Plan {
@@ -296,7 +296,8 @@ func isUnreadable(access []org.Access, c plan.Change) bool {
 	})
 }
 
-// isSeenOnce reports whether only one of two readings shows u. Then they say nothing about changes to u. u may be nil.
+// isSeenOnce reports whether only one of two readings shows u. Then they do not prove that a change to u was made. u
+// may be nil.
 func isSeenOnce(u *org.User) bool { return u != nil && u.SeenOnce }
 
 // editTookEffect reports whether the organization has what the change edit asked for. u is the user of edit; nil if

@@ -159,19 +159,21 @@ func (a *app) importRoster(ctx context.Context, o importOptions) error {
 	return err
 }
 
-// advisePin returns the error for pin, the error about the value of --organization or about the missing flag. The hint
-// for plan would name a line of the roster, which a new roster does not have yet.
+// advisePin adds advice about --organization to pin, which is about the value of this flag or about the missing flag.
+// The hint that plan gives would name a line of the roster, which a new roster does not have yet.
 func advisePin(pin *org.PinError, o importOptions) error {
-	switch {
-	case pin.Pin == "" && o.merge != "": // the hint for plan is right
-		return fmt.Errorf("%w: name one with --organization", pin)
-	case pin.Pin == "":
-		return &adviceError{fmt.Errorf("%w: name one with --organization", pin), ""}
-	case pin.IsAmbiguous():
-		return &adviceError{fmt.Errorf("--organization: %w", pin), "name the organization by its id, as in --organization ID"}
+	if pin.Pin == "" {
+		err := fmt.Errorf("%w: name one with --organization", pin)
+		if o.merge != "" {
+			return err // the roster exists, so the hint that plan gives is right
+		}
+		return &adviceError{err, ""} // the error itself says what to do
 	}
-	return &adviceError{fmt.Errorf("--organization: %w", pin), "use a key of this organization, or name another " +
-		"organization with --organization"}
+	err := fmt.Errorf("--organization: %w", pin)
+	if pin.IsAmbiguous() {
+		return &adviceError{err, "name the organization by its id, as in --organization ID"}
+	}
+	return &adviceError{err, "use a key of this organization, or name another organization with --organization"}
 }
 
 // isSameFile reports whether two paths lead to one file.
@@ -246,8 +248,8 @@ func (a *app) importCSV(ctx context.Context, o importOptions) error {
 	entries = slices.DeleteFunc(entries, func(e roster.Entry) bool {
 		if p := listed[e.Email.Key()]; p != nil {
 			if p.Ended(now) {
-				remarks = append(remarks, fmt.Sprintf("%s is not added, because the entry at %s lists them, but their last day "+
-					"%s is over: change until there", e.Email, p.At.Source(), p.Until.Format(time.DateOnly)))
+				remarks = append(remarks, fmt.Sprintf("%s is not added, because the entry at %s lists them until %s, which "+
+					"is over: change this date", e.Email, p.At.Source(), p.Until.Format(time.DateOnly)))
 			}
 			return true
 		}

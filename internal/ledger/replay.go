@@ -70,8 +70,9 @@ type person struct {
 	lastMail, previousMail, olderMail mailLines
 	removals                          []removal
 	refused                           refusals
-	// notSentMail is the mail that assumedNotSentLine is about. If compaction did not keep its lines, assumedNotSentLine
-	// would be about an earlier lost mail. sentAfter is the first mail after it that ended the count of refusals.
+	// notSentMail is the mail that assumedNotSentLine is about. sentAfter is the first mail that was sent later, which set
+	// the count of refusals to zero. Compaction keeps the lines of both mails. Otherwise assumedNotSentLine would be about
+	// an earlier lost mail, or would count as a refusal again.
 	notSentMail, sentAfter mailLines
 	// intent is the line of the last intent. failed is the last change that failed; zero if there is none.
 	intent int
@@ -210,7 +211,8 @@ func (r *replayer) add(e Entry) {
 		if e.Object != "" { // otherwise an earlier line may say which user has the address
 			p.userID, p.userLine = e.Object, r.lines
 		}
-		// If the list may not show the removal yet, it does not show what became of a mail after the removal.
+		// If the list may not show the removal yet, the user in the list does not prove that the person has answered a mail
+		// from after the removal.
 		isBack := p.joined.endsRemoval(p.removed)
 		p.mails = slices.DeleteFunc(p.mails, func(m *mail) bool { return isBack || m.Sequence < p.removed.line })
 		p.roundsFrom, p.roundsFromAt, p.assumedNotSentLine = r.lines, e.Time, 0
@@ -394,11 +396,11 @@ func (r *replayer) addMail(p *person, e Entry) {
 	}
 }
 
-// endRefusals sets the count of refusals to zero, because the mail sent was sent.
-func (p *person) endRefusals(sent mailLines) {
+// endRefusals sets the count of refusals to zero after a mail was sent. m has the lines of this mail.
+func (p *person) endRefusals(m mailLines) {
 	p.refused = refusals{}
 	if p.sentAfter == (mailLines{}) {
-		p.sentAfter = sent
+		p.sentAfter = m
 	}
 }
 

@@ -148,8 +148,8 @@ type Snapshot struct {
 	// Access has all groups, roles and policies of the kinds that the reading asked for. Holders is complete only if the
 	// reading asked for this group, role or policy by name or id. Otherwise it has the users that the list shows.
 	Access []Access
-	// OtherHolders has the addresses of people who have a group, role or policy, and are not in Users. If two readings
-	// were merged, they are not in the Users of one of them.
+	// OtherHolders has the addresses of people who have a group, role or policy, and are not in Users. After
+	// [Snapshot.Merge], it has those who are missing in the Users of at least one of the two readings.
 	OtherHolders []Address
 	// Invitations has all invitations that the server lists. It may leave out expired or accepted invitations.
 	Invitations []Invitation

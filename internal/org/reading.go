@@ -68,9 +68,9 @@ type rowKey struct {
 	created   time.Time
 }
 
-// union returns the rows of later and, after them, the rows that only earlier has. It calls compare with each of them
-// and with the same row of the other list, which is nil if this list does not have the row.
-func union[T any](earlier, later []T, key func(*T) rowKey, compare func(row, other *T)) []T {
+// union returns the rows of later and, after them, the rows that only earlier has. For each of them, it calls combine,
+// which may change row. other is the same row of the other list; nil if the other list does not have it.
+func union[T any](earlier, later []T, key func(*T) rowKey, combine func(row, other *T)) []T {
 	inEarlier := make(map[rowKey]*T, len(earlier))
 	for i := range earlier {
 		inEarlier[key(&earlier[i])] = &earlier[i]
@@ -80,12 +80,12 @@ func union[T any](earlier, later []T, key func(*T) rowKey, compare func(row, oth
 	for _, row := range later {
 		k := key(&row)
 		inLater[k] = true
-		compare(&row, inEarlier[k])
+		combine(&row, inEarlier[k])
 		all = append(all, row)
 	}
 	for _, row := range earlier {
 		if !inLater[key(&row)] {
-			compare(&row, nil)
+			combine(&row, nil)
 			all = append(all, row)
 		}
 	}

@@ -882,8 +882,8 @@ func TestTwoEntriesOfOneUser(t *testing.T) {
 	}
 }
 
-// TestLastUserOfAPerson: the person joined with each of two addresses as another user. The person is the user of the
-// later time, whose address has changed, whichever of the two addresses it was.
+// TestLastUserOfAPerson: the person joined twice, with two addresses, and each time as another user. The person is the
+// second user, although the address of this user has changed. The order of the addresses makes no difference.
 func TestLastUserOfAPerson(t *testing.T) {
 	t.Parallel()
 	for _, keys := range [][]string{{ada, "lady@example.com"}, {"lady@example.com", ada}} {
@@ -903,7 +903,7 @@ func TestLastUserOfAPerson(t *testing.T) {
 }
 
 // TestAddressOfAFormerOwner: two people joined as one user, because the second one has the former address of the first.
-// The user is the person who joined later, whatever the addresses are.
+// The user is the person who joined later. The order of the addresses makes no difference.
 func TestAddressOfAFormerOwner(t *testing.T) {
 	t.Parallel()
 	for _, second := range []string{"a@example.com", "z@example.com"} {

@@ -58,7 +58,7 @@ func Compute(in Input) Plan {
 		ix.decideMembership(p, &d)
 		ix.noteSameName(p, &d)
 		d.noteNotMailed(p)
-		ix.endMisdirected(p, &d)
+		ix.resetAfterMisdirected(p, &d)
 		for _, u := range p.secondUsers {
 			d.note(p, Notice{Kind: SecondUser, UserID: u.ID, Text: u.Email.String()})
 		}
@@ -72,12 +72,12 @@ func Compute(in Input) Plan {
 	ix.decideUnlisted(&result)
 	result.Notices = append(result.Notices, ix.visible.notices(in.Roster.Organization)...)
 	if m := StoppingMail(in.Memory, in.Flags); m.Email != "" {
-		result.Notices = append(result.Notices, ix.wrongOrganization(m))
+		result.Notices = append(result.Notices, ix.wrongOrganizationNotice(m))
 	}
 	if in.Memory.Empty && len(in.Snapshot.Invitations) > 0 {
 		result.Notices = append(result.Notices, Notice{Kind: NewLedger})
 	}
-	result.Facts = append(result.Facts, ix.suspensionFacts()...)
+	result.Facts = append(result.Facts, ix.endedSuspensionFacts()...)
 	result.Facts = append(result.Facts, ix.unlistedPersonFacts()...)
 	result.Resend, result.Reinvite = sortedAddresses(in.Resend), sortedAddresses(in.Reinvite)
 	ix.selectNamed(&result)

@@ -71,7 +71,7 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 	lostMailTo := map[string]*person{} // by invitation id: the person of the roster whose lost mail this may be
 	for i := range ix.people {
 		p := &ix.people[i]
-		mails := p.record.Mails // decideMembership may decide that a lost mail counts as sent
+		mails := p.record.Mails // from before decideMembership, which may decide that a lost mail counts as sent
 		var d decision
 		ix.decideMembership(p, &d)
 		for _, u := range ix.mayHaveJoinedAs(p, mails, &d) {
@@ -118,7 +118,7 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 	for _, inv := range ix.unlistedInvitations {
 		switch {
 		case dr.mayJoinSoon(ix, inv):
-			dr.remark("%s is not listed: they accepted a moment ago, and the list of users may not show them yet", inv.Invited)
+			dr.remarkJustAccepted(inv.Invited)
 			known[inv.Invited.Key()] = true
 		case !inv.Status.IsUnanswered() && (inv.Status != org.StatusAccepted || ix.in.Snapshot.UsersVisible):
 		case !self.IsZero() && (inv.Invited.Equal(self) || inv.Registered.Equal(self)):
@@ -134,7 +134,13 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 	return people
 }
 
-// remarkPossibleAlias says that u, who has the address who, may be a person of the roster.
+// remarkJustAccepted adds a remark about who, the address of a person who has just accepted an invitation.
+func (dr *drafter) remarkJustAccepted(who org.Address) {
+	dr.remark("%s is not listed: they accepted a moment ago, and the list of users may not show them yet; import them "+
+		"later", who)
+}
+
+// remarkPossibleAlias adds a remark that u may be a person of the roster. who is an address of u.
 func (dr *drafter) remarkPossibleAlias(who org.Address, u *org.User) {
 	dr.remark("%s may be another address of %s, who is in the roster but matches no user: make it an alias, "+
 		"or list it by hand", who, dr.possibleAliases[u.ID].Email)
@@ -142,16 +148,16 @@ func (dr *drafter) remarkPossibleAlias(who org.Address, u *org.User) {
 
 // mayJoinSoon reports whether inv was accepted so recently that the list of users may not show the user yet.
 func (dr *drafter) mayJoinSoon(ix *index, inv org.Invitation) bool {
-	isInvited := func(u org.User) bool { return u.Email.Equal(inv.Invited) || u.Email.Equal(inv.Registered) }
+	hasJoined := func(u org.User) bool { return u.Email.Equal(inv.Invited) || u.Email.Equal(inv.Registered) }
 	return inv.Status == org.StatusAccepted && ix.visible.users && ix.isRecent(inv.Responded) && !inv.Invited.IsZero() &&
-		!slices.ContainsFunc(dr.in.Snapshot.Users, isInvited)
+		!slices.ContainsFunc(dr.in.Snapshot.Users, hasJoined)
 }
 
 // mayHaveJoinedAs returns the users who may be p under another address, sorted by address. If the roster listed them
 // as other people, the next plans would not take them for p any more, and p would be mailed again. mails are the mails
 // to p in the ledger. d does not need the notice [PossibleAlias]: mayHaveJoinedAs also returns users if the last mail
-// to p is recent or was lost, or if the next mail waits for another reason, or for --invite-left. It returns none if p
-// can still accept the invitation of a mail.
+// to p is recent or was lost, or if the next mail waits for another reason, for example for --invite-left. It returns
+// none if p can still accept the invitation of a mail.
 func (ix *index) mayHaveJoinedAs(p *person, mails []org.Mail, d *decision) []*org.User {
 	mayWait := func(n Notice) bool { return n.Holds() || slices.Contains([]NoticeKind{Waiting, NotYet, Left}, n.Kind) }
 	isOpenMail := func(inv *org.Invitation) bool { return p.mailOf(inv.ID) != nil && ix.canBeAccepted(inv) }
@@ -203,7 +209,7 @@ func (dr *drafter) draftUnchanged(people []roster.Person) []roster.Entry {
 			case p.user != nil && p.record.Removed && ix.isRecent(p.record.RemovedAt):
 				dr.remark("%s is not listed: orgsync removed them a moment ago", strings.Join(p.keys, ", "))
 			case p.user == nil && d.hasNotice(Left) && state == StateMember:
-				dr.remark("%s is not listed: they accepted a moment ago, and the list of users may not show them yet", p.Email)
+				dr.remarkJustAccepted(p.Email)
 			case p.user != nil && dr.unlistableAccess(p.user) != "":
 				dr.remark("%s is not listed: the person %s", p.Email, dr.unlistableAccess(p.user))
 			case state == StateMember, state == StateSuspended, d.openInvitationID() != "":

@@ -86,6 +86,10 @@ func TestDraftRoster(t *testing.T) {
 	const adaLine, bobLine = "ada@example.com (Ada)", "bob@example.com api true group everyone role deployer"
 	others := []string{aboutRobot, aboutOwner, aboutGone, aboutRole}
 	withOthers := func(people ...string) []string { return append(people, others...) }
+	justAccepted := func(who string) string {
+		return "# " + who + " is not listed: they accepted a moment ago, and the list of users may not show them yet; " +
+			"import them later"
+	}
 	aliases := ""
 	for i := range 20 {
 		aliases += fmt.Sprintf(" alias x%02d@example.com", i)
@@ -163,9 +167,7 @@ func TestDraftRoster(t *testing.T) {
 			}
 			in.Snapshot.Invitations[1].Responded = hours(-1)
 		}, nil, []string{adaLine + " # invited as adele@example.com", bobLine, aboutRobot,
-			"# cy@example.com is not listed: they accepted a moment ago, and the list of users may not show them yet",
-			"# eve@home.example is not listed: they accepted a moment ago, and the list of users may not show them yet",
-			"# eve@example.com is not listed: they accepted a moment ago, and the list of users may not show them yet",
+			justAccepted("cy@example.com"), justAccepted("eve@home.example"), justAccepted("eve@example.com"),
 			aboutOwner, aboutGone, aboutRole}, ""},
 		{"accepted with another address", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{accepted("i1", "adele@example.com", ada)}

@@ -33,8 +33,8 @@ func Drift(in Input, hidden []org.Kind) (updates []roster.AccessUpdate, remarks 
 		case p.user.Suspended:
 		case p.isUnderOtherAddress():
 			if p.managesAccess() {
-				dr.remark("%s is a member as %s, so their access is not compared: make this address an alias, if it is theirs",
-					p.Email, p.user.Email)
+				dr.remark("%s is a member as %s, so their access is not compared: if this is the same person, make the "+
+					"address an alias", p.Email, p.user.Email)
 			}
 		case ix.joinedSinceApply(p) && p.managesAccess():
 			dr.remark("%s has joined since the last apply, so apply has not given them their access yet: the entry stays "+
@@ -54,9 +54,9 @@ func Drift(in Input, hidden []org.Kind) (updates []roster.AccessUpdate, remarks 
 	return updates, dr.remarks
 }
 
-// joinedSinceApply reports whether no apply has seen p, a member, as this user since p was mailed or removed. Then none
-// has given p the access of the roster yet. It makes no difference who invited p. If the ledger is empty, it is not
-// known.
+// joinedSinceApply reports whether p, a member, joined after the last apply, which therefore has not given p the access
+// of the roster. It makes no difference who invited p. The result is false if the ledger is empty, because then nothing
+// shows when p joined.
 func (ix *index) joinedSinceApply(p *person) bool {
 	wasSeen := func(key string) bool {
 		r := ix.in.Memory.People[key]
@@ -77,8 +77,9 @@ func (p *person) managesAccess() bool {
 	return p.APIEnabled != nil || slices.ContainsFunc(org.Kinds, isManaged)
 }
 
-// compareAccess sets in u how the access in the entry of p, a member, must change. entry is p with the memberships in
-// teams that have ended. Access that only these gave is not added to the entry: it would then have no last day.
+// compareAccess sets in u how the access in the entry of p, a member, must change. entry is p with the team
+// memberships that have ended. Access that only such a membership gave is not added to the entry, because it would have
+// no last day there.
 func (dr *drafter) compareAccess(p *person, entry *roster.Person, cat catalog, u *roster.AccessUpdate) {
 	if api := p.user.APIEnabled; p.APIEnabled != nil && api != nil && *api != *p.APIEnabled {
 		u.APIEnabled = api
@@ -111,8 +112,8 @@ func (dr *drafter) compareAccess(p *person, entry *roster.Person, cat catalog, u
 			}
 			wasGiven := func(r roster.Ref) bool { return cat.byName[kind][r.Name] == a }
 			if i := slices.IndexFunc(entry.Refs(kind), wasGiven); i >= 0 {
-				dr.remark("%s still has the %s %q, which a team gave them until %s: their entry does not get it", p.Email, kind,
-					a.Name, entry.Refs(kind)[i].Until.Format(time.DateOnly))
+				dr.remark("%s still has the %s %q, which a team gave them until %s, so it is not added to their entry", p.Email,
+					kind, a.Name, entry.Refs(kind)[i].Until.Format(time.DateOnly))
 				continue
 			}
 			name := dr.rosterName(a)
@@ -129,7 +130,8 @@ func (dr *drafter) compareAccess(p *person, entry *roster.Person, cat catalog, u
 	}
 }
 
-// isUnreadable reports whether the API does not say who has the access name, which may have another name now.
+// isUnreadable reports whether the API does not say who has the access that the roster calls name. The access may have
+// another name now.
 func (dr *drafter) isUnreadable(kind org.Kind, name string) bool {
 	earlierID := dr.in.Memory.Access[org.AccessName{Kind: kind, Name: name}]
 	return slices.ContainsFunc(dr.in.Snapshot.Access, func(a org.Access) bool {

@@ -87,7 +87,7 @@ func TestDrift(t *testing.T) {
 			p.Groups, p.Roles = refs("everyone"), refs()
 			p.Groups[0].Until = yesterday
 		}, nil, []string{"bob@example.com add [role [deployer]]", `# bob@example.com still has the group "everyone", ` +
-			"which a team gave them until 2026-06-09: their entry does not get it"}},
+			"which a team gave them until 2026-06-09, so it is not added to their entry"}},
 		{"other teams give the group", func(in *plan.Input) {
 			in.Roster.Teams = []roster.Team{
 				{Name: "ops", Access: roster.Access{Groups: refs("platform")}},
@@ -105,8 +105,8 @@ func TestDrift(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{r}
 			in.Snapshot.Users[1].Email = r.Registered
 			in.Roster.People[1].Groups = refs()
-		}, nil, []string{"# bob@example.com is a member as robert@home.example, so their access is not compared: make this " +
-			"address an alias, if it is theirs"}},
+		}, nil, []string{"# bob@example.com is a member as robert@home.example, so their access is not compared: if this " +
+			"is the same person, make the address an alias"}},
 		{"the last day is over", func(in *plan.Input) {
 			in.Roster.People[1].Until, in.Roster.People[1].Groups = hours(-100), refs()
 		}, nil, nil},

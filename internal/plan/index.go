@@ -358,7 +358,8 @@ func (ix *index) peopleByUserID() map[string]*person {
 	return byID
 }
 
-// markHolders sets holdsAccess of people. A holder may have an address with which the person accepted an invitation.
+// markHolders sets holdsAccess of all people. A group may show a person under the address with which the person
+// accepted an invitation.
 func (ix *index) markHolders() {
 	if len(ix.in.Snapshot.OtherHolders) == 0 {
 		return

@@ -211,11 +211,11 @@ func (ix *index) mayBeListed(u *org.User) bool {
 // if something would be taken from u.
 func (ix *index) possibleAddresses(u *org.User) []string {
 	keys := ix.knownAddresses(u) // computes perhapsInvitedAs
-	more := ix.perhapsInvitedAs[u.Email.Key()]
+	possible := ix.perhapsInvitedAs[u.Email.Key()]
 	if seen, known := ix.in.Memory.Unlisted[u.ID]; known {
-		more = append(slices.Clip(more), seen.Email)
+		possible = append(slices.Clip(possible), seen.Email)
 	}
-	return slices.Concat(keys, more, ix.rosterAddresses(more))
+	return slices.Concat(keys, possible, ix.rosterAddresses(possible))
 }
 
 // rosterAddresses returns the keys of all addresses that the roster has for the people with the addresses keys.
@@ -231,9 +231,9 @@ func (ix *index) rosterAddresses(keys []string) []string {
 
 // isKnownToLedger reports whether the ledger has the address of u as a member, or as invited by a mail that has not
 // expired. Then u is not another person of the roster under a new address. A mail whose answer was lost does not
-// count, because it may not have been sent. The result is false if orgsync removed u, because u may be back by an
-// invitation to another person. The same is true if u left, or if the member with this address was another user. A
-// suspension does not count, because it does not show who u is.
+// count, because it may not have been sent. A suspension does not count, because it does not show who u is. If
+// orgsync removed u, the result is false. If u left, or if the member with this address was another user, u does not
+// count as a member. In these cases, u may have joined by an invitation to another person.
 func (ix *index) isKnownToLedger(u *org.User) bool {
 	r := ix.in.Memory.People[u.Email.Key()]
 	invited := slices.ContainsFunc(r.Mails, func(m org.Mail) bool { return !m.Lost && !ix.isPast(m.ExpiresAt()) })

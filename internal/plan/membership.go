@@ -132,8 +132,9 @@ func (ix *index) wasSuspendedByOrgsync(p *person, u *org.User) bool {
 		slices.ContainsFunc(append(p.knownKeys(), u.Email.Key()), func(key string) bool { return ix.suspendedUnder(key, u) })
 }
 
-// suspendedUnder reports whether u may be the user that orgsync suspended under the address key, if the ledger does not
-// have the id of this user: u has this address or nobody has it.
+// suspendedUnder reports whether u counts as the user that orgsync suspended under the address key, although the ledger
+// does not have the id of this user. This is so if u has the address, or if nobody has it. If the ledger has an id, the
+// result is false.
 func (ix *index) suspendedUnder(key string, u *org.User) bool {
 	r := ix.in.Memory.People[key]
 	isOther := func(other org.User) bool { return other.Email.Key() == key }
@@ -159,7 +160,9 @@ func (p *person) mayBeUnlisted() bool {
 		switch inv.Status {
 		case org.StatusUnknown:
 			return true
-		case org.StatusAccepted: // the ledger has no user id for p, or p accepted after their last membership
+		case org.StatusAccepted:
+			// The ledger has no user id for p, or p accepted after their last membership. If somebody else sent the invitation,
+			// the list must not show with which address p accepted.
 			return p.record.UserID == "" || p.mailOf(inv.ID) != nil || isAcceptedSince(inv, p.record.JoinedAt)
 		default:
 			return false
@@ -545,21 +548,21 @@ func (ix *index) invitedSince(p *person, t time.Time) bool {
 
 // activeFacts returns the fact that a suspension ended, if the ledger has the user with the address key as suspended.
 // It returns none within 15 minutes of the suspension, because the list may lag. It also returns none if the list has
-// the user that orgsync suspended: then suspensionFacts decides. If the key cannot list suspended users, this user may
-// still be suspended.
+// the user that orgsync suspended: then endedSuspensionFacts decides. If the key cannot list suspended users, this
+// user may still be suspended.
 func (ix *index) activeFacts(key string) []org.Fact {
 	r := ix.in.Memory.People[key]
-	isSuspendedOne := func(u org.User) bool { return strings.EqualFold(u.ID, r.SuspendedUserID) }
+	isTheUser := func(u org.User) bool { return strings.EqualFold(u.ID, r.SuspendedUserID) }
 	if !r.Suspended || ix.isRecent(r.SuspendedAt) ||
-		r.SuspendedUserID != "" && (!ix.visible.suspended || slices.ContainsFunc(ix.in.Snapshot.Users, isSuspendedOne)) {
+		r.SuspendedUserID != "" && (!ix.visible.suspended || slices.ContainsFunc(ix.in.Snapshot.Users, isTheUser)) {
 		return nil
 	}
 	return []org.Fact{{Kind: org.FactActive, Email: key}}
 }
 
-// suspensionFacts returns the facts that suspensions ended, because the list has the suspended users as not suspended.
-// The users may have other addresses now.
-func (ix *index) suspensionFacts() []org.Fact {
+// endedSuspensionFacts returns the facts that suspensions ended: the list shows that these users are not suspended. The
+// users may have other addresses now.
+func (ix *index) endedSuspensionFacts() []org.Fact {
 	var facts []org.Fact
 	active := map[string]bool{}
 	for i := range ix.in.Snapshot.Users {

@@ -52,7 +52,8 @@ func (ix *index) decideResend(p *person, d *decision, inv *org.Invitation, unset
 }
 
 // lastMailed returns the time of the last mail to p in the ledger. If inv was created or renewed later, perhaps by an
-// administrator, it returns that time. The list does not say when an invitation was renewed, but when it expires.
+// administrator, it returns that time. The list does not say when an invitation was renewed, so lastMailed computes
+// this from the expiration date.
 func (ix *index) lastMailed(p *person, inv *org.Invitation) time.Time {
 	last := inv.Created
 	if !inv.Expires.After(ix.latestExpiry()) {
@@ -95,8 +96,8 @@ func (d *decision) noteNotMailed(p *person) {
 	d.note(p, n)
 }
 
-// StoppingMail returns the last mail that went out for another organization, as long as runs must not make changes
-// because of it. Its Email is "" if there is no such mail, or if --reinvite says that somebody found out why.
+// StoppingMail returns the last mail if it went out for another organization, so that runs must not make changes. Its
+// Email is "" if there is no such mail, or if --reinvite says that somebody has found out why it went there.
 func StoppingMail(memory org.Memory, f Flags) org.Misdirected {
 	if len(f.Reinvite) > 0 {
 		return org.Misdirected{}
@@ -104,8 +105,8 @@ func StoppingMail(memory org.Memory, f Flags) org.Misdirected {
 	return memory.Misdirected
 }
 
-// wrongOrganization returns a notice about m.
-func (ix *index) wrongOrganization(m org.Misdirected) Notice {
+// wrongOrganizationNotice returns a notice about m.
+func (ix *index) wrongOrganizationNotice(m org.Misdirected) Notice {
 	n := Notice{Kind: WrongOrganization, Text: m.OrganizationID}
 	if p := ix.byKey[m.Email]; p != nil {
 		n.Source = p.At.Source()
@@ -114,9 +115,10 @@ func (ix *index) wrongOrganization(m org.Misdirected) Notice {
 	return n
 }
 
-// endMisdirected adds the fact that --reinvite named p, if p got the last mail for another organization and no rule
-// added the fact. Runs change nothing until the ledger has it, and p may be a member by now.
-func (ix *index) endMisdirected(p *person, d *decision) {
+// resetAfterMisdirected adds an [org.FactReset] if --reinvite names p, the last mail to p went out for another
+// organization, and no other rule has added the fact, for example because p is a member by now. Runs change nothing
+// until the ledger has the fact.
+func (ix *index) resetAfterMisdirected(p *person, d *decision) {
 	isReset := func(f org.Fact) bool { return f.Kind == org.FactReset }
 	if p.reinvite && slices.Contains(p.keys, ix.in.Memory.Misdirected.Email) && !slices.ContainsFunc(d.facts, isReset) {
 		d.facts = append(d.facts, org.Fact{Kind: org.FactReset, Email: p.Email.Key()})

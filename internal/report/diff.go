@@ -210,7 +210,7 @@ func personText(p diff.Person, d diff.Difference) string {
 
 // droppedText returns a text about users who have an address that p loses; "" if the policy only reports them.
 func droppedText(p diff.Person, policy roster.UnlistedPolicy) string {
-	verb := takingVerbs[policy]
+	verb := unlistedVerbs[policy]
 	if verb == "" || len(p.Dropped) == 0 {
 		return ""
 	}
@@ -218,8 +218,8 @@ func droppedText(p diff.Person, policy roster.UnlistedPolicy) string {
 		summarizeList(document.Map(p.Dropped, org.Address.String))
 }
 
-// takingVerbs say what a run does with users who are not in the roster, if it does more than report them.
-var takingVerbs = map[roster.UnlistedPolicy]string{roster.UnlistedRemove: "remove", roster.UnlistedSuspend: "suspend"}
+// unlistedVerbs say what a run does with users who are not in the roster, if it does more than report them.
+var unlistedVerbs = map[roster.UnlistedPolicy]string{roster.UnlistedRemove: "remove", roster.UnlistedSuspend: "suspend"}
 
 // plurals are the singular and plural names of the fields that are lists.
 var plurals = map[diff.FieldName][2]string{

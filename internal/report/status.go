@@ -388,7 +388,8 @@ func leavingText(c plan.Change, refused bool) string {
 	return text
 }
 
-// isRefused reports whether apply would refuse the plan because of a limit or of the organization of the last mail.
+// isRefused reports whether apply would refuse the plan because of a limit, or because the last mail went out for
+// another organization.
 func (s Status) isRefused() bool {
 	return slices.ContainsFunc(s.Notices, func(n plan.Notice) bool {
 		return n.Kind == plan.Limit || n.Kind == plan.WrongOrganization

@@ -210,7 +210,7 @@ func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size
 		}
 		switch {
 		case p.next == "":
-			isCounted := r.total >= len(r.rows)+r.repeated // a count below the rows is not that of the whole list
+			isCounted := r.total >= len(r.rows)+r.repeated // a smaller count is not about the whole list
 			r.endUnknown = !isCounted && !p.isLast && len(p.rows) >= min(size, defaultPage)
 			return r, nil
 		case repeated:

@@ -16,7 +16,7 @@ func allocate(f *os.File, n int) error {
 		case err == nil:
 			return nil
 		case !errors.Is(err, syscall.EINTR):
-			return &fs.PathError{Op: "fallocate", Path: f.Name(), Err: err} // as the methods of f
+			return &fs.PathError{Op: "fallocate", Path: f.Name(), Err: err} // as the methods of f do
 		}
 	}
 }

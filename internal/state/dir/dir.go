@@ -181,11 +181,11 @@ func (s *Store) Acquire(ctx context.Context, holder state.Holder, wait time.Dura
 	if !locked {
 		return nil, &state.LockedError{Place: s.file(lockFile), Holder: s.holder()}
 	}
-	held, err := lock.Stat()
+	lockInfo, err := lock.Stat()
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("lock %s: %w", s.file(lockFile), err), lock.Unlock())
 	}
-	l := &lease{Store: s, lock: lock, held: held}
+	l := &lease{Store: s, lock: lock, lockInfo: lockInfo}
 	// This file only shows other runs which run holds the lock. The lock itself is in the kernel.
 	if note, err := json.Marshal(holder); err == nil {
 		err = maybe.WriteFile(s.file(holderFile), append(note, '\n'), 0o600)
@@ -234,20 +234,21 @@ func (s *Store) Inspect(ctx context.Context) (state.Inspection, error) {
 // lease is a [state.Lease] on a [Store].
 type lease struct {
 	*Store
-	lock    *flock.Flock
-	held    fs.FileInfo // of the lock file
-	content []byte
+	lock     *flock.Flock
+	lockInfo fs.FileInfo // of the file that this run has locked
+	content  []byte
 }
 
 func (l *lease) Content() []byte { return l.content }
 
-// Lost returns nil, which is never ready: a process cannot lose the lock. But see Check.
+// Lost returns nil, which is never ready: a process cannot lose a lock in the kernel. Check finds
+// out whether the lock file has been removed.
 func (l *lease) Lost() <-chan struct{} { return nil }
 
 // Check returns an error if somebody has removed or replaced the lock file, or the whole folder. Another run can then
 // lock the new file.
 func (l *lease) Check() error {
-	if now, err := os.Lstat(l.file(lockFile)); err == nil && os.SameFile(l.held, now) {
+	if now, err := os.Lstat(l.file(lockFile)); err == nil && os.SameFile(l.lockInfo, now) {
 		return nil
 	}
 	return &state.LostError{Place: l.file(lockFile), Err: errors.New("somebody has removed or replaced the lock file")}

@@ -35,7 +35,7 @@ const (
 	// defaultRegion is the region if neither the URL nor the environment names one. Storages other than
 	// AWS ignore the region.
 	defaultRegion = "us-east-1"
-	// maxListHead is the number of bytes at the beginning of a list that must have the name of its root element.
+	// maxListHead is how many bytes at the beginning of a list are searched for the name of its root element.
 	maxListHead = 1 << 10
 	// metadataTimeout limits the request for the credentials of the role of a virtual machine. On other
 	// machines, nothing answers this request.
@@ -102,7 +102,7 @@ func (c listChecker) RoundTrip(r *http.Request) (*http.Response, error) {
 		return res, err
 	}
 	body := bufio.NewReader(res.Body)
-	if begin, _ := body.Peek(maxListHead); !bytes.Contains(begin, []byte("ListBucketResult")) {
+	if head, _ := body.Peek(maxListHead); !bytes.Contains(head, []byte("ListBucketResult")) {
 		_ = res.Body.Close()
 		return nil, errors.New("the answer is not a list of objects")
 	}
