@@ -1184,8 +1184,9 @@ func TestHistoryMailedAfterRemovalByALaterList(t *testing.T) {
 	}
 }
 
-// TestHistoryLeftAfterTwoMemberships: bob leaves, and comes back by an invitation of an administrator. orgsync sees him
-// as a member, and he leaves again. The list does not say with which address he accepted. This is no reason to keep eve.
+// TestHistoryLeftAfterTwoMemberships: bob leaves, and comes back by an invitation of an administrator. orgsync sees
+// him as a member, and he leaves again. The list does not say with which address he accepted. This is no reason to
+// keep eve.
 func TestHistoryLeftAfterTwoMemberships(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
