@@ -972,6 +972,18 @@ func TestHistorySuspendedSecondUser(t *testing.T) {
 	})
 }
 
+// newCompanyWithBobSuspended returns a company in which orgsync has suspended bob. The roster lists only zoe.
+func newCompanyWithBobSuspended(t *testing.T) *company {
+	t.Helper()
+	c := newCompany(t, sandbox.Options{}, bob, zoe)
+	c.addMembers(bob, zoe)
+	c.roster.Settings.Unlisted = roster.UnlistedSuspend
+	c.apply(with{})
+	c.setRoster(zoe)
+	c.logOutcome(c.apply(with{}))
+	return c
+}
+
 // TestHistorySuspendedAndRenamed: orgsync suspends bob, and his address changes. When the roster lists the new address,
 // orgsync ends the suspension. If an administrator ended it before and suspended bob again, orgsync does not.
 func TestHistorySuspendedAndRenamed(t *testing.T) {
@@ -979,12 +991,7 @@ func TestHistorySuspendedAndRenamed(t *testing.T) {
 	for _, again := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			const home = "bob@home.example"
-			c := newCompany(t, sandbox.Options{}, bob, zoe)
-			c.addMembers(bob, zoe)
-			c.roster.Settings.Unlisted = roster.UnlistedSuspend
-			c.apply(with{})
-			c.setRoster(zoe)
-			c.logOutcome(c.apply(with{})) // suspended
+			c := newCompanyWithBobSuspended(t)
 			must(t, c.Rename(bob, home))
 			if again {
 				c.roster.Settings.Unlisted = roster.UnlistedReport
@@ -1225,12 +1232,7 @@ func TestHistorySuspendedWhileTheListIsHidden(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const home = "bob@home.example"
-		c := newCompany(t, sandbox.Options{}, bob, zoe)
-		c.addMembers(bob, zoe)
-		c.roster.Settings.Unlisted = roster.UnlistedSuspend
-		c.apply(with{})
-		c.setRoster(zoe)
-		c.apply(with{})
+		c := newCompanyWithBobSuspended(t)
 		must(t, c.Advance(time.Hour))
 		c.addMembers(home)
 		c.setRoster(home, zoe)
@@ -1255,12 +1257,7 @@ func TestHistorySuspendedBesideNewOwner(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const home = "bob@home.example"
-		c := newCompany(t, sandbox.Options{}, bob, zoe)
-		c.addMembers(bob, zoe)
-		c.roster.Settings.Unlisted = roster.UnlistedSuspend
-		c.apply(with{})
-		c.setRoster(zoe)
-		c.apply(with{})
+		c := newCompanyWithBobSuspended(t)
 		must(t, c.Advance(time.Hour))
 		must(t, c.Rename(bob, home))
 		c.addMembers(bob)

@@ -359,10 +359,8 @@ func (r *run) skipInvited(ctx context.Context) {
 	if err != nil {
 		return
 	}
-	isForOther := func(i org.Invitation) bool { return i.IsForOther(r.org.ID) }
-	if at := slices.IndexFunc(invitations, isForOther); at >= 0 {
-		other := org.Organization{ID: invitations[at].OrgID, Name: invitations[at].OrgName}
-		r.stop(&org.PinError{Pin: cmp.Or(r.org.Name, r.org.ID), Have: []org.Organization{r.org, other}})
+	if err := org.CheckSameOrganization(r.org, cmp.Or(r.org.Name, r.org.ID), invitations); err != nil {
+		r.stop(err)
 		return
 	}
 	later := r.opts.Snapshot

@@ -158,6 +158,17 @@ type Snapshot struct {
 // ErrNoOrganizationID says that the API shows no id of the organization, which the ledger needs.
 var ErrNoOrganizationID = errors.New("the API shows no id of the organization on which the key acts")
 
+// CheckSameOrganization returns a [*PinError] if an invitation is for an organization other than o. pin is the
+// organization of the roster.
+func CheckSameOrganization(o Organization, pin string, invitations []Invitation) error {
+	for _, i := range invitations {
+		if i.IsForOther(o.ID) {
+			return &PinError{Pin: pin, Have: []Organization{o, {ID: i.OrgID, Name: i.OrgName}}}
+		}
+	}
+	return nil
+}
+
 // PinError says that the key acts on another organization than the roster names, or that the key can see several
 // organizations and the roster does not name exactly one of them.
 type PinError struct {

@@ -31,6 +31,11 @@ import (
 func DraftRoster(in Input, hidden []org.Kind) roster.Draft {
 	ix := newIndex(in)
 	dr := drafter{in: in, hidden: hidden, access: ix.access, names: map[*org.Access]string{}}
+	for _, kind := range org.Kinds {
+		if in.Roster.ManagesForAll(kind) {
+			dr.managedForAll = append(dr.managedForAll, kind)
+		}
+	}
 	entries := dr.draftEntries(ix, dr.candidates(ix))
 	switch self := in.Snapshot.Self; {
 	case self.IsZero() || ix.byKey[self.Key()] != nil:
@@ -52,6 +57,8 @@ type drafter struct {
 	remarks []string
 	access  holdings
 	names   map[*org.Access]string // the results of rosterName
+	// managedForAll has the kinds of access that the roster manages for everybody.
+	managedForAll []org.Kind
 	// possibleAliases has, by user id, the person of the roster who may be this user.
 	possibleAliases map[string]*person
 }
@@ -164,11 +171,8 @@ func (ix *index) mayHaveJoinedAs(p *person, mails []org.Mail, d *decision) []*or
 	if !slices.ContainsFunc(d.notices, mayWait) || slices.ContainsFunc(p.invitations, isOpenMail) {
 		return nil
 	}
-	i := slices.IndexFunc(mails, func(m org.Mail) bool { return m.Lost || !p.hasInvitation(m.InvitationID) })
-	if i < 0 {
-		return nil
-	}
-	return ix.unidentifiedSince(mails[i].Sequence) // also users from before the last --reinvite
+	isUnlisted := func(m org.Mail) bool { return m.Lost || !p.hasInvitation(m.InvitationID) }
+	return ix.unidentifiedSinceMail(mails, isUnlisted, 0) // also users from before the last --reinvite
 }
 
 // indexWith returns an index for a roster that also lists people.
@@ -199,6 +203,10 @@ func (dr *drafter) draftUnchanged(people []roster.Person) []roster.Entry {
 			}
 			var d decision
 			ix.decideMembership(p, &d)
+			unlistable := ""
+			if p.user != nil {
+				unlistable = dr.unlistableAccess(p.user)
+			}
 			switch state := d.state(p); {
 			case p.user != nil && p.user.Suspended && (p.record.Suspended || ix.wasSuspendedByOrgsync(p, p.user)),
 				p.user != nil && p.record.Suspended && ix.isRecent(p.record.SuspendedAt):
@@ -210,8 +218,8 @@ func (dr *drafter) draftUnchanged(people []roster.Person) []roster.Entry {
 				dr.remark("%s is not listed: orgsync removed them a moment ago", strings.Join(p.keys, ", "))
 			case p.user == nil && d.hasNotice(Left) && state == StateMember:
 				dr.remarkJustAccepted(p.Email)
-			case p.user != nil && dr.unlistableAccess(p.user) != "":
-				dr.remark("%s is not listed: the person %s", p.Email, dr.unlistableAccess(p.user))
+			case unlistable != "":
+				dr.remark("%s is not listed: the person %s", p.Email, unlistable)
 			case state == StateMember, state == StateSuspended, d.openInvitationID() != "":
 				kept = append(kept, *p.Person)
 				e := dr.draftEntry(ix, p, d)
@@ -437,10 +445,7 @@ func (dr *drafter) missingDefaults(u *org.User) []string {
 // unlistableAccess returns why an entry of u would take access from u: the roster manages a kind of access for
 // everybody, and the entry cannot list all of it. Otherwise it returns "".
 func (dr *drafter) unlistableAccess(u *org.User) string {
-	for _, kind := range org.Kinds {
-		if !dr.in.Roster.ManagesForAll(kind) {
-			continue
-		}
+	for _, kind := range dr.managedForAll {
 		if _, why := dr.draftRefs(kind, u.ID); why != "" {
 			return fmt.Sprintf("%s, and the defaults or a team manage the %s of everybody", why, kind.Plural())
 		}

@@ -83,13 +83,20 @@ func (ix *index) isFlapping(p *person) bool {
 // They appeared after a mail to p whose invitation is no longer in the list. A user who was there at the last
 // --reinvite does not count, because --reinvite asked for a mail nevertheless.
 func (ix *index) possibleAliases(p *person) []*org.User {
-	i := slices.IndexFunc(p.record.Mails, func(m org.Mail) bool {
+	hasVanished := func(m org.Mail) bool {
 		return !m.Lost && !p.hasInvitation(m.InvitationID) && ix.in.Snapshot.Now.Sub(m.At) >= org.SettleAfter
-	})
+	}
+	return ix.unidentifiedSinceMail(p.record.Mails, hasVanished, p.record.ReinvitedSequence)
+}
+
+// unidentifiedSinceMail returns the unidentified users who appeared after the first of mails for which counts is true,
+// and after the line least of the ledger, sorted by address; none if there is no such mail.
+func (ix *index) unidentifiedSinceMail(mails []org.Mail, counts func(org.Mail) bool, least int) []*org.User {
+	i := slices.IndexFunc(mails, counts)
 	if i < 0 {
 		return nil
 	}
-	return ix.unidentifiedSince(max(p.record.Mails[i].Sequence, p.record.ReinvitedSequence))
+	return ix.unidentifiedSince(max(mails[i].Sequence, least))
 }
 
 // unidentifiedSince returns the unidentified users who appeared after the line sequence of the ledger, sorted by

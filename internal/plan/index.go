@@ -48,9 +48,8 @@ type index struct {
 	// seenUnlisted has, by address, the last line of the ledger that recorded an unlisted user with this address; nil
 	// before wasUnlistedUser needs it.
 	seenUnlisted map[string]int
-	// suspendedIDs has the ids, in lower case, of the users that orgsync suspended, by the ledger; nil before
-	// wasSuspendedByOrgsync needs it.
-	suspendedIDs map[string]bool
+	// cachedSuspended is the result of suspendedAddresses; nil before its first call.
+	cachedSuspended map[string][]string
 	// unlistedBySameKey is the result of indexUnlisted; nil before noteSameName needs it.
 	unlistedBySameKey map[string][]unlistedAddress
 	// mayBeRenamed has the ids of the unlisted users that a SameName notice is about.

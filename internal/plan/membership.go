@@ -120,15 +120,7 @@ func (ix *index) decideMembership(p *person, d *decision) {
 // wasSuspendedByOrgsync reports whether orgsync suspended u, a user of p, by the ledger. An administrator may have
 // suspended u, although orgsync suspended another user who is p too, or who had the address before.
 func (ix *index) wasSuspendedByOrgsync(p *person, u *org.User) bool {
-	if ix.suspendedIDs == nil { // computed only on demand, because few plans need it
-		ix.suspendedIDs = map[string]bool{}
-		for _, r := range ix.in.Memory.People {
-			if r.Suspended {
-				ix.suspendedIDs[strings.ToLower(r.SuspendedUserID)] = true
-			}
-		}
-	}
-	return u.ID != "" && ix.suspendedIDs[strings.ToLower(u.ID)] ||
+	return len(ix.suspendedAddresses()[strings.ToLower(u.ID)]) > 0 ||
 		slices.ContainsFunc(append(p.knownKeys(), u.Email.Key()), func(key string) bool { return ix.suspendedUnder(key, u) })
 }
 
@@ -563,17 +555,38 @@ func (ix *index) activeFacts(key string) []org.Fact {
 // endedSuspensionFacts returns the facts that suspensions ended: the list shows that these users are not suspended. The
 // users may have other addresses now.
 func (ix *index) endedSuspensionFacts() []org.Fact {
-	var facts []org.Fact
+	suspended := ix.suspendedAddresses()
+	if len(suspended) == 0 {
+		return nil
+	}
 	active := map[string]bool{}
 	for i := range ix.in.Snapshot.Users {
-		if u := &ix.in.Snapshot.Users[i]; !u.Suspended && u.ID != "" {
-			active[strings.ToLower(u.ID)] = true
+		u := &ix.in.Snapshot.Users[i]
+		if id := strings.ToLower(u.ID); !u.Suspended && len(suspended[id]) > 0 {
+			active[id] = true
 		}
 	}
-	for key, r := range ix.in.Memory.People {
-		if r.Suspended && active[strings.ToLower(r.SuspendedUserID)] && !ix.isRecent(r.SuspendedAt) {
-			facts = append(facts, org.Fact{Kind: org.FactActive, Email: key})
+	var facts []org.Fact
+	for id := range active {
+		for _, key := range suspended[id] {
+			if !ix.isRecent(ix.in.Memory.People[key].SuspendedAt) {
+				facts = append(facts, org.Fact{Kind: org.FactActive, Email: key})
+			}
 		}
 	}
 	return facts
+}
+
+// suspendedAddresses returns, by user id in lower case, the keys of the addresses under which the ledger has a
+// suspension of the user.
+func (ix *index) suspendedAddresses() map[string][]string {
+	if ix.cachedSuspended == nil {
+		ix.cachedSuspended = map[string][]string{}
+		for key, r := range ix.in.Memory.People {
+			if id := strings.ToLower(r.SuspendedUserID); r.Suspended && id != "" {
+				ix.cachedSuspended[id] = append(ix.cachedSuspended[id], key)
+			}
+		}
+	}
+	return ix.cachedSuspended
 }

@@ -13,6 +13,25 @@ import (
 	"github.com/orgsync/orgsync/internal/vultr"
 )
 
+// newInvitingClient returns a client for a server that answers each request with an invitation of ada, and counts the
+// requests in arrived.
+func newInvitingClient(t *testing.T, arrived *atomic.Int32) *vultr.Client {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		arrived.Add(1)
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"invitation": {"id": "i1", "email_invited": "ada@example.com"}}`))
+	}))
+	t.Cleanup(server.Close)
+	client, err := vultr.New(vultr.Config{
+		BaseURL: server.URL, Key: "K3Y", UserAgent: "orgsync/test", Concurrency: 1, RequestTimeout: time.Minute,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
 // TestGate checks that a request is not sent if its gate refuses it at any step before the first
 // byte, because the process may be paused between any two steps. The request counts as not sent,
 // and is not repeated.
@@ -21,25 +40,14 @@ func TestGate(t *testing.T) {
 	closed := errors.New("the lease is over")
 	for closesAt := int32(1); closesAt <= 3; closesAt++ {
 		var arrived, asked atomic.Int32
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			arrived.Add(1)
-			w.Header().Set("Content-Type", "application/json")
-			_, _ = w.Write([]byte(`{"invitation": {"id": "i1", "email_invited": "ada@example.com"}}`))
-		}))
-		t.Cleanup(server.Close)
-		client, err := vultr.New(vultr.Config{
-			BaseURL: server.URL, Key: "K3Y", UserAgent: "orgsync/test", Concurrency: 1, RequestTimeout: time.Minute,
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		client := newInvitingClient(t, &arrived)
 		ctx := org.WithGate(t.Context(), func() error {
 			if asked.Add(1) >= closesAt {
 				return closed
 			}
 			return nil
 		})
-		_, err = client.Invite(ctx, org.MustParseAddress("ada@example.com"), false)
+		_, err := client.Invite(ctx, org.MustParseAddress("ada@example.com"), false)
 		if closesAt == 3 { // asked before the request and before its first byte, and open both times
 			if err != nil || arrived.Load() != 1 {
 				t.Errorf("an open gate: %v, %d requests arrived", err, arrived.Load())
@@ -59,17 +67,8 @@ func TestGate(t *testing.T) {
 // none if it has none.
 func TestGateOfReusedConnection(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write([]byte(`{"invitation": {"id": "i1", "email_invited": "ada@example.com"}}`))
-	}))
-	t.Cleanup(server.Close)
-	client, err := vultr.New(vultr.Config{
-		BaseURL: server.URL, Key: "K3Y", UserAgent: "orgsync/test", Concurrency: 1, RequestTimeout: time.Minute,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	var arrived atomic.Int32
+	client := newInvitingClient(t, &arrived)
 	ada := org.MustParseAddress("ada@example.com")
 	open := false
 	gated := org.WithGate(t.Context(), func() error {
@@ -95,18 +94,7 @@ func TestGateOfReusedConnection(t *testing.T) {
 func TestGateRefusesOnce(t *testing.T) {
 	t.Parallel()
 	var arrived, asked atomic.Int32
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		arrived.Add(1)
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write([]byte(`{"invitation": {"id": "i1", "email_invited": "ada@example.com"}}`))
-	}))
-	t.Cleanup(server.Close)
-	client, err := vultr.New(vultr.Config{
-		BaseURL: server.URL, Key: "K3Y", UserAgent: "orgsync/test", Concurrency: 1, RequestTimeout: time.Minute,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := newInvitingClient(t, &arrived)
 	ada := org.MustParseAddress("ada@example.com")
 	if _, err := client.Invite(t.Context(), ada, false); err != nil { // makes the connection that is reused
 		t.Fatal(err)
@@ -118,7 +106,7 @@ func TestGateRefusesOnce(t *testing.T) {
 		}
 		return nil
 	})
-	_, err = client.Invite(ctx, ada, false)
+	_, err := client.Invite(ctx, ada, false)
 	var call *org.CallError
 	if !errors.As(err, &call) || call.Failure != org.NotSent || !errors.Is(err, closed) || arrived.Load() != 1 {
 		t.Errorf("%v, %d requests arrived, the gate was asked %d times", err, arrived.Load()-1, asked.Load())

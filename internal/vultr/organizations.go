@@ -117,17 +117,6 @@ func chooseOrganization(have []org.Organization, pin string) (identity, error) {
 	return identity{pin, matches[0], true}, nil
 }
 
-// checkSameOrganization returns an [*org.PinError] if an invitation is for an organization other
-// than o.
-func checkSameOrganization(o org.Organization, pin string, invitations []org.Invitation) error {
-	for _, i := range invitations {
-		if i.IsForOther(o.ID) {
-			return &org.PinError{Pin: pin, Have: []org.Organization{o, {ID: i.OrgID, Name: i.OrgName}}}
-		}
-	}
-	return nil
-}
-
 // OrganizationsIn returns the organizations that the invitations name, without duplicates.
 func OrganizationsIn(invitations []org.Invitation) []org.Organization {
 	var have []org.Organization

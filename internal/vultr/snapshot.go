@@ -138,7 +138,7 @@ func (c *Client) readOrganization(
 	}
 	s.Users = withSuspended(s.Users, suspended)
 	s.Access, s.OtherHolders = withHolders(access, s.Users)
-	if err := checkSameOrganization(s.Organization, pin, s.Invitations); err != nil {
+	if err := org.CheckSameOrganization(s.Organization, pin, s.Invitations); err != nil {
 		return org.Snapshot{}, nil, err
 	}
 	s.Now = c.Now()

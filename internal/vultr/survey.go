@@ -118,7 +118,7 @@ func (s *Survey) run(ctx context.Context, pin string) {
 		})
 	found.Organization = known.organization
 	if found.Err == nil {
-		found.Err = checkSameOrganization(found.Organization, pin, listed)
+		found.Err = org.CheckSameOrganization(found.Organization, pin, listed)
 	}
 
 	var second sync.WaitGroup

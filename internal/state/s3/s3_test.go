@@ -87,24 +87,13 @@ func TestAnswers(t *testing.T) {
 // TestOneRequest checks that a request is sent only once after any answer. A repeated Create would
 // fail because of its own object.
 func TestOneRequest(t *testing.T) {
-	t.Setenv("AWS_ACCESS_KEY_ID", "key")
-	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret-secret")
 	requests := 0
 	condition := ""
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	o := openOn(t, func(w http.ResponseWriter, r *http.Request) {
 		requests++
 		condition = r.Header.Get("If-None-Match")
 		w.WriteHeader(http.StatusServiceUnavailable)
-	}))
-	t.Cleanup(server.Close)
-	l, err := state.ParseLocation("s3://bucket?endpoint=" + server.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o, err := s3.Open(l, func(string) string { return "" })
-	if err != nil {
-		t.Fatal(err)
-	}
+	})
 	if err := o.Create(t.Context(), "k", []byte("x")); !errors.Is(err, objects.ErrUnknown) || requests != 1 ||
 		condition != "*" {
 		t.Errorf("%v after %d requests with the condition %q", err, requests, condition)
