@@ -565,8 +565,8 @@ func TestRounds(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := newCompany(t, sandbox.Options{Dialect: d.Dialect}, "ada@example.com", "bob@example.com")
 				applyForDays := func(days int) {
-					for range days * 4 {
-						must(t, c.Advance(6*time.Hour))
+					for range days * 2 {
+						must(t, c.Advance(12*time.Hour))
 						if run := c.apply(with{}); run.Count(apply.Done) != len(run.Changes) {
 							t.Fatalf("%s, stopped by %v: %+v", run.counts(), run.Stopped, run.Changes)
 						}
