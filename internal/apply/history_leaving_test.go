@@ -1191,6 +1191,33 @@ func TestHistoryMailedAfterRemovalByALaterList(t *testing.T) {
 	}
 }
 
+// TestHistoryAliasOutWithInvitationsOfOthers: an administrator invited bob twice under his address, and he does not
+// answer. For one run, his entry does not have the alias under which orgsync mailed him before. He stays in the roster,
+// so the count of his invitations goes on.
+func TestHistoryAliasOutWithInvitationsOfOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const old = "bob@old.example"
+		c := newCompany(t, sandbox.Options{}, old, zoe)
+		c.addMembers(zoe)
+		c.apply(with{})
+		must(t, c.Decline(old))
+		for range 2 {
+			_, err := c.AddInvitation(sandbox.Invitation{Email: bob, Created: c.Now()})
+			must(t, err)
+			must(t, c.Advance(73*time.Hour))
+		}
+		c.setRoster(bob, zoe)
+		c.roster.Settings.ReinviteRounds = 2
+		o := c.apply(with{})
+		c.roster.People[0].Aliases = addresses([]string{old})
+		c.logOutcome(c.apply(with{}))
+		if mails := len(c.Mails()[bob]); mails > 0 || len(o.notices(plan.GaveUp)) != 1 {
+			t.Errorf("bob got %d mails", mails)
+		}
+	})
+}
+
 // TestHistoryLeftAfterTwoMemberships: bob leaves, and comes back by an invitation of an administrator. orgsync sees
 // him as a member, and he leaves again. The list does not say with which address he accepted. This is no reason to
 // keep eve.

@@ -399,7 +399,7 @@ func (ix *index) decidingInvitation(p *person) *org.Invitation {
 
 // rounds returns how many mails to p got no answer, by the ledger and the list together. since is when the first of
 // these mails was sent; zero if it is not known. If only one address of p was out of the roster for some time, the
-// count starts again only for the mails to this address.
+// count starts again only for the mails and invitations to this address.
 func (ix *index) rounds(p *person) (mails int, since time.Time) {
 	if p.reinvite {
 		return 0, time.Time{}
@@ -423,7 +423,8 @@ func (ix *index) rounds(p *person) (mails int, since time.Time) {
 		}
 	}
 	for _, inv := range p.invitations {
-		isEarlier := p.record.RoundsResetSequence > 0 && !inv.Created.After(p.record.RoundsResetAt) ||
+		reset := ix.roundsResetAt(p, inv.Invited.Key())
+		isEarlier := !reset.IsZero() && !inv.Created.After(reset) ||
 			p.record.Removed && !inv.Created.After(p.record.RemovedAt)
 		if !inv.Status.IsUnanswered() || p.mailOf(inv.ID) != nil || isEarlier {
 			continue
@@ -432,6 +433,20 @@ func (ix *index) rounds(p *person) (mails int, since time.Time) {
 		earliest(inv.Created)
 	}
 	return mails, since
+}
+
+// roundsResetAt returns the last time at which the count of the invitations to key, an address of p, began again; zero
+// if it never did.
+func (ix *index) roundsResetAt(p *person, key string) time.Time {
+	at := p.record.JoinedAt
+	for _, own := range p.keys {
+		r := ix.in.Memory.People[own]
+		isReinvited := r.ReinvitedSequence > 0 && r.ReinvitedSequence == r.RoundsResetSequence // counts for all addresses
+		if own == key || isReinvited {
+			at = org.Later(at, r.RoundsResetAt)
+		}
+	}
+	return at
 }
 
 // invite adds a change that mails p. id is the id of the invitation to renew; "" for a new invitation.
