@@ -1303,6 +1303,8 @@ func TestJoinedFacts(t *testing.T) {
 		"the list drops accepted invitations, and the ledger has the user": {org.Invitation{}, mailed("u1"), "u1"},
 		"accepted, and the list does not name the registered address": {invitation("i1", ada, org.StatusAccepted, -10),
 			mailed("u1"), "u1"},
+		"joined again as an unknown user, who is the same user": {org.Invitation{},
+			org.PersonRecord{Joined: true, JoinedSequence: 9, UserID: "u1", UserSequence: 5}, "u1"},
 	} {
 		in := newInput()
 		in.Snapshot.Users = []org.User{user("u1", countess)}
