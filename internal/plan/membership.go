@@ -260,7 +260,7 @@ func (ix *index) mayHaveJustAccepted(p *person) bool {
 		return ix.justAccepted(p)
 	}
 	latest := p.expiresAt(inv)
-	if p.record.Joined && p.mailOf(inv.ID) == nil && !inv.Created.After(p.record.JoinedAt) {
+	if p.record.Joined && p.mailOf(inv.ID) == nil && !inv.SentAt().After(p.record.JoinedAt) {
 		latest = p.record.JoinedAt
 	}
 	return ix.in.Snapshot.Now.Sub(latest) < org.SettleAfter
@@ -433,8 +433,8 @@ func (ix *index) rounds(p *person) (mails int, since time.Time) {
 	}
 	for _, inv := range p.invitations {
 		reset := ix.roundsResetAt(p, inv.Invited.Key())
-		isEarlier := !reset.IsZero() && !inv.Created.After(reset) ||
-			p.record.Removed && !inv.Created.After(p.record.RemovedAt)
+		isEarlier := !reset.IsZero() && !inv.SentAt().After(reset) ||
+			p.record.Removed && !inv.SentAt().After(p.record.RemovedAt)
 		if !inv.Status.IsUnanswered() || p.mailOf(inv.ID) != nil || isEarlier {
 			continue
 		}
