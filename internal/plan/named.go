@@ -45,7 +45,10 @@ func (ix *index) decideResend(p *person, d *decision, inv *org.Invitation, unset
 		cause = NotMailedOtherAddress
 	default:
 		d.invite(p, Reinvite, Requested, inv.ID)
-		d.changes[len(d.changes)-1].Detail.Expires = p.expiresAt(inv)
+		detail := &d.changes[len(d.changes)-1].Detail
+		if detail.Expires = p.expiresAt(inv); p.lastMail() != nil {
+			detail.Mailed = p.lastMail().At
+		}
 		return
 	}
 	d.note(p, Notice{Kind: NotMailed, InvitationID: inv.ID, Since: ix.lastMailed(p, inv), Text: cause})
