@@ -1191,6 +1191,78 @@ func TestHistoryMailedAfterRemovalByALaterList(t *testing.T) {
 	}
 }
 
+// TestHistoryAliasOutWithInvitationsOfOthers: an administrator invited bob twice under his address, and he does not
+// answer. For one run, his entry does not have the alias under which orgsync mailed him before. He stays in the roster,
+// so the count of his invitations goes on.
+func TestHistoryAliasOutWithInvitationsOfOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const old = "bob@old.example"
+		c := newCompany(t, sandbox.Options{}, old, zoe)
+		c.addMembers(zoe)
+		c.apply(with{})
+		must(t, c.Decline(old))
+		for range 2 {
+			_, err := c.AddInvitation(sandbox.Invitation{Email: bob, Created: c.Now()})
+			must(t, err)
+			must(t, c.Advance(73*time.Hour))
+		}
+		c.setRoster(bob, zoe)
+		c.roster.Settings.ReinviteRounds = 2
+		o := c.apply(with{})
+		c.roster.People[0].Aliases = addresses([]string{old})
+		c.logOutcome(c.apply(with{}))
+		if mails := len(c.Mails()[bob]); mails > 0 || len(o.notices(plan.GaveUp)) != 1 {
+			t.Errorf("bob got %d mails", mails)
+		}
+	})
+}
+
+// TestHistoryBackAsUnknownUser: bob leaves, and accepts a mail of --invite-left with another address. In the next run,
+// the key may not list users, so bob counts as a member, but the ledger does not know as which user. Later the key may
+// list users again. One of the unlisted users may be bob. It makes no difference whether the roster has a new address
+// of bob.
+func TestHistoryBackAsUnknownUser(t *testing.T) {
+	t.Parallel()
+	const home = "bob@home.example"
+	for _, email := range []string{bob, "robert@example.com"} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCompany(t, sandbox.Options{}, bob, zoe)
+			c.addMembers(bob, zoe)
+			usersHidden := false
+			w := with{inviteLeft: true, reading: func(_ int, s *org.Snapshot) {
+				for i := range s.Invitations {
+					s.Invitations[i].Registered = org.Address{}
+				}
+				if usersHidden {
+					s.Users, s.UsersVisible = nil, false
+				}
+			}}
+			c.apply(w)
+			must(t, c.Leave(bob))
+			c.setRoster(email, zoe)
+			if email != bob {
+				c.roster.People[0].Aliases = addresses([]string{bob})
+			}
+			must(t, c.Advance(time.Hour))
+			c.apply(w)
+			must(t, c.AcceptAs(email, home))
+			must(t, c.Advance(time.Hour))
+			usersHidden = true
+			c.apply(w)
+			usersHidden, w.inviteLeft = false, false
+			c.roster.Settings.Unlisted, c.roster.Settings.UnlistedAfter = roster.UnlistedRemove, 24*time.Hour
+			for range 2 {
+				c.logOutcome(c.apply(w))
+				must(t, c.Advance(30*time.Hour))
+			}
+			if c.user(home) == nil {
+				t.Errorf("%s was removed, under an address that the roster does not have", email)
+			}
+		})
+	}
+}
+
 // TestHistoryLeftAfterTwoMemberships: bob leaves, and comes back by an invitation of an administrator. orgsync sees
 // him as a member, and he leaves again. The list does not say with which address he accepted. This is no reason to
 // keep eve.

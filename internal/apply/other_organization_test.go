@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 
 	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/roster"
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
@@ -29,24 +30,10 @@ func TestListOfAnotherOrganizationDuringARun(t *testing.T) {
 				if fault.Kind != "" {
 					c.AddFault(fault)
 				}
-				mails, lists := 0, 0
-				c.wire.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					if mails > 0 && lists == 0 && r.Method == http.MethodGet && r.URL.Path == "/v2/invitation" {
-						lists++
-						w.Header().Set("Content-Type", "application/json")
-						_, _ = io.WriteString(w, fmt.Sprintf(`{"invitations":[{"id":"i9","email_invited":"bob@example.com",`+
-							`"org_id":"0c5a1b8e-0000-4000-8000-000000000000","org_name":"Another Org","invite_status":"Pending",`+
-							`"date_created":%q}],"meta":{"total":1,"links":{"next":""}}}`, c.Now().Format("2006-01-02T15:04:05Z")))
-						return
-					}
-					if r.Method == http.MethodPost {
-						mails++
-					}
-					c.ServeHTTP(w, r)
-				})
+				mails := c.answerWithAnotherOrganization(1)
 				got := c.apply(with{concurrency: 1})
-				if isPin := errors.As(got.Stopped, new(*org.PinError)); got.counts() != "1/0/0/2" || !isPin || mails != 1 {
-					t.Errorf("%s after %d mails, stopped by %v", got.counts(), mails, got.Stopped)
+				if isPin := errors.As(got.Stopped, new(*org.PinError)); got.counts() != "1/0/0/2" || !isPin || *mails != 1 {
+					t.Errorf("%s after %d mails, stopped by %v", got.counts(), *mails, got.Stopped)
 				}
 				if next := c.apply(with{}); next.counts() != "2/0/0/0" {
 					t.Errorf("next run: %s, stopped by %v", next.counts(), next.Stopped)
@@ -56,4 +43,43 @@ func TestListOfAnotherOrganizationDuringARun(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestListOfAnotherOrganizationBeforeARemoval: the reading before a removal shows the list of another organization. The
+// mail that was kept back is not sent.
+func TestListOfAnotherOrganizationBeforeARemoval(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, "ada@example.com", "bob@example.com", zoe)
+		c.addMembers("eve@example.com", zoe)
+		c.roster.Settings.Unlisted = roster.UnlistedRemove
+		mails := c.answerWithAnotherOrganization(2)
+		got := c.apply(with{concurrency: 1})
+		if isPin := errors.As(got.Stopped, new(*org.PinError)); got.counts() != "1/0/0/2" || !isPin || *mails != 1 {
+			t.Errorf("%s after %d mails, stopped by %v", got.counts(), *mails, got.Stopped)
+		}
+	})
+}
+
+// answerWithAnotherOrganization answers the n-th request for the list of invitations after the first mail with an
+// invitation of another organization. It returns the number of POST requests so far.
+func (c *company) answerWithAnotherOrganization(n int) (mails *int) {
+	mails = new(int)
+	lists := 0
+	c.wire.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if *mails > 0 && r.Method == http.MethodGet && r.URL.Path == "/v2/invitation" {
+			if lists++; lists == n {
+				w.Header().Set("Content-Type", "application/json")
+				_, _ = io.WriteString(w, fmt.Sprintf(`{"invitations":[{"id":"i9","email_invited":"bob@example.com",`+
+					`"org_id":"0c5a1b8e-0000-4000-8000-000000000000","org_name":"Another Org","invite_status":"Pending",`+
+					`"date_created":%q}],"meta":{"total":1,"links":{"next":""}}}`, c.Now().Format("2006-01-02T15:04:05Z")))
+				return
+			}
+		}
+		if r.Method == http.MethodPost {
+			*mails++
+		}
+		c.ServeHTTP(w, r)
+	})
+	return mails
 }

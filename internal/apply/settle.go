@@ -172,9 +172,6 @@ func (r *run) settleOnce(ctx context.Context) (progress bool) {
 				it.Err = fmt.Errorf("%w; orgsync then could not read the organization to find out the outcome: %w", it.Err, err)
 			}
 		}
-		if _, isWrong := errors.AsType[*org.PinError](err); isWrong { // the next mail may go out for another organization
-			r.stop(err)
-		}
 		return false
 	}
 	r.upToDate, r.freshPlan = true, &fresh
@@ -281,12 +278,17 @@ func (r *run) readSameLists(ctx context.Context) (org.Snapshot, error) {
 }
 
 // readAndPlan is like [ReadAndPlan]. It also reads lists with several pages twice if it may settle an edit, because a
-// reading that misses a user looks as if the edit had removed the user.
+// reading that misses a user looks as if the edit had removed the user. If the reading is of another organization, it
+// stops the run, because the next mail may go out for that organization.
 func (r *run) readAndPlan(ctx context.Context) (org.Snapshot, plan.Plan, error) {
 	settlesEdit := slices.ContainsFunc(r.items, func(it *item) bool { return !it.Action.Mails() && r.canBeSettled(it) })
-	return readAndPlan(ctx, r.readSameLists, func(s org.Snapshot) plan.Plan {
+	snapshot, fresh, err := readAndPlan(ctx, r.readSameLists, func(s org.Snapshot) plan.Plan {
 		return r.opts.Replan(s, r.opts.Ledger.Memory())
 	}, func(p plan.Plan) bool { return settlesEdit || needsTwoReadings(p) })
+	if _, isWrong := errors.AsType[*org.PinError](err); isWrong {
+		r.stop(err)
+	}
+	return snapshot, fresh, err
 }
 
 // isUnreadable reports whether the reading says nothing about the group, role or policy of the change.

@@ -155,6 +155,12 @@ func (r PersonRecord) JoinedSinceRemoval() bool {
 	return r.JoinedSequence > r.RemovedSequence && r.JoinedAt.Sub(r.RemovedAt).Abs() >= SettleAfter
 }
 
+// JoinedAsUnknown reports whether the ledger does not know as which user the person last joined. It may know which user
+// the person was before.
+func (r PersonRecord) JoinedAsUnknown() bool {
+	return r.UserID == "" || r.UserSequence < r.JoinedSequence
+}
+
 // Removal is one removal of a person from the organization by orgsync.
 type Removal struct {
 	At time.Time

@@ -125,6 +125,15 @@ func (i Invitation) ExpiresAt() time.Time {
 	return time.Time{}
 }
 
+// SentAt returns when i was created or, if the server did not say, when it was sent last: [InvitationLife] before it
+// expires. The result is zero if the server gave neither date.
+func (i Invitation) SentAt() time.Time {
+	if i.Created.IsZero() && !i.Expires.IsZero() {
+		return i.Expires.Add(-InvitationLife)
+	}
+	return i.Created
+}
+
 // Snapshot is the result of one complete reading of the organization.
 type Snapshot struct {
 	Organization Organization

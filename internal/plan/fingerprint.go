@@ -35,6 +35,9 @@ func (c Change) identity() string {
 	if expires := c.Detail.Expires; !expires.IsZero() {
 		line += " expires " + expires.UTC().Format(time.RFC3339Nano)
 	}
+	if mailed := c.Detail.Mailed; !mailed.IsZero() { // the server may send an invitation again without a new expiration
+		line += " mailed " + mailed.UTC().Format(time.RFC3339Nano)
+	}
 	if from := c.Detail.CountedFrom; !from.IsZero() {
 		line += " counted from " + from.UTC().Format(time.RFC3339Nano)
 	}

@@ -505,6 +505,6 @@ func (p *person) forgetBeforeRemoval() {
 	since := func(t time.Time) bool { return t.After(p.record.RemovedAt) }
 	p.invitations = slices.DeleteFunc(slices.Clone(p.invitations), func(inv *org.Invitation) bool {
 		mailed := slices.ContainsFunc(p.record.Mails, func(m org.Mail) bool { return m.InvitationID == inv.ID })
-		return inv.Status != org.StatusPending && !mailed && !since(inv.Created) && !since(inv.Responded)
+		return inv.Status != org.StatusPending && !mailed && !since(inv.SentAt()) && !since(inv.Responded)
 	})
 }

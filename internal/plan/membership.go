@@ -136,7 +136,7 @@ func (ix *index) suspendedUnder(key string, u *org.User) bool {
 
 // noteMaybeUnlisted records in ix whether p, who is not seen as a member, may be an unlisted user.
 func (ix *index) noteMaybeUnlisted(p *person) {
-	if ix.maybeUnlisted == nil && p.mayBeUnlisted() {
+	if ix.maybeUnlisted == nil && ix.mayBeUnlisted(p) {
 		ix.maybeUnlisted = p
 	}
 	if ix.possiblyAccepted == nil && p.record.AssumedNotSent {
@@ -146,22 +146,31 @@ func (ix *index) noteMaybeUnlisted(p *person) {
 
 // mayBeUnlisted reports whether p may be an unlisted user, under an address that the roster does not have. orgsync
 // must not see p as a member. It makes no difference whether p can accept another invitation now.
-func (p *person) mayBeUnlisted() bool {
+func (ix *index) mayBeUnlisted(p *person) bool {
+	isUnknown := ix.joinedAsUnknown(p)
 	isUnseen := func(m org.Mail) bool { return !p.hasInvitation(m.InvitationID) }
 	mayBeUnknownUser := func(inv *org.Invitation) bool {
 		switch inv.Status {
 		case org.StatusUnknown:
 			return true
 		case org.StatusAccepted:
-			// The ledger has no user id for p, or p accepted after their last membership. If somebody else sent the invitation,
-			// the list must not show with which address p accepted.
-			return p.record.UserID == "" || p.mailOf(inv.ID) != nil || isAcceptedSince(inv, p.record.JoinedAt)
+			// The ledger does not know which user p was, or p accepted after their last membership. If somebody else sent the
+			// invitation, the list must not show with which address p accepted.
+			return isUnknown || p.mailOf(inv.ID) != nil || isAcceptedSince(inv, p.record.JoinedAt)
 		default:
 			return false
 		}
 	}
 	return slices.ContainsFunc(p.record.Mails, isUnseen) || slices.ContainsFunc(p.invitations, mayBeUnknownUser) ||
-		p.record.Joined && !p.record.Removed && p.record.UserID == ""
+		p.record.Joined && !p.record.Removed && isUnknown
+}
+
+// joinedAsUnknown reports whether the ledger does not know as which user p last joined. It may know an earlier user.
+func (ix *index) joinedAsUnknown(p *person) bool {
+	return p.record.UserID == "" || slices.ContainsFunc(p.keys, func(key string) bool {
+		r := ix.in.Memory.People[key]
+		return r.UserSequence == p.record.UserSequence && r.JoinedAsUnknown()
+	})
 }
 
 // isAcceptedSince reports whether inv is accepted and newer than a membership that orgsync saw at joined, and does not
@@ -251,7 +260,7 @@ func (ix *index) mayHaveJustAccepted(p *person) bool {
 		return ix.justAccepted(p)
 	}
 	latest := p.expiresAt(inv)
-	if p.record.Joined && p.mailOf(inv.ID) == nil && !inv.Created.After(p.record.JoinedAt) {
+	if p.record.Joined && p.mailOf(inv.ID) == nil && !inv.SentAt().After(p.record.JoinedAt) {
 		latest = p.record.JoinedAt
 	}
 	return ix.in.Snapshot.Now.Sub(latest) < org.SettleAfter
@@ -399,7 +408,7 @@ func (ix *index) decidingInvitation(p *person) *org.Invitation {
 
 // rounds returns how many mails to p got no answer, by the ledger and the list together. since is when the first of
 // these mails was sent; zero if it is not known. If only one address of p was out of the roster for some time, the
-// count starts again only for the mails to this address.
+// count starts again only for the mails and invitations to this address.
 func (ix *index) rounds(p *person) (mails int, since time.Time) {
 	if p.reinvite {
 		return 0, time.Time{}
@@ -423,8 +432,9 @@ func (ix *index) rounds(p *person) (mails int, since time.Time) {
 		}
 	}
 	for _, inv := range p.invitations {
-		isEarlier := p.record.RoundsResetSequence > 0 && !inv.Created.After(p.record.RoundsResetAt) ||
-			p.record.Removed && !inv.Created.After(p.record.RemovedAt)
+		reset := ix.roundsResetAt(p, inv.Invited.Key())
+		isEarlier := !reset.IsZero() && !inv.SentAt().After(reset) ||
+			p.record.Removed && !inv.SentAt().After(p.record.RemovedAt)
 		if !inv.Status.IsUnanswered() || p.mailOf(inv.ID) != nil || isEarlier {
 			continue
 		}
@@ -432,6 +442,20 @@ func (ix *index) rounds(p *person) (mails int, since time.Time) {
 		earliest(inv.Created)
 	}
 	return mails, since
+}
+
+// roundsResetAt returns the last time at which the count of the invitations to key, an address of p, began again; zero
+// if it never did.
+func (ix *index) roundsResetAt(p *person, key string) time.Time {
+	at := p.record.JoinedAt
+	for _, own := range p.keys {
+		r := ix.in.Memory.People[own]
+		isReinvited := r.ReinvitedSequence > 0 && r.ReinvitedSequence == r.RoundsResetSequence // counts for all addresses
+		if own == key || isReinvited {
+			at = org.Later(at, r.RoundsResetAt)
+		}
+	}
+	return at
 }
 
 // invite adds a change that mails p. id is the id of the invitation to renew; "" for a new invitation.
@@ -498,18 +522,22 @@ func (ix *index) addJoinedFacts(p *person, d *decision) {
 	if ix.isRecent(p.record.RemovedAt) && slices.ContainsFunc(p.record.Mails, isMailed) {
 		return // the list may not show the removal yet, and so it does not show that the mail was answered
 	}
+	isOutdated := func(key string) bool { r := ix.in.Memory.People[key]; return r.Removed || len(r.Mails) > 0 }
+	isBack := slices.ContainsFunc(p.keys, isOutdated)
 	for i, key := range p.knownKeys() {
 		r := ix.in.Memory.People[key]
 		id, isNew := "", false
 		switch inRoster := i < len(p.keys); {
 		case p.user == nil: // the key cannot list users, and p accepted an invitation
-			isNew = i == 0 && !p.record.Joined
+			// If p was a user before, the ledger must have that p may be another user now.
+			isNew = i == 0 && !p.record.Joined || inRoster && isBack && !r.JoinedAsUnknown()
 		case r.UserID == p.user.ID || p.joinedAs(key) || ix.in.Memory.Unlisted[p.user.ID].Email == key:
 			id = p.user.ID
-			isNew = inRoster && (!r.Joined || r.UserID != id || r.Unlisted || ix.invitedSince(p, r.JoinedAt))
+			isNew = inRoster && (!r.Joined || r.UserID != id || r.JoinedAsUnknown() || r.Unlisted ||
+				ix.invitedSince(p, r.JoinedAt))
 		}
 		// A member has answered all mails, whichever address they went to.
-		if isNew || r.Removed || len(r.Mails) > 0 {
+		if isNew || isOutdated(key) {
 			d.facts = append(d.facts, org.Fact{Kind: org.FactJoined, Email: key, UserID: id})
 		}
 	}

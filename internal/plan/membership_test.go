@@ -326,6 +326,14 @@ func TestMembership(t *testing.T) {
 					-100-float64(i)))
 			}
 		}, []string{"reinvite expired i0"}},
+		{"four mails from after the person was out of the roster, with no date of creation", func(in *plan.Input) {
+			in.Memory.People[ada] = org.PersonRecord{RoundsResetSequence: 1, RoundsResetAt: hours(-110)}
+			for i := range 4 {
+				in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation(fmt.Sprint("i", i), ada, org.StatusExpired,
+					-100-float64(i)))
+				in.Snapshot.Invitations[i].Created = time.Time{}
+			}
+		}, []string{"gave_up i0"}},
 		{"four mails before the person was out of the roster, one after", func(in *plan.Input) {
 			addMails(in, sent(1, "i1", -500), sent(3, "i1", -420), sent(5, "i1", -340), sent(7, "i1", -260),
 				sent(11, "i1", -100))
@@ -416,6 +424,13 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -10)}
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-20)}
 		}, []string{"left i1"}},
+		{"was a member, and accepted again at an unknown time, with no date of creation and --invite-left",
+			func(in *plan.Input) {
+				in.InviteLeft = true
+				in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -10)}
+				in.Snapshot.Invitations[0].Created = time.Time{}
+				in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-20)}
+			}, []string{"left i1"}},
 		{"accepted just now, and the list of users does not show it yet, with --invite-left", func(in *plan.Input) {
 			in.InviteLeft = true
 			r := invitation("i1", ada, org.StatusAccepted, -10)
@@ -814,6 +829,13 @@ func TestMembership(t *testing.T) {
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(-50)}
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -100)}
 		}, []string{"invite listed_again ", "members_unseen "}},
+		{"users cannot be listed, removed by orgsync, and accepted a later invitation with no date of creation",
+			func(in *plan.Input) {
+				in.Snapshot.UsersVisible = false
+				in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(-50)}
+				in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -10)}
+				in.Snapshot.Invitations[0].Created = time.Time{}
+			}, []string{"members_unseen ", "fact joined " + ada}},
 		{"users cannot be listed, removed by orgsync, mailed since, and accepted", func(in *plan.Input) {
 			in.Snapshot.UsersVisible = false
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, Mails: []org.Mail{sent(5, "i2", -10)}}
@@ -1303,6 +1325,8 @@ func TestJoinedFacts(t *testing.T) {
 		"the list drops accepted invitations, and the ledger has the user": {org.Invitation{}, mailed("u1"), "u1"},
 		"accepted, and the list does not name the registered address": {invitation("i1", ada, org.StatusAccepted, -10),
 			mailed("u1"), "u1"},
+		"joined again as an unknown user, who is the same user": {org.Invitation{},
+			org.PersonRecord{Joined: true, JoinedSequence: 9, UserID: "u1", UserSequence: 5}, "u1"},
 	} {
 		in := newInput()
 		in.Snapshot.Users = []org.User{user("u1", countess)}

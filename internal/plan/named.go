@@ -45,7 +45,10 @@ func (ix *index) decideResend(p *person, d *decision, inv *org.Invitation, unset
 		cause = NotMailedOtherAddress
 	default:
 		d.invite(p, Reinvite, Requested, inv.ID)
-		d.changes[len(d.changes)-1].Detail.Expires = p.expiresAt(inv)
+		detail := &d.changes[len(d.changes)-1].Detail
+		if detail.Expires = p.expiresAt(inv); p.lastMail() != nil {
+			detail.Mailed = p.lastMail().At
+		}
 		return
 	}
 	d.note(p, Notice{Kind: NotMailed, InvitationID: inv.ID, Since: ix.lastMailed(p, inv), Text: cause})
@@ -116,11 +119,13 @@ func (ix *index) wrongOrganizationNotice(m org.Misdirected) Notice {
 }
 
 // resetAfterMisdirected adds an [org.FactReset] if --reinvite names p, the last mail to p went out for another
-// organization, and no other rule has added the fact, for example because p is a member by now. Runs change nothing
-// until the ledger has the fact.
+// organization, and no other rule has added the fact, for example because p is a member by now. It does the same if the
+// roster no longer lists the person who got that mail. Runs change nothing until the ledger has the fact.
 func (ix *index) resetAfterMisdirected(p *person, d *decision) {
+	misdirected := ix.in.Memory.Misdirected.Email
 	isReset := func(f org.Fact) bool { return f.Kind == org.FactReset }
-	if p.reinvite && slices.Contains(p.keys, ix.in.Memory.Misdirected.Email) && !slices.ContainsFunc(d.facts, isReset) {
+	if p.reinvite && misdirected != "" && (ix.byKey[misdirected] == nil || ix.byKey[misdirected] == p) &&
+		!slices.ContainsFunc(d.facts, isReset) {
 		d.facts = append(d.facts, org.Fact{Kind: org.FactReset, Email: p.Email.Key()})
 	}
 }

@@ -68,6 +68,9 @@ type Detail struct {
 	Membership string
 	// Expires is when the pending invitation expires if it is not sent again; zero if unknown. Only with Requested.
 	Expires time.Time
+	// Mailed is when orgsync sent the last mail to the person before this change; zero if it sent none. Only with
+	// Requested.
+	Mailed time.Time
 	// CountedFrom is the time after which mails to the person counted as unanswered before --reinvite; zero if all
 	// counted. Only with --reinvite.
 	CountedFrom time.Time

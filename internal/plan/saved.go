@@ -62,8 +62,9 @@ type savedChange struct {
 	Kind         org.Kind `json:"kind,omitempty"`
 	Name         string   `json:"name,omitempty"`
 	ID           string   `json:"id,omitempty"`
-	// ExpiresAt and CountedFrom are those of Detail.
+	// ExpiresAt, MailedAt and CountedFrom are those of Detail.
 	ExpiresAt   time.Time `json:"expires_at,omitzero"`
+	MailedAt    time.Time `json:"mailed_at,omitzero"`
 	CountedFrom time.Time `json:"counted_from,omitzero"`
 }
 
@@ -98,7 +99,7 @@ func spellings(list []org.Address) []string {
 func save(c Change) savedChange {
 	return savedChange{
 		c.Action, c.Reason, c.Email.String(), c.Source, c.UserID, c.InvitationID, c.Detail.APIEnabled, c.Detail.Kind,
-		c.Detail.Name, c.Detail.ID, c.Detail.Expires, c.Detail.CountedFrom,
+		c.Detail.Name, c.Detail.ID, c.Detail.Expires, c.Detail.Mailed, c.Detail.CountedFrom,
 	}
 }
 
@@ -171,7 +172,7 @@ func restore(c savedChange) (Change, error) {
 	return Change{
 		Action: c.Action, Reason: c.Reason, Email: email, Source: c.Source, UserID: c.UserID, InvitationID: c.InvitationID,
 		Detail: Detail{APIEnabled: c.APIEnabled, Kind: c.Kind, Name: c.Name, ID: c.ID, Expires: c.ExpiresAt,
-			CountedFrom: c.CountedFrom},
+			Mailed: c.MailedAt, CountedFrom: c.CountedFrom},
 	}, nil
 }
 

@@ -219,6 +219,33 @@ func FuzzReadSaved(f *testing.F) {
 	})
 }
 
+// TestStaleAfterResendWithoutNewDate: a saved plan with --resend is out of date after its mail was sent, even if the
+// server did not change the expiration date.
+func TestStaleAfterResendWithoutNewDate(t *testing.T) {
+	t.Parallel()
+	in := newInput()
+	in.Resend = []org.Address{org.MustParseAddress(ada)}
+	in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusPending, -10)}
+	addMails(&in, sent(1, "i1", -10))
+	data, err := plan.Compute(in).Save()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := plan.ReadSaved(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := plan.Compute(in).CheckStale(s); err != nil {
+		t.Error(err)
+	}
+	again := sent(3, "i1", -0.5)
+	again.Renewal, again.Expires = true, hours(62)
+	addMails(&in, again)
+	if err := plan.Compute(in).CheckStale(s); !errors.As(err, new(*plan.StaleError)) {
+		t.Errorf("after the mail: %v", err)
+	}
+}
+
 // TestStaleOrganizations checks that an error about another organization tells the two apart.
 func TestStaleOrganizations(t *testing.T) {
 	t.Parallel()

@@ -277,29 +277,33 @@ func TestNoMoreMailsForAnotherOrganization(t *testing.T) {
 }
 
 // TestReinviteOfMemberAfterMailForAnotherOrganization: after a mail for another organization, --reinvite of the person
-// who got it ends the stop, even if the person has joined the right organization or their last day is over.
+// who got it ends the stop, even if the person has joined the right organization or their last day is over. If the
+// roster no longer lists this person, --reinvite of a member ends the stop too.
 func TestReinviteOfMemberAfterMailForAnotherOrganization(t *testing.T) {
 	t.Parallel()
-	for _, ended := range []bool{false, true} {
+	for _, change := range []string{"", "ended", "unlisted"} {
 		o, api, _ := optionsFor(t, sandbox.Options{})
-		ada := o.Roster.People[0].Email
 		api.AddFault(sandbox.Fault{Kind: sandbox.FaultWrongOrganization, Method: http.MethodPost, Times: 1})
 		if _, _, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := api.AddUser(sandbox.User{Email: ada.String()}); err != nil {
+		switch change {
+		case "ended":
+			o.Roster.People[0].Until = api.Now().Add(-48 * time.Hour)
+		case "unlisted":
+			o.Roster.People = o.Roster.People[1:]
+		}
+		member := o.Roster.People[0].Email
+		if _, err := api.AddUser(sandbox.User{Email: member.String()}); err != nil {
 			t.Fatal(err)
 		}
-		if ended {
-			o.Roster.People[0].Until = api.Now().Add(-48 * time.Hour)
-		}
-		o.Flags.Reinvite = []org.Address{ada}
+		o.Flags.Reinvite = []org.Address{member}
 		if _, _, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve}); err != nil {
-			t.Errorf("ended: %v, with --reinvite: %v", ended, err)
+			t.Errorf("%q, with --reinvite: %v", change, err)
 		}
 		o.Flags.Reinvite = nil
 		if _, err := open(t, o).Plan(t.Context()); err != nil {
-			t.Errorf("ended: %v, after --reinvite: %v", ended, err)
+			t.Errorf("%q, after --reinvite: %v", change, err)
 		}
 	}
 }
