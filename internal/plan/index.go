@@ -164,8 +164,8 @@ func (ix *index) assignInvitations() {
 	for i := range ix.in.Snapshot.Invitations {
 		inv := &ix.in.Snapshot.Invitations[i]
 		p := ix.byKey[inv.Invited.Key()]
-		if p == nil {
-			p = ix.byKey[acceptedBy(inv)]
+		if p == nil || p.ended { // a person whose last day is over may have another entry
+			p = cmp.Or(ix.byKey[acceptedBy(inv)], p)
 		}
 		if p == nil {
 			if byID == nil {
