@@ -491,6 +491,29 @@ func TestHistoryNextEntryAfterLastDay(t *testing.T) {
 	}
 }
 
+// TestHistorySecondEntryOfSuspendedPerson: bob accepted the invitation to his old address with his new one. Then he is
+// suspended by hand, no list shows it, and a second entry has the new address. He must not be mailed.
+func TestHistorySecondEntryOfSuspendedPerson(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const oldBob, newBob = "bob@home.example", "bob@example.com"
+		c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Suspended: sandbox.SuspendedListed}}, zoe, oldBob)
+		c.run(with{})
+		must(t, c.Accept(zoe))
+		must(t, c.AcceptAs(oldBob, newBob))
+		must(t, c.Advance(time.Hour))
+		c.expect(c.run(with{}), 0, oldBob, "other_address")
+		must(t, c.Suspend(newBob))
+		c.failReading(suspendedList, http.StatusForbidden)
+		c.setRoster(zoe, oldBob, newBob)
+		asked := c.postCount()
+		c.expect(c.run(with{}), 3, newBob, "unknown_membership")
+		if c.postCount() > asked {
+			t.Errorf("%d mails were asked for", c.postCount()-asked)
+		}
+	})
+}
+
 // TestHistoryListedAgainWhileUsersHidden: orgsync removed bob. In the run in which he is listed again, the key may
 // not list users. The next run must invite him.
 func TestHistoryListedAgainWhileUsersHidden(t *testing.T) {

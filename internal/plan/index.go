@@ -31,7 +31,7 @@ type index struct {
 	// perhapsInvitedAs has the same for invitations that name a user and whose status does not say that the user
 	// accepted. registeredAs has, by the key of the address that was invited, the keys of the addresses that accepted.
 	// rememberedAs has, by user id, the keys that the ledger has for the user. addressByID has, by user id, the key of
-	// the user's address. knownAddresses computes all of them; before, they are nil.
+	// the user's address. indexAddresses computes all of them; before, they are nil.
 	invitedAs, perhapsInvitedAs, registeredAs, rememberedAs map[string][]string
 	addressByID                                             map[string]string
 	// selfKnown is true if the user of the API key is among the users.
