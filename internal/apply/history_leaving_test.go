@@ -453,6 +453,67 @@ func TestHistoryUnlistedUserListedWhileHidden(t *testing.T) {
 	}
 }
 
+// TestHistoryNextEntryAfterLastDay: bob accepted the invitation to his old address with his new one. The last day of the
+// old address is over, and a new entry has the new address. His acceptance counts for this entry: he must not be mailed
+// if no list shows him as a member, or if he has left.
+func TestHistoryNextEntryAfterLastDay(t *testing.T) {
+	t.Parallel()
+	const oldBob, newBob = "bob@home.example", "bob@example.com"
+	for _, tt := range []struct {
+		name   string
+		change func(c *company)
+		want   string
+		exit   int
+	}{
+		{"users hidden", (*company).hideUsers, "nothing", 0},
+		{"suspended, and the list is hidden", func(c *company) {
+			must(c.t, c.Suspend(newBob))
+			c.failReading(suspendedList, http.StatusForbidden)
+		}, "unknown_membership", 3},
+		{"left", func(c *company) { must(c.t, c.Leave(newBob)) }, "left", 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Suspended: sandbox.SuspendedListed}}, zoe,
+					oldBob)
+				c.run(with{})
+				must(t, c.Accept(zoe))
+				must(t, c.AcceptAs(oldBob, newBob))
+				must(t, c.Advance(48*time.Hour))
+				c.setRoster(zoe, oldBob, newBob)
+				c.roster.People[1].Until = c.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -1)
+				tt.change(c)
+				c.expect(c.run(with{}), tt.exit, newBob, tt.want)
+				c.expectMails(newBob, 0)
+			})
+		})
+	}
+}
+
+// TestHistorySecondEntryOfSuspendedPerson: bob accepted the invitation to his old address with his new one. Then he is
+// suspended by hand, no list shows it, and a second entry has the new address. He must not be mailed.
+func TestHistorySecondEntryOfSuspendedPerson(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const oldBob, newBob = "bob@home.example", "bob@example.com"
+		c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Suspended: sandbox.SuspendedListed}}, zoe, oldBob)
+		c.run(with{})
+		must(t, c.Accept(zoe))
+		must(t, c.AcceptAs(oldBob, newBob))
+		must(t, c.Advance(time.Hour))
+		c.expect(c.run(with{}), 0, oldBob, "other_address")
+		must(t, c.Suspend(newBob))
+		c.failReading(suspendedList, http.StatusForbidden)
+		c.setRoster(zoe, oldBob, newBob)
+		asked := c.postCount()
+		c.expect(c.run(with{}), 3, newBob, "unknown_membership")
+		if c.postCount() > asked {
+			t.Errorf("%d mails were asked for", c.postCount()-asked)
+		}
+	})
+}
+
 // TestHistoryListedAgainWhileUsersHidden: orgsync removed bob. In the run in which he is listed again, the key may
 // not list users. The next run must invite him.
 func TestHistoryListedAgainWhileUsersHidden(t *testing.T) {

@@ -1302,6 +1302,28 @@ func TestHistoryAliasAfterReinvite(t *testing.T) {
 	})
 }
 
+// TestHistoryAliasFirstSeenByReinvite: a user appears, and the run that first sees the user has --reinvite for bob. When
+// bob's invitation has expired, the next mail must wait, whatever address the user has.
+func TestHistoryAliasFirstSeenByReinvite(t *testing.T) {
+	t.Parallel()
+	for _, newUser := range []string{"ann@example.com", "zed@example.com"} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Lapsed: sandbox.LapsedVanish,
+				Accepted: sandbox.AcceptedVanish}}, "bob@example.com")
+			c.apply(with{})
+			must(t, c.Advance(80*time.Hour))
+			c.addMembers(newUser)
+			c.apply(with{reinvite: []string{"bob@example.com"}})
+			must(t, c.Advance(80*time.Hour))
+			o := c.apply(with{})
+			c.logOutcome(o)
+			if n := len(c.Mails()["bob@example.com"]); n != 2 || len(o.notices(plan.PossibleAlias)) != 1 {
+				t.Errorf("bob may be %s, and has %d mails", newUser, n)
+			}
+		})
+	}
+}
+
 // TestHistoryAliasOfThePast: bob does not answer the mail to his old address, or orgsync removes the user of this
 // address. He joins with his new address, and leaves. Then the roster gets the old address as an alias. He must not be
 // invited again.

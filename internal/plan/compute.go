@@ -131,8 +131,18 @@ func (p *Plan) sort() {
 			cmp.Compare(a.Text, b.Text),
 		)
 	})
-	// The facts about one person keep their order, because the ledger applies them in this order.
-	slices.SortStableFunc(p.Facts, func(a, b org.Fact) int { return cmp.Compare(a.Email, b.Email) })
+	// The facts about one person keep their order, because the ledger applies them in this order. A user who is seen for
+	// the first time in a run with --reinvite was not known when somebody asked for the mail. So the facts of --reinvite
+	// come first, and the user counts as a possible alias, whatever the addresses are.
+	slices.SortStableFunc(p.Facts, func(a, b org.Fact) int {
+		if isReset := a.Kind == org.FactReset; isReset != (b.Kind == org.FactReset) {
+			if isReset {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(a.Email, b.Email)
+	})
 }
 
 // order is the order in which the changes of one person are sent: first membership, then access. Changes that take

@@ -31,7 +31,7 @@ type index struct {
 	// perhapsInvitedAs has the same for invitations that name a user and whose status does not say that the user
 	// accepted. registeredAs has, by the key of the address that was invited, the keys of the addresses that accepted.
 	// rememberedAs has, by user id, the keys that the ledger has for the user. addressByID has, by user id, the key of
-	// the user's address. knownAddresses computes all of them; before, they are nil.
+	// the user's address. indexAddresses computes all of them; before, they are nil.
 	invitedAs, perhapsInvitedAs, registeredAs, rememberedAs map[string][]string
 	addressByID                                             map[string]string
 	// selfKnown is true if the user of the API key is among the users.
@@ -164,8 +164,8 @@ func (ix *index) assignInvitations() {
 	for i := range ix.in.Snapshot.Invitations {
 		inv := &ix.in.Snapshot.Invitations[i]
 		p := ix.byKey[inv.Invited.Key()]
-		if p == nil {
-			p = ix.byKey[acceptedBy(inv)]
+		if p == nil || p.ended { // a person whose last day is over may have another entry
+			p = cmp.Or(ix.byKey[acceptedBy(inv)], p)
 		}
 		if p == nil {
 			if byID == nil {

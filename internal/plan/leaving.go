@@ -268,39 +268,45 @@ func (ix *index) isExempt(u *org.User) bool {
 //   - the addresses that the ledger has for the id of u;
 //   - the other addresses that the roster has for the person with one of these addresses.
 func (ix *index) knownAddresses(u *org.User) []string {
-	if ix.invitedAs == nil { // computed only on demand, because few plans need it
-		ix.invitedAs, ix.perhapsInvitedAs = map[string][]string{}, map[string][]string{}
-		ix.rememberedAs, ix.registeredAs = map[string][]string{}, map[string][]string{}
-		for _, inv := range ix.in.Snapshot.Invitations {
-			as := ix.perhapsInvitedAs
-			if inv.Status == org.StatusAccepted {
-				as = ix.invitedAs
-			}
-			if key := acceptedBy(&inv); key != "" {
-				ix.registeredAs[inv.Invited.Key()] = append(ix.registeredAs[inv.Invited.Key()], key)
-			}
-			wasRefused := inv.Status == org.StatusDeclined || inv.Status == org.StatusCancelled
-			if key := inv.Registered.Key(); key != "" && !wasRefused {
-				as[key] = append(as[key], inv.Invited.Key())
-			}
-		}
-		for key, r := range ix.in.Memory.People {
-			if r.UserID != "" {
-				ix.rememberedAs[r.UserID] = append(ix.rememberedAs[r.UserID], key)
-			}
-		}
-		ix.addressByID = make(map[string]string, len(ix.in.Snapshot.Users))
-		for i := range ix.in.Snapshot.Users {
-			ix.addressByID[ix.in.Snapshot.Users[i].ID] = ix.in.Snapshot.Users[i].Email.Key()
-		}
-		for _, known := range []map[string][]string{ix.invitedAs, ix.rememberedAs} {
-			for _, keys := range known {
-				slices.Sort(keys) // so that the order of the input makes no difference
-			}
-		}
-	}
+	ix.indexAddresses()
 	keys := slices.Concat([]string{u.Email.Key()}, ix.invitedAs[u.Email.Key()], ix.rememberedAs[u.ID])
 	return append(keys, ix.rosterAddresses(keys)...)
+}
+
+// indexAddresses computes invitedAs, perhapsInvitedAs, registeredAs, rememberedAs and addressByID, if they are nil.
+func (ix *index) indexAddresses() {
+	if ix.invitedAs != nil { // computed only on demand, because few plans need it
+		return
+	}
+	ix.invitedAs, ix.perhapsInvitedAs = map[string][]string{}, map[string][]string{}
+	ix.rememberedAs, ix.registeredAs = map[string][]string{}, map[string][]string{}
+	for _, inv := range ix.in.Snapshot.Invitations {
+		as := ix.perhapsInvitedAs
+		if inv.Status == org.StatusAccepted {
+			as = ix.invitedAs
+		}
+		if key := acceptedBy(&inv); key != "" {
+			ix.registeredAs[inv.Invited.Key()] = append(ix.registeredAs[inv.Invited.Key()], key)
+		}
+		wasRefused := inv.Status == org.StatusDeclined || inv.Status == org.StatusCancelled
+		if key := inv.Registered.Key(); key != "" && !wasRefused {
+			as[key] = append(as[key], inv.Invited.Key())
+		}
+	}
+	for key, r := range ix.in.Memory.People {
+		if r.UserID != "" {
+			ix.rememberedAs[r.UserID] = append(ix.rememberedAs[r.UserID], key)
+		}
+	}
+	ix.addressByID = make(map[string]string, len(ix.in.Snapshot.Users))
+	for i := range ix.in.Snapshot.Users {
+		ix.addressByID[ix.in.Snapshot.Users[i].ID] = ix.in.Snapshot.Users[i].Email.Key()
+	}
+	for _, known := range []map[string][]string{ix.invitedAs, ix.rememberedAs} {
+		for _, keys := range known {
+			slices.Sort(keys) // so that the order of the input makes no difference
+		}
+	}
 }
 
 // endedAs returns the person of the roster who is u, if the last day of this person is over; otherwise nil.

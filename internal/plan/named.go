@@ -206,6 +206,9 @@ func (ix *index) selectNamed(result *Plan) {
 		switch n := &result.Notices[i]; {
 		case n.Kind == UnknownAccess:
 			n.NotSelected = !slices.ContainsFunc(n.Unknown.Places, func(at roster.Position) bool { return named[at] })
+		case n.Kind == UnlistedKept: // it says why a selected user stays
+			n.NotSelected = !selected[n.Email.Key()] && !slices.ContainsFunc(ix.unlistedUsers,
+				func(u org.User) bool { return ix.isNamed(&u) })
 		case n.Kind == Unlisted || !n.Email.IsZero():
 			n.NotSelected = !selected[n.Email.Key()]
 		}

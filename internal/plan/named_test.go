@@ -404,6 +404,25 @@ func TestOnlyAndUnknownAccess(t *testing.T) {
 	}
 }
 
+// TestOnlyShowsWhyUserStays: --only names an unlisted user, who stays because somebody else of the roster may be this
+// user. The notice with this reason is selected, unless --only names only other people.
+func TestOnlyShowsWhyUserStays(t *testing.T) {
+	t.Parallel()
+	for who, want := range map[string]bool{"xena@example.com": true, ada: true, "bob@example.com": false} {
+		in := staffInput()
+		in.Roster.Settings.Unlisted = roster.UnlistedRemove
+		in.Snapshot.Users = append(in.Snapshot.Users[1:], user("u-x", "xena@example.com"))
+		in.Memory.People = map[string]org.PersonRecord{}
+		addMails(&in, sent(3, "i1", -1))
+		in.Only = []org.Address{org.MustParseAddress(who)}
+		p := plan.Compute(in)
+		i := slices.IndexFunc(p.Notices, func(n plan.Notice) bool { return n.Kind == plan.UnlistedKept })
+		if i < 0 || p.Notices[i].NotSelected == want || len(p.Changes) > 0 {
+			t.Errorf("--only %s: %v, changes %v", who, p.Notices, p.Changes)
+		}
+	}
+}
+
 // TestOnlyAndUnreadableAddress: --only does not select users whose address cannot be read, even if it names a person
 // who is one of them by the ledger.
 func TestOnlyAndUnreadableAddress(t *testing.T) {

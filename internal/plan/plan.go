@@ -272,7 +272,8 @@ type Plan struct {
 	NotSelected []Change
 	// UnknownNames has the addresses in Only that nobody has.
 	UnknownNames []UnknownName
-	// Facts has what a run that has the lock should record in the ledger, sorted by address.
+	// Facts has what a run that has the lock should record in the ledger: first the facts of --reinvite, then the others.
+	// Both parts are sorted by address.
 	Facts []org.Fact
 	// Unchanged is the number of people of the roster without a change.
 	Unchanged int

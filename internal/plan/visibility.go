@@ -79,7 +79,7 @@ func (ix *index) priorStatusOf(p *person) priorStatus {
 	isAccepted := func(inv *org.Invitation) bool { return inv.Status == org.StatusAccepted }
 	switch {
 	case (p.record.Joined || p.record.Suspended) && !p.record.Removed || slices.ContainsFunc(p.invitations, isAccepted),
-		ix.wasUnlistedUser(p):
+		ix.wasUnlistedUser(p), ix.acceptedForAnother(p):
 		return memberBefore
 	case len(p.record.Mails) > 0:
 		return mailedBefore
@@ -100,6 +100,17 @@ func (ix *index) wasUnlistedUser(p *person) bool {
 		}
 	}
 	return slices.ContainsFunc(p.keys, func(key string) bool { return ix.seenUnlisted[key] > p.record.RemovedSequence })
+}
+
+// acceptedForAnother reports whether p may be suspended, because an invitation to another person of the roster was
+// accepted with an address of p. If the key can see all users, or if orgsync removed p, the result is false, because p
+// is no member. If the key cannot list users, such entries are a problem of the roster: see ownerOf.
+func (ix *index) acceptedForAnother(p *person) bool {
+	if !ix.visible.users || ix.visible.suspended || p.record.Removed {
+		return false
+	}
+	ix.indexAddresses()
+	return slices.ContainsFunc(p.keys, func(key string) bool { return len(ix.invitedAs[key]) > 0 })
 }
 
 // NoAddress is the cause of an [UnknownMembership] notice if the key may see everything, but a user or an invitation
