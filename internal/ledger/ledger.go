@@ -343,6 +343,8 @@ func parseContent(raw []byte, organization string, take func(Entry)) (*content, 
 		line, whole := bytes.CutSuffix(line, []byte{'\n'})
 		e, err := parseLine(line, before)
 		switch {
+		case err != nil && hasLaterVersion(line):
+			return nil, laterVersionError(number)
 		case err != nil && !whole && isIncomplete(line):
 			c.incomplete = true
 		case err != nil:
@@ -350,7 +352,7 @@ func parseContent(raw []byte, organization string, take func(Entry)) (*content, 
 		case e.Action == Retired:
 			return nil, &RetiredError{To: e.Object}
 		case e.Version > version:
-			return nil, &ContentError{number, "was written by a later version of orgsync"}
+			return nil, laterVersionError(number)
 		case !strings.EqualFold(e.Organization, organization):
 			return nil, &ContentError{number, fmt.Sprintf("belongs to the organization %.40q, not to %q", e.Organization,
 				organization)}
@@ -376,10 +378,15 @@ func (e *ContentError) Error() string {
 	return fmt.Sprintf("read the ledger: line %d %s", e.Line, e.problem)
 }
 
-// isLine reports whether text is a line of a ledger.
+// laterVersionError returns the error for the line with this number, which a later version of orgsync wrote.
+func laterVersionError(number int) error {
+	return &ContentError{number, "was written by a later version of orgsync"}
+}
+
+// isLine reports whether text is a line of a ledger, perhaps of a later version.
 func isLine(text []byte) bool {
 	_, err := parseLine(text, Entry{})
-	return err == nil
+	return err == nil || hasLaterVersion(text)
 }
 
 // isIncomplete reports whether line may be the beginning of a line whose write was interrupted. If it is not, the end
