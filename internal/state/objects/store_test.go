@@ -490,6 +490,26 @@ func TestReplace(t *testing.T) {
 	})
 }
 
+// TestReplaceOfEmptyLedger: after a copy to an empty place, the lines are in a record, so that a lost base does not make
+// the ledger empty.
+func TestReplaceOfEmptyLedger(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := &statetest.Memory{}
+		s := newStore(memory)
+		l := acquire(t, s)
+		must(t, l.Replace([]byte("a\nb\n")))
+		must(t, l.Append([]byte("c\n")))
+		must(t, l.Release())
+		for _, base := range keys(t, memory, "base/") {
+			must(t, memory.Delete(t.Context(), "o1/"+base))
+		}
+		if got := content(t, s); got != "a\nb\nc\n" {
+			t.Errorf("the ledger is %q", got)
+		}
+	})
+}
+
 // TestUnconditionalStorage checks that a storage that ignores the condition of Create is refused,
 // on the first use and later, before a record is written.
 func TestUnconditionalStorage(t *testing.T) {
