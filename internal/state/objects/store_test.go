@@ -541,6 +541,33 @@ func TestUnconditionalStorage(t *testing.T) {
 	}
 }
 
+// TestUnconditionalStorageWithoutDelete checks that a storage that failed the test of its first use is tested again,
+// even if the first run could not delete its object.
+func TestUnconditionalStorageWithoutDelete(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		severalWin := func(_ *overwriting, key string) bool { return strings.Contains(key, "proof/") }
+		o := &statetest.Faulty{
+			Objects: &overwriting{Memory: &statetest.Memory{}, overwrites: severalWin},
+			Fault: func(op, _ string) statetest.Fault {
+				if op == "delete" {
+					return statetest.Fault{Err: errors.New("403"), Skip: true}
+				}
+				return statetest.Fault{}
+			},
+		}
+		for run := range 3 {
+			l, err := newStore(o).Acquire(t.Context(), state.Holder{}, 0)
+			if problem, ok := errors.AsType[*state.Problem](err); !ok || !strings.Contains(problem.Advice, "conditional") {
+				t.Errorf("run %d: %v", run, err)
+			}
+			if err == nil {
+				must(t, l.Release())
+			}
+		}
+	})
+}
+
 type overwriting struct {
 	*statetest.Memory
 	overwrites func(o *overwriting, key string) bool
