@@ -223,6 +223,7 @@ func TestAction(t *testing.T) {
 	server := httptest.NewServer(s)
 	defer server.Close()
 	r.variables["VULTR_API_URL"] = server.URL
+	cacheKeys := map[string]bool{"": true}
 	do := func(want int, inputs map[string]string) string {
 		t.Helper()
 		maps.Copy(r.inputs, map[string]string{"args": "", "api-key": "", "roster": "users.yaml", "base": "HEAD~1"})
@@ -230,6 +231,12 @@ func TestAction(t *testing.T) {
 		code, log := r.step(t, "Run orgsync")
 		if code != want {
 			t.Errorf("%v: exit code %d, want %d\n%s", inputs, code, want, log)
+		}
+		if r.inputs["command"] == "apply" {
+			if cacheKeys[r.results["cache"]] {
+				t.Errorf("two runs save the ledger under the key %q", r.results["cache"])
+			}
+			cacheKeys[r.results["cache"]] = true
 		}
 		if code, log := r.step(t, "Comment on the pull request"); code != 0 {
 			t.Errorf("the comment: %d\n%s", code, log)

@@ -38,6 +38,11 @@ func TestActionText(t *testing.T) {
 				t.Errorf("%v uses the cache without %s", at(step, "name"), elsewhere)
 			}
 		}
+		// GitHub does not save under a key that exists: the ledger of the second apply in a workflow would be lost.
+		key, _ := at(step, "with", "key").(string)
+		if strings.HasPrefix(uses, "actions/cache/save@") && !strings.HasSuffix(key, "-${{ steps.run.outputs.cache }}") {
+			t.Errorf("the key %s may exist already", key)
+		}
 		settings, _ := at(step, "env").(map[string]any)
 		for name, value := range settings {
 			if strings.Contains(value.(string), "api-key") && at(step, "id") != "run" {

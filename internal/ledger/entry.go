@@ -113,6 +113,15 @@ func parseLine(line []byte, before Entry) (Entry, error) {
 	return e, nil
 }
 
+// hasLaterVersion reports whether a later version of orgsync wrote line. Its other fields may have other names and
+// types, so parseLine may not be able to read it.
+func hasLaterVersion(line []byte) bool {
+	var head struct {
+		Version int `json:"v"`
+	}
+	return json.Unmarshal(line, &head) == nil && head.Version > version
+}
+
 // currentKey returns the current form of a key. The keys of earlier versions kept escapes and the form of letters
 // with accents.
 func currentKey(key string) string {

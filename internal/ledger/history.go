@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/orgsync/orgsync/internal/state"
@@ -57,14 +56,23 @@ func Requests(ctx context.Context, store state.Store, organization string) ([]En
 // lines, and movedTo is the new place. Other errors are those of [Read].
 func Entries(ctx context.Context, store state.Store, organization string, take func(Entry)) (movedTo string,
 	err error) {
+	raw, err := store.Read(ctx)
+	if err != nil {
+		return "", readError(err)
+	}
 	archived, err := store.Archived(ctx)
 	if err != nil {
-		return "", fmt.Errorf("read the ledger: %w", err)
+		return "", readError(err)
 	}
-	if _, err := parseContent(archived, organization, take); err != nil {
-		return "", err
+	if len(archived) > 0 {
+		// A line may be in both: it was there twice, or a run died while it moved the line to the archive.
+		inLedger := newLineSet()
+		_, _ = parseUnseen(raw, organization, inLedger, func(Entry) {}) // the error comes again below
+		if _, err := parseUnseen(archived, organization, inLedger, take); err != nil {
+			return "", err
+		}
 	}
-	_, err = readContent(ctx, store, organization, take)
+	_, err = parseContent(raw, organization, take)
 	if moved, ok := errors.AsType[*RetiredError](err); ok {
 		return moved.To, nil
 	}

@@ -1,7 +1,10 @@
 package ledger_test
 
 import (
+	"bytes"
+	"context"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -63,5 +66,34 @@ func TestRequests(t *testing.T) {
 		"cy@example.com invite sent", "dee@example.com invite sent"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+}
+
+// archivedStore is a store that keeps removed lines.
+type archivedStore struct {
+	*ledgertest.Store
+	archived []byte
+}
+
+func (s archivedStore) Archived(context.Context) ([]byte, error) { return s.archived, nil }
+
+// TestEntriesOfArchive: a line that is in the archive and in the ledger counts once, at its place in the ledger. It was
+// in the ledger twice, or a run died while it moved the line to the archive.
+func TestEntriesOfArchive(t *testing.T) {
+	t.Parallel()
+	s := ledgerWithMails(t, "ada@example.com", "bob@example.com")
+	lines, err := s.Read(t.Context())
+	must(t, err)
+	older, err := ledgerWithMails(t, "cyd@example.com").Read(t.Context())
+	must(t, err)
+	twice := bytes.SplitAfter(lines, []byte("\n"))[1]
+	var got []string
+	_, err = ledger.Entries(t.Context(), archivedStore{s, slices.Concat(older, twice)}, "o1",
+		func(e ledger.Entry) { got = append(got, e.Email+" "+string(e.Outcome)) })
+	must(t, err)
+	want := []string{"cyd@example.com ", "cyd@example.com sent", "ada@example.com ", "ada@example.com sent",
+		"bob@example.com ", "bob@example.com sent"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("entries (-want +got):\n%s", diff)
 	}
 }

@@ -91,7 +91,11 @@ func Open(ctx context.Context, store state.Store, opts Options) (*Ledger, error)
 // next [Open] repairs. There is no warning about an incomplete last line, because a run may be writing it.
 func Read(ctx context.Context, store state.Store, organization string) (org.Memory, []string, error) {
 	r := newReplayer(store.HolderMayOutliveLease())
-	c, err := readContent(ctx, store, organization, r.add)
+	raw, err := store.Read(ctx)
+	if err != nil {
+		return org.Memory{}, nil, readError(err)
+	}
+	c, err := parseContent(raw, organization, r.add)
 	if err != nil {
 		return org.Memory{}, nil, err
 	}
@@ -100,6 +104,8 @@ func Read(ctx context.Context, store state.Store, organization string) (org.Memo
 	memory.Empty = r.lines == 0
 	return memory, c.warnings(""), nil
 }
+
+func readError(err error) error { return fmt.Errorf("read the ledger: %w", err) }
 
 // load reads the ledger, and rewrites it if it is damaged or large.
 func (l *Ledger) load(holderMayOutliveLease bool) error {
@@ -321,28 +327,25 @@ type content struct {
 	incomplete bool     // the last line is incomplete, for example because the machine stopped during the write
 }
 
-// readContent reads the ledger in store and calls parseContent.
-func readContent(ctx context.Context, store state.Store, organization string, take func(Entry)) (*content, error) {
-	raw, err := store.Read(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read the ledger: %w", err)
-	}
-	return parseContent(raw, organization, take)
-}
-
 // parseContent calls take with each line of raw that can be read. Of equal lines, it uses only the first one. It
 // returns an error for a line of another organization or of a later version: if orgsync ignored the line, it could
 // mail people again. It returns a [*RetiredError] if the ledger has moved.
 func parseContent(raw []byte, organization string, take func(Entry)) (*content, error) {
+	return parseUnseen(raw, organization, newLineSet(), take)
+}
+
+// parseUnseen is like parseContent, but also leaves out lines that seen has. It adds the lines of raw to seen.
+func parseUnseen(raw []byte, organization string, seen lineSet, take func(Entry)) (*content, error) {
 	c := &content{raw: raw}
 	number := 0
-	seen := newLineSet()
 	var before Entry
 	for line := range bytes.Lines(raw) {
 		number++
 		line, whole := bytes.CutSuffix(line, []byte{'\n'})
 		e, err := parseLine(line, before)
 		switch {
+		case err != nil && hasLaterVersion(line):
+			return nil, laterVersionError(number)
 		case err != nil && !whole && isIncomplete(line):
 			c.incomplete = true
 		case err != nil:
@@ -350,7 +353,7 @@ func parseContent(raw []byte, organization string, take func(Entry)) (*content, 
 		case e.Action == Retired:
 			return nil, &RetiredError{To: e.Object}
 		case e.Version > version:
-			return nil, &ContentError{number, "was written by a later version of orgsync"}
+			return nil, laterVersionError(number)
 		case !strings.EqualFold(e.Organization, organization):
 			return nil, &ContentError{number, fmt.Sprintf("belongs to the organization %.40q, not to %q", e.Organization,
 				organization)}
@@ -376,10 +379,15 @@ func (e *ContentError) Error() string {
 	return fmt.Sprintf("read the ledger: line %d %s", e.Line, e.problem)
 }
 
-// isLine reports whether text is a line of a ledger.
+// laterVersionError returns the error for the line with this number, which a later version of orgsync wrote.
+func laterVersionError(number int) error {
+	return &ContentError{number, "was written by a later version of orgsync"}
+}
+
+// isLine reports whether text is a line of a ledger, perhaps of a later version.
 func isLine(text []byte) bool {
 	_, err := parseLine(text, Entry{})
-	return err == nil
+	return err == nil || hasLaterVersion(text)
 }
 
 // isIncomplete reports whether line may be the beginning of a line whose write was interrupted. If it is not, the end

@@ -458,7 +458,20 @@ func TestLinesOfOtherOrganizationOrVersion(t *testing.T) {
 			`"email":"ada@example.com","action":"invite"}`,
 		"a later version": `{"v":2,"organization_id":"o1","run":"r","time":"2026-06-10T12:00:00Z",` +
 			`"email":"ada@example.com","action":"invite"}`,
+		"a later version with a field of another type": `{"v":2,"organization_id":"o1","run":"r",` +
+			`"time":"2026-06-10T12:00:00Z","email":["ada@example.com"],"action":"invite"}`,
+		"a later version with another time": `{"v":2,"organization_id":"o1","run":"r","time":1781092800,` +
+			`"email":"ada@example.com","action":"invite"}`,
+		"a later version without an action": `{"v":2,"organization_id":"o1","run":"r","time":"2026-06-10T12:00:00Z",` +
+			`"email":"ada@example.com","event":"invite"}`,
 	} {
+		for _, end := range []string{"\n", ""} { // the end may be lost in a power cut
+			s := &ledgertest.Store{}
+			must(t, s.Append([]byte(line+end)))
+			if _, err := ledger.Copy(t.Context(), s, &ledgertest.Store{}, ledger.CopyOptions{Organization: "o1"}); err == nil {
+				t.Errorf("%s%q: copied", name, end)
+			}
+		}
 		s := &ledgertest.Store{}
 		must(t, s.Append([]byte(line+"\n")))
 		l, err := ledger.Open(t.Context(), s, ledger.Options{Organization: "o1", Now: time.Now})

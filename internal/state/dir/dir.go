@@ -79,6 +79,10 @@ func Find(stateDir, organizationID string) (*Store, error) {
 func Organizations(stateDir string) ([]string, error) {
 	entries, err := os.ReadDir(stateDir)
 	if errors.Is(err, fs.ErrNotExist) {
+		if _, linkErr := os.Lstat(stateDir); linkErr == nil { // a link to a disk that is gone
+			return nil, &state.Problem{Err: err, Advice: "the state folder is a link that leads nowhere: mount the disk of " +
+				"this folder, or correct the link"}
+		}
 		return nil, nil
 	}
 	var ids []string

@@ -113,6 +113,21 @@ func TestUnreadableNeighbour(t *testing.T) {
 	}
 }
 
+// TestStateFolderIsALinkToNowhere checks that a state folder on a disk that is gone does not count as empty.
+func TestStateFolderIsALinkToNowhere(t *testing.T) {
+	t.Parallel()
+	stateDir := filepath.Join(t.TempDir(), "state")
+	must(t, os.Symlink(stateDir+"-gone", stateDir))
+	ids, err := dir.Organizations(stateDir)
+	if problem, ok := errors.AsType[*state.Problem](err); !ok || !strings.Contains(problem.Advice, "link") {
+		t.Errorf("%q, %v", ids, err)
+	}
+	store := newStore(t, stateDir)
+	if content, err := store.Read(t.Context()); err == nil {
+		t.Errorf("the ledger is %q", content)
+	}
+}
+
 // TestFindInUnlistableFolder checks that a state folder that may be entered but not listed can be used, if the folder
 // of the organization is there.
 func TestFindInUnlistableFolder(t *testing.T) {

@@ -126,3 +126,21 @@ func TestAnotherAnswerThanTheRecord(t *testing.T) {
 		})
 	}
 }
+
+// TestAnotherAnswerThanTheBase: a run does not ignore a base because a proxy answers something else.
+func TestAnotherAnswerThanTheBase(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory, _ := newLedger(t, 12)
+		base := "o1/" + keys(t, memory, "base/")[0]
+		proxy := &changedAnswers{Memory: memory, get: func(key string, data []byte) []byte {
+			if key == base {
+				return []byte("<html>blocked</html>")
+			}
+			return data
+		}}
+		if lines, err := newStore(proxy).Read(t.Context()); !errors.Is(err, objects.ErrUnknown) {
+			t.Errorf("the ledger is %q, %v", lines, err)
+		}
+	})
+}

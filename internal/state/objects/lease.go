@@ -223,6 +223,10 @@ func (e *takenOverError) Unwrap() []error { return []error{e.LostError, errTaken
 func (l *lease) Replace(lines []byte) error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
+	// The first lines must not be only in a base. If a base is lost, older records replace it, and they have no lines.
+	if Size(l.log.lines) == 0 {
+		return l.writeLocked(record{Kind: kindLines, lines: blocks{lines}})
+	}
 	if l.log.base == l.log.number { // there is a base with this number: the new base needs another number
 		if err := l.writeLocked(record{Kind: kindLines}); err != nil {
 			return err

@@ -206,7 +206,14 @@ func (r *logState) noteTime(info Info) {
 	}
 }
 
-// readBase adds the newest base that is not damaged to r. If there is none, the log begins with record 1.
+// sizeError returns the error for an answer that has another size than the object name in the list. The answer may come
+// from a proxy, so the object is not damaged.
+func sizeError(name string, size int64, got int) error {
+	return fmt.Errorf("%w: the object %s has %d bytes, but the answer has %d", ErrUnknown, name, size, got)
+}
+
+// readBase adds the newest base that is not damaged to r. If there is none, the log begins with record 1. The error is
+// as in getRecords.
 func (s *Store) readBase(ctx context.Context, r *logState) error {
 	bases, err := s.list(ctx, baseFolder, "", 0)
 	if err != nil {
@@ -236,6 +243,9 @@ func (s *Store) readBase(ctx context.Context, r *logState) error {
 			return err
 		}
 		if err != nil || rec.Kind != kindBase || rec.Number != number {
+			if size := bases[i].Size; int64(len(object)) != size {
+				return sizeError(key, size, len(object))
+			}
 			continue
 		}
 		r.add(rec)
@@ -272,7 +282,7 @@ func (s *Store) getRecords(
 			isDamaged := errors.Is(err, errDamaged) || err == nil && rec.Number != n
 			switch size := listed[n].Size; {
 			case isDamaged && int64(len(object)) != size:
-				return fmt.Errorf("%w: record %d has %d bytes, but the answer has %d", ErrUnknown, n, size, len(object))
+				return sizeError(numbered(logFolder, n), size, len(object))
 			case isDamaged:
 				return nil
 			case err != nil:

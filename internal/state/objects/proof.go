@@ -29,34 +29,34 @@ func errUnconditional(place string) error {
 
 // checkConditional checks that the storage refuses to create the object probeKey, which already exists. If this is
 // the first use of the storage, the object does not exist yet. Then checkConditional creates it, and calls prove if
-// [Objects.MayIgnoreConditions] returns true.
-func (s *Store) checkConditional(ctx context.Context) error {
+// [Objects.MayIgnoreConditions] returns true. proved is true if it has called prove.
+func (s *Store) checkConditional(ctx context.Context) (proved bool, err error) {
 	create := func() error {
 		return s.retry(ctx, func(ctx context.Context) error {
 			return s.objects.Create(ctx, s.key(probeKey), []byte(s.organization+"\n"))
 		})
 	}
-	err := create()
+	err = create()
 	if err == nil { // this is the first use, or a rule of the storage has deleted the object
-		if s.objects.MayIgnoreConditions() {
+		if proved = s.objects.MayIgnoreConditions(); proved {
 			err = s.prove(ctx)
 		}
 		if err != nil {
-			// The next run must call prove again.
+			// The next run must call prove again. If the storage has no record yet, it also does so with this object.
 			_ = s.limited(context.WithoutCancel(ctx), func(ctx context.Context) error {
 				return s.objects.Delete(ctx, s.key(probeKey))
 			})
-			return err
+			return proved, err
 		}
 		err = create()
 	}
 	switch {
 	case errors.Is(err, ErrExists):
-		return nil
+		return proved, nil
 	case err == nil:
-		return errUnconditional(s.objects.Place())
+		return proved, errUnconditional(s.objects.Place())
 	}
-	return err
+	return proved, err
 }
 
 // prove checks that only one of many requests at the same time can create the same object. Its rounds

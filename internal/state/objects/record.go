@@ -136,15 +136,18 @@ func decodeRecord(object []byte) (record, error) {
 		return record{}, errDamaged
 	}
 	head, lines, _ := bytes.Cut(text, []byte{'\n'})
-	var r record
-	if err := json.Unmarshal(head, &r); err != nil {
-		return record{}, errDamaged
+	var later struct { // the other fields of a later version may have other types
+		Version int `json:"v"`
 	}
-	if r.Version > recordVersion {
+	if err := json.Unmarshal(head, &later); err == nil && later.Version > recordVersion {
 		return record{}, &state.Problem{
 			Err:    errors.New("a record of the shared state was written by a later version of orgsync"),
 			Advice: "update orgsync on this machine",
 		}
+	}
+	var r record
+	if err := json.Unmarshal(head, &r); err != nil {
+		return record{}, errDamaged
 	}
 	r.lines = blocks{slices.Clip(lines)} // so that add cannot overwrite the checksum after the lines
 	return r, nil

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/orgsync/orgsync/internal/state"
 )
 
 // TestIsUnneeded: an object is deleted only if it is old, if an old base replaces it, and if it took over no lease.
@@ -99,6 +101,22 @@ func TestDecodeRecord(t *testing.T) {
 	} {
 		if _, err := decodeRecord(object); !errors.Is(err, errDamaged) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestDecodeLaterRecord: a record of a later version is not damaged, even if its fields have other types. Otherwise a
+// run would ignore the last record of the log.
+func TestDecodeLaterRecord(t *testing.T) {
+	t.Parallel()
+	for _, head := range []string{
+		`{"v":2,"kind":"lines","number":3}`, `{"v":2,"kind":"lines","number":"3","lease":{"number":1}}`,
+		`{"v":2,"kind":"lines","number":3,"holder":{"start":1781092800}}`,
+	} {
+		text := head + "\na\n"
+		_, err := decodeRecord(fmt.Appendf(nil, "%s#sha256 %x\n", text, sha256.Sum256([]byte(text))))
+		if _, isProblem := errors.AsType[*state.Problem](err); !isProblem {
+			t.Errorf("%s: %v", head, err)
 		}
 	}
 }

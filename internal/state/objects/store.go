@@ -127,7 +127,8 @@ func (s *Store) Acquire(ctx context.Context, holder state.Holder, wait time.Dura
 func (s *Store) acquire(ctx context.Context, holder state.Holder, wait time.Duration) (*lease, error) {
 	c := &candidate{store: s, holder: holder, id: newID(), known: map[int]record{}, deadline: time.Now().Add(wait)}
 	defer c.deleteWaitObject(ctx)
-	if err := s.checkConditional(ctx); err != nil {
+	proved, err := s.checkConditional(ctx)
+	if err != nil {
 		return nil, err
 	}
 	for {
@@ -135,6 +136,14 @@ func (s *Store) acquire(ctx context.Context, holder state.Holder, wait time.Dura
 		r, err := c.read(ctx)
 		if err != nil {
 			return nil, err
+		}
+		if r.number == 0 && !proved && s.objects.MayIgnoreConditions() {
+			// The first run failed the test and could not delete its object, or died during the test.
+			if err := s.prove(ctx); err != nil {
+				return nil, err
+			}
+			proved = true
+			continue
 		}
 		if r.held() {
 			if r, err = c.watch(ctx); err != nil {

@@ -490,6 +490,26 @@ func TestReplace(t *testing.T) {
 	})
 }
 
+// TestReplaceOfEmptyLedger: after a copy to an empty place, the lines are in a record, so that a lost base does not make
+// the ledger empty.
+func TestReplaceOfEmptyLedger(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := &statetest.Memory{}
+		s := newStore(memory)
+		l := acquire(t, s)
+		must(t, l.Replace([]byte("a\nb\n")))
+		must(t, l.Append([]byte("c\n")))
+		must(t, l.Release())
+		for _, base := range keys(t, memory, "base/") {
+			must(t, memory.Delete(t.Context(), "o1/"+base))
+		}
+		if got := content(t, s); got != "a\nb\nc\n" {
+			t.Errorf("the ledger is %q", got)
+		}
+	})
+}
+
 // TestUnconditionalStorage checks that a storage that ignores the condition of Create is refused,
 // on the first use and later, before a record is written.
 func TestUnconditionalStorage(t *testing.T) {
@@ -519,6 +539,33 @@ func TestUnconditionalStorage(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestUnconditionalStorageWithoutDelete checks that a storage that failed the test of its first use is tested again,
+// even if the first run could not delete its object.
+func TestUnconditionalStorageWithoutDelete(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		severalWin := func(_ *overwriting, key string) bool { return strings.Contains(key, "proof/") }
+		o := &statetest.Faulty{
+			Objects: &overwriting{Memory: &statetest.Memory{}, overwrites: severalWin},
+			Fault: func(op, _ string) statetest.Fault {
+				if op == "delete" {
+					return statetest.Fault{Err: errors.New("403"), Skip: true}
+				}
+				return statetest.Fault{}
+			},
+		}
+		for run := range 3 {
+			l, err := newStore(o).Acquire(t.Context(), state.Holder{}, 0)
+			if problem, ok := errors.AsType[*state.Problem](err); !ok || !strings.Contains(problem.Advice, "conditional") {
+				t.Errorf("run %d: %v", run, err)
+			}
+			if err == nil {
+				must(t, l.Release())
+			}
+		}
+	})
 }
 
 type overwriting struct {
