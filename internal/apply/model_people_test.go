@@ -62,7 +62,7 @@ type act struct {
 // acts are what may happen. The most important ones are there several times.
 var acts = []string{
 	"accept", "accept", "accept", "decline", "cancel", "leave", "leave", "suspend", "unsuspend", "by hand", "added",
-	"email", "email", "alias", "alias", "alias", "out", "out", "in", "in", "until",
+	"email", "email", "alias", "alias", "alias", "out", "out", "in", "in", "until", "rename", "rename",
 }
 
 // peopleCount and addresses are the numbers of people, and of the addresses that each has.
@@ -337,6 +337,10 @@ func (c *peopleWorld) act(a act) {
 			c.joined[u.ID] = c.Now()
 			delete(p.left, address)
 		}
+	case "rename":
+		if _, is := c.userOf(addressOf(a.Who, a.B)); !is && c.history.Lag == 0 && choose(members) {
+			c.rename(a.Who, address, addressOf(a.Who, a.B))
+		}
 	case "email":
 		p.email = a.A
 	case "alias":
@@ -374,6 +378,25 @@ func (c *peopleWorld) accept(who int, invited, as string) {
 	shown := !isKnown || c.history.Dialect.Accepted == sandbox.AcceptedListed
 	if isMail && c.lists(invited) && !c.lists(as) && shown {
 		p.under, p.invited, p.underSince = u.ID, invited, c.Now()
+	}
+}
+
+// rename gives a user another address. If a run saw the user as a person of the roster, orgsync still knows who this is.
+func (c *peopleWorld) rename(who int, from, to string) {
+	p := &c.people[who]
+	u, _ := c.userOf(from)
+	must(c.t, c.Rename(from, to))
+	wasSeen := c.seen[u.ID+from]
+	delete(c.seen, u.ID+from)
+	c.gone[from] = c.Now()
+	if p.under == u.ID {
+		p.under = "" // perhaps no run has seen who accepted the mail
+	}
+	switch {
+	case c.lists(to):
+		c.seen[u.ID+to] = wasSeen
+	case wasSeen && c.lists(from) && p.under == "":
+		p.under, p.invited, p.underSince = u.ID, from, c.Now()
 	}
 }
 
@@ -425,7 +448,7 @@ func (c *peopleWorld) look(req *http.Request) {
 		if c.mails++; c.mails == c.play.At {
 			for _, a := range c.play.During {
 				switch a.What {
-				case "email", "alias", "out", "in", "until": // the roster is read once
+				case "email", "alias", "out", "in", "until", "rename": // the roster and the users are read once
 				default:
 					c.act(a)
 				}
