@@ -71,7 +71,7 @@ func Compute(in Input) Plan {
 	}
 	ix.decideUnlisted(&result)
 	result.Notices = append(result.Notices, ix.visible.notices(in.Roster.Organization)...)
-	if m := StoppingMail(in.Memory, in.Flags); m.Email != "" {
+	if m := StoppingMail(in.Memory, in.Roster, in.Flags); m.Email != "" {
 		result.Notices = append(result.Notices, ix.wrongOrganizationNotice(m))
 	}
 	if in.Memory.Empty && len(in.Snapshot.Invitations) > 0 {

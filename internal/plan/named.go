@@ -100,12 +100,20 @@ func (d *decision) noteNotMailed(p *person) {
 }
 
 // StoppingMail returns the last mail if it went out for another organization, so that runs must not make changes. Its
-// Email is "" if there is no such mail, or if --reinvite says that somebody has found out why it went there.
-func StoppingMail(memory org.Memory, f Flags) org.Misdirected {
-	if len(f.Reinvite) > 0 {
+// Email is "" if there is no such mail, or if --reinvite says that somebody has found out why it went there. --reinvite
+// must name the person who got the mail. If r does not list this person, it may name anybody.
+func StoppingMail(memory org.Memory, r *roster.Roster, f Flags) org.Misdirected {
+	m := memory.Misdirected
+	if m.Email == "" {
+		return m
+	}
+	isForMail := func(a org.Address) bool { return a.Key() == m.Email }
+	i := slices.IndexFunc(r.People, func(p roster.Person) bool { return slices.ContainsFunc(p.Addresses(), isForMail) })
+	isFoundOut := func(a org.Address) bool { return i < 0 || slices.ContainsFunc(r.People[i].Addresses(), a.Equal) }
+	if slices.ContainsFunc(f.Reinvite, isFoundOut) {
 		return org.Misdirected{}
 	}
-	return memory.Misdirected
+	return m
 }
 
 // wrongOrganizationNotice returns a notice about m.

@@ -264,6 +264,10 @@ func TestNoMoreMailsForAnotherOrganization(t *testing.T) {
 	if err != nil || !slices.ContainsFunc(d.Plan.Notices, isAbout) {
 		t.Errorf("status: %v, notices %+v", err, d.Plan.Notices)
 	}
+	o.Flags.Reinvite = []org.Address{o.Roster.People[1].Email}
+	if _, _, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve}); !wrong(err) {
+		t.Errorf("with --reinvite of somebody else: %v", err)
+	}
 	o.Flags.Reinvite = []org.Address{ada}
 	if _, r, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve}); err != nil ||
 		r.Count(apply.Done) != 2 || len(api.Mails()[ada.Key()]) != 1 {

@@ -196,7 +196,7 @@ func (s *Session) compute(snapshot org.Snapshot, memory org.Memory) plan.Plan {
 // checkMisdirected returns an [*apply.WrongOrganizationError] if the last mail went out for another organization.
 // First, somebody must find out why. With --reinvite, the user says that this is done.
 func (s *Session) checkMisdirected(memory org.Memory) error {
-	m := plan.StoppingMail(memory, s.opts.Flags)
+	m := plan.StoppingMail(memory, s.opts.Roster, s.opts.Flags)
 	if m.Email == "" {
 		return nil
 	}
