@@ -519,7 +519,8 @@ func (r *replayer) memory() org.Memory {
 	removedUsers := r.removedUsers()
 	for key, p := range r.people {
 		removal := p.removed
-		if other, found := removedUsers[strings.ToLower(p.userID)]; found && other.line > removal.line && !p.joined.endsRemoval(other) {
+		other, found := removedUsers[strings.ToLower(p.userID)]
+		if found && other.line > removal.line && !p.joined.endsRemoval(other) {
 			removal = other
 		}
 		record := org.PersonRecord{
@@ -553,8 +554,8 @@ func (r *replayer) memory() org.Memory {
 	return memory
 }
 
-// removedUsers returns the last removal of each user, by user id in lower case. If the address of a user changed, the removal may be
-// under an address that the roster never had.
+// removedUsers returns the last removal of each user, by user id in lower case. If the address of a user changed, the
+// removal may be under an address that the roster never had.
 func (r *replayer) removedUsers() map[string]mark {
 	removed := map[string]mark{}
 	for _, p := range r.people {
