@@ -57,12 +57,14 @@ func checkSameLists(hadUsers, hadSuspended bool, later org.Snapshot) error {
 	return nil
 }
 
-// needsTwoReadings reports whether p sends a mail, takes something from somebody, or concludes that a lost mail was
-// not sent.
+// needsTwoReadings reports whether p sends a mail, takes something from somebody, or concludes from the lists that a
+// lost mail was not sent, that an unlisted user is gone, or that a suspension ended.
 func needsTwoReadings(p plan.Plan) bool {
 	mailsOrTakes := func(c plan.Change) bool {
 		return c.Action.Mails() || c.Action.SuspendsOrRemoves() || c.TakesAccess()
 	}
-	isAbsent := func(f org.Fact) bool { return f.Kind == org.FactAbsent }
-	return len(p.Held) > 0 || slices.ContainsFunc(p.Changes, mailsOrTakes) || slices.ContainsFunc(p.Facts, isAbsent)
+	isAbsence := func(f org.Fact) bool {
+		return slices.Contains([]org.FactKind{org.FactAbsent, org.FactUserGone, org.FactActive}, f.Kind)
+	}
+	return len(p.Held) > 0 || slices.ContainsFunc(p.Changes, mailsOrTakes) || slices.ContainsFunc(p.Facts, isAbsence)
 }

@@ -148,6 +148,63 @@ func TestAcceptedInOneReading(t *testing.T) {
 	})
 }
 
+// withoutUser returns a function for with.reading. It marks every reading as one of several pages, and deletes the user
+// with the address who from the first reading.
+func withoutUser(who string) func(n int, s *org.Snapshot) {
+	return func(n int, s *org.Snapshot) {
+		s.Paged = true
+		if n == 1 {
+			s.Users = slices.DeleteFunc(s.Users, func(u org.User) bool { return u.Email.String() == who })
+		}
+	}
+}
+
+// TestUnlistedUserBetweenPages: a reading misses a user who is not in the roster. The other reading has the user, so
+// the ledger still has the user when the key may no longer list users, and the roster lists the user.
+func TestUnlistedUserBetweenPages(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, zoe)
+		c.addMembers(bob, zoe)
+		_, err := c.AddInvitation(sandbox.Invitation{Email: zoe, State: "accepted"}) // the list has accepted invitations
+		must(t, err)
+		c.apply(with{})
+		must(t, c.Advance(time.Hour))
+		c.apply(with{reading: withoutUser(bob)})
+		must(t, c.Advance(time.Hour))
+		c.setRoster(bob, zoe)
+		asked := c.postCount()
+		o := c.apply(with{reading: func(_ int, s *org.Snapshot) { s.Users, s.UsersVisible = nil, false }})
+		if c.logOutcome(o); c.postCount() > asked {
+			t.Error("bob is a member, and is invited")
+		}
+	})
+}
+
+// TestSuspendedUserBetweenPages: orgsync suspended bob, and then the roster lists him. A reading misses his suspended
+// user, and shows another user of him. The other reading has the suspended user, so orgsync can still end the
+// suspension when the other user is gone.
+func TestSuspendedUserBetweenPages(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const robert = "robert@example.com"
+		c := newCompany(t, sandbox.Options{}, zoe)
+		c.addMembers(bob, zoe)
+		c.roster.Settings.Unlisted = roster.UnlistedSuspend
+		c.apply(with{})
+		must(t, c.Advance(time.Hour))
+		c.addMembers(robert)
+		c.setRoster(bob, zoe)
+		c.roster.People[0].Aliases = addresses([]string{robert})
+		c.apply(with{reading: withoutUser(bob)})
+		must(t, c.Advance(time.Hour))
+		must(t, c.Leave(robert))
+		o := c.apply(with{})
+		c.logOutcome(o)
+		c.expectNobodySuspended(o)
+	})
+}
+
 // TestReadAndPlanReadsTwiceForHeldMail: a held mail may be sent in the same run, so [apply.ReadAndPlan] reads twice
 // for it.
 func TestReadAndPlanReadsTwiceForHeldMail(t *testing.T) {

@@ -263,6 +263,20 @@ func TestMemory(t *testing.T) {
 			return errors.Join(l.RecordEditIntent(alias), l.RecordEditOutcome(alias, ledger.Sent),
 				edit(l, org.EditUnsuspend, ledger.Sent))
 		}}, org.Memory{People: map[string]org.PersonRecord{ada: {}, "lady@example.com": {}}}},
+		{"suspended under an alias, and unsuspended by an id in other letters", runs{func(l *ledger.Ledger) error {
+			alias := org.Edit{Op: org.EditSuspend, Who: org.MustParseAddress("lady@example.com"), UserID: "U1"}
+			return errors.Join(l.RecordEditIntent(alias), l.RecordEditOutcome(alias, ledger.Sent),
+				edit(l, org.EditUnsuspend, ledger.Sent))
+		}}, org.Memory{People: map[string]org.PersonRecord{ada: {}, "lady@example.com": {}}}},
+		{"joined, and removed under another address by an id in other letters", runs{func(l *ledger.Ledger) error {
+			alias := org.Edit{Op: org.EditRemove, Who: org.MustParseAddress("lady@example.com"), UserID: "U1"}
+			return errors.Join(l.RecordFacts([]org.Fact{{Kind: org.FactJoined, Email: ada, UserID: "u1"}}),
+				l.RecordEditIntent(alias), l.RecordEditOutcome(alias, ledger.Sent))
+		}}, org.Memory{People: map[string]org.PersonRecord{
+			ada: {Joined: true, JoinedAt: at(0), JoinedSequence: 1, UserID: "u1", UserSequence: 1, RoundsResetSequence: 1,
+				RoundsResetAt: at(0), Removed: true, RemovedUserID: "U1"},
+			"lady@example.com": {Removed: true, RemovedUserID: "U1"},
+		}}},
 		{"suspended under an alias, and another user with the alias later", runs{func(l *ledger.Ledger) error {
 			alias := org.Edit{Op: org.EditSuspend, Who: org.MustParseAddress("lady@example.com"), UserID: "u1"}
 			second := alias

@@ -25,8 +25,8 @@ type replayer struct {
 	unlisted   map[string]sighting
 	access     map[org.AccessName]namedAccess
 	clockLines []int // the lines that say that a clock was wrong
-	// suspended has the addresses under which a user was suspended, by user id. The suspension may end under another
-	// address of the person.
+	// suspended has the addresses under which a user was suspended, by user id in lower case. The suspension may end
+	// under another address of the person.
 	suspended map[string][]*person
 	// misdirected is the last mail whose answer named another organization, if no --reinvite came after it.
 	misdirected      org.Misdirected
@@ -263,7 +263,7 @@ func (r *replayer) add(e Entry) {
 // updateSuspended records that the user of e was suspended under the address of p. If e ends the suspension or removes
 // the user, it clears the suspension of this user under all addresses.
 func (r *replayer) updateSuspended(p *person, e Entry) {
-	switch id := e.Object; {
+	switch id := strings.ToLower(e.Object); {
 	case id == "":
 	case e.Action == Action(org.EditSuspend):
 		if !slices.Contains(r.suspended[id], p) {
@@ -271,7 +271,7 @@ func (r *replayer) updateSuspended(p *person, e Entry) {
 		}
 	case e.Outcome == Sent:
 		for _, other := range r.suspended[id] {
-			if other.suspended.user == id {
+			if strings.EqualFold(other.suspended.user, id) {
 				other.suspended = mark{}
 			}
 		}
@@ -519,7 +519,8 @@ func (r *replayer) memory() org.Memory {
 	removedUsers := r.removedUsers()
 	for key, p := range r.people {
 		removal := p.removed
-		if other, found := removedUsers[p.userID]; found && other.line > removal.line && !p.joined.endsRemoval(other) {
+		other, found := removedUsers[strings.ToLower(p.userID)]
+		if found && other.line > removal.line && !p.joined.endsRemoval(other) {
 			removal = other
 		}
 		record := org.PersonRecord{
@@ -553,12 +554,12 @@ func (r *replayer) memory() org.Memory {
 	return memory
 }
 
-// removedUsers returns the last removal of each user, by user id. If the address of a user changed, the removal may be
-// under an address that the roster never had.
+// removedUsers returns the last removal of each user, by user id in lower case. If the address of a user changed, the
+// removal may be under an address that the roster never had.
 func (r *replayer) removedUsers() map[string]mark {
 	removed := map[string]mark{}
 	for _, p := range r.people {
-		if id := p.removed.user; id != "" && p.removed.line > removed[id].line {
+		if id := strings.ToLower(p.removed.user); id != "" && p.removed.line > removed[id].line {
 			removed[id] = p.removed
 		}
 	}

@@ -255,7 +255,7 @@ func (ix *index) decideAccess(p *person, cat catalog, d *decision) {
 		return
 	}
 	if api := p.APIEnabled; api != nil && p.user.APIEnabled != nil && *p.user.APIEnabled != *api {
-		if *api || ix.mayTakeFrom(p.user) {
+		if *api || ix.mayTakeFrom(p) {
 			d.change(p, Update, APIAccessDiffers, Detail{APIEnabled: api})
 		} else {
 			d.note(p, Notice{Kind: ExtraAccess, UserID: p.user.ID, Text: apiAccess})
@@ -287,10 +287,11 @@ func (ix *index) decideAccess(p *person, cat catalog, d *decision) {
 	}
 }
 
-// mayTakeFrom reports whether orgsync may take a group, a role, a policy or API access from the member u. It takes
-// nothing from the user of the API key, because the key could stop working.
-func (ix *index) mayTakeFrom(u *org.User) bool {
-	return ix.visible.allowsTaking(ix.in.Roster.Organization != "") && ix.selfKnown && !u.SeenOnce && !ix.isExempt(u)
+// mayTakeFrom reports whether orgsync may take a group, a role, a policy or API access from the user of p, a member. It
+// takes nothing from the user of the API key, because the key could stop working.
+func (ix *index) mayTakeFrom(p *person) bool {
+	return ix.visible.allowsTaking(ix.in.Roster.Organization != "") && ix.selfKnown && !p.user.SeenOnce &&
+		!ix.isExempt(p.user) && !slices.ContainsFunc(p.secondUsers, ix.isProtected)
 }
 
 // decideExtraAccess decides about access of one kind that p has and the roster does not give them. It revokes only
@@ -298,7 +299,7 @@ func (ix *index) mayTakeFrom(u *org.User) bool {
 // nothing of a kind if one of the names cannot be used: p may have that access under a new name.
 func (ix *index) decideExtraAccess(p *person, has []*org.Access, kind org.Kind, want map[string]bool, cat catalog,
 	d *decision) {
-	revoke := ix.in.Roster.Settings.ExtraAccess == roster.ExtraAccessRevoke && !cat.unknown[kind] && ix.mayTakeFrom(p.user)
+	revoke := ix.in.Roster.Settings.ExtraAccess == roster.ExtraAccessRevoke && !cat.unknown[kind] && ix.mayTakeFrom(p)
 	for _, a := range has {
 		if a.Kind != kind || want[a.ID] {
 			continue

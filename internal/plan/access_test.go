@@ -206,6 +206,27 @@ func TestAccess(t *testing.T) {
 			in.Snapshot.Users = append(in.Snapshot.Users, user("u-robert", "bobby@home.example"))
 			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("bobby@home.example")}
 		}, []string{"extra_access bob@example.com group everyone", "second_user bob@example.com bobby@home.example"}},
+		{"never revoke from a person whose second user, by the ledger, had a protected address", func(in *plan.Input) {
+			in.Roster.People[1] = person("bob@example.com", 4, "robert@example.com")
+			in.Roster.People[1].Groups = refs()
+			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+			in.Roster.Teams = teamWithAccess()
+			in.Memory.People["robert@example.com"] = org.PersonRecord{Joined: true, UserID: "u-robert", JoinedSequence: 9,
+				UserSequence: 9}
+			in.Memory.People["bobby@home.example"] = org.PersonRecord{Joined: true, UserID: "u-robert", JoinedSequence: 1,
+				UserSequence: 1}
+			in.Snapshot.Users = append(in.Snapshot.Users, user("u-robert", "bobby@new.example"))
+			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("bobby@home.example")}
+		}, []string{"extra_access bob@example.com group everyone", "second_user bob@example.com bobby@new.example"}},
+		{"never revoke from a person whose second user had a protected address when unlisted", func(in *plan.Input) {
+			in.Roster.People[1] = person("bob@example.com", 4, "robert@example.com")
+			in.Roster.People[1].Groups = refs()
+			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+			in.Roster.Teams = teamWithAccess()
+			in.Memory.Unlisted = map[string]org.Sighting{"u-robert": {Email: "robert@example.com", Sequence: 1}}
+			in.Snapshot.Users = append(in.Snapshot.Users, user("u-robert", "bobby@new.example"))
+			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("bobby@new.example")}
+		}, []string{"extra_access bob@example.com group everyone", "second_user bob@example.com bobby@new.example"}},
 		{"never revoke from a person who has a second user with a protected address", func(in *plan.Input) {
 			in.Roster.People[1].Groups = refs()
 			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
@@ -728,6 +749,15 @@ func TestUnlistedUsers(t *testing.T) {
 			in.Snapshot.Users = append(in.Snapshot.Users, user("u-eva", "eva@home.example"))
 			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("eva@home.example")}
 		}, []string{"unlisted eva@home.example ", "unlisted eve@example.com "}},
+		{"never remove protected people, whichever of their users had the protected address", func(in *plan.Input) {
+			e := person("eve@example.com", 9, "eva@example.com")
+			e.Until = hours(-100)
+			in.Roster.People = append(in.Roster.People, e)
+			in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, UserID: "u-eva"}
+			in.Memory.People["eva@home.example"] = org.PersonRecord{Joined: true, UserID: "u-eva"}
+			in.Snapshot.Users = append(in.Snapshot.Users, user("u-eva", "eva@new.example"))
+			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("eva@home.example")}
+		}, []string{"unlisted eva@new.example ", "unlisted eve@example.com "}},
 		{"never remove protected people who accepted with another address", func(in *plan.Input) {
 			r := invitation("i1", "eva@example.com", org.StatusAccepted, -100)
 			r.Registered = org.MustParseAddress("eve@example.com")

@@ -245,18 +245,18 @@ func (ix *index) isKnownToLedger(u *org.User) bool {
 	return !r.Removed && (r.Joined && isSame && !isBack || invited)
 }
 
-// isExempt reports whether orgsync never suspends or removes u, and never takes access from u. It counts all possible
-// addresses of u, the addresses with which invitations to them were accepted, and the current addresses of the users
-// that the ledger has for them: u may have had another address then, or the person may have two users.
-func (ix *index) isExempt(u *org.User) bool {
-	if u.Service || ix.isSelf(u) {
-		return true
-	}
+// isExempt reports whether orgsync never suspends or removes u, and never takes access from u.
+func (ix *index) isExempt(u *org.User) bool { return u.Service || ix.isSelf(u) || ix.isProtected(u) }
+
+// isProtected reports whether u has a protected address. It counts all possible addresses of u, the addresses with
+// which invitations to them were accepted, and all addresses of the users that the ledger has for them: u may have had
+// another address then, or the person may have two users.
+func (ix *index) isProtected(u *org.User) bool {
 	keys := ix.possibleAddresses(u) // computes registeredAs
 	for _, key := range keys {
 		keys = append(keys, ix.registeredAs[key]...)
 		if id := ix.in.Memory.People[key].UserID; id != "" {
-			keys = append(keys, ix.addressByID[id])
+			keys = append(append(keys, ix.addressByID[id]), ix.rememberedAs[id]...)
 		}
 	}
 	return slices.ContainsFunc(keys, func(key string) bool { return ix.protected[key] })
