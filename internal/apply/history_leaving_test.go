@@ -453,9 +453,9 @@ func TestHistoryUnlistedUserListedWhileHidden(t *testing.T) {
 	}
 }
 
-// TestHistoryNextEntryAfterLastDay: bob accepted the invitation to his old address with his new one. The last day of the
-// old address is over, and a new entry has the new address. His acceptance counts for this entry: he must not be mailed
-// if no list shows him as a member, or if he has left.
+// TestHistoryNextEntryAfterLastDay: bob accepted the invitation to his old address with his new one. The last day of
+// the old address is over, and a new entry has the new address. His acceptance counts for this entry: he must not be
+// mailed if no list shows him as a member, or if he has left.
 func TestHistoryNextEntryAfterLastDay(t *testing.T) {
 	t.Parallel()
 	const oldBob, newBob = "bob@home.example", "bob@example.com"
@@ -522,8 +522,9 @@ func TestHistorySecondEntryOfSuspendedPerson(t *testing.T) {
 }
 
 // TestHistoryExpiredInvitationOfSuspendedUser: mallory is in no roster and has an old expired invitation. She is
-// suspended, by hand or by orgsync, and the suspended users cannot be listed. When the roster lists her, she must not be
-// mailed. A newer invitation shows that she was no member when it was sent, so she may be mailed when it has expired.
+// suspended, by hand or by orgsync, and the suspended users cannot be listed. When the roster lists her, she must not
+// be mailed. A newer invitation shows that she was no member when it was sent, so she may be mailed when it has
+// expired.
 func TestHistoryExpiredInvitationOfSuspendedUser(t *testing.T) {
 	t.Parallel()
 	for policy, want := range map[roster.UnlistedPolicy]string{
