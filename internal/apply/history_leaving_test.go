@@ -453,9 +453,9 @@ func TestHistoryUnlistedUserListedWhileHidden(t *testing.T) {
 	}
 }
 
-// TestHistoryNextEntryAfterLastDay: bob accepted the invitation to his old address with his new one. The last day of the
-// old address is over, and a new entry has the new address. His acceptance counts for this entry: he must not be mailed
-// if no list shows him as a member, or if he has left.
+// TestHistoryNextEntryAfterLastDay: bob accepted the invitation to his old address with his new one. The last day of
+// the old address is over, and a new entry has the new address. His acceptance counts for this entry: he must not be
+// mailed if no list shows him as a member, or if he has left.
 func TestHistoryNextEntryAfterLastDay(t *testing.T) {
 	t.Parallel()
 	const oldBob, newBob = "bob@home.example", "bob@example.com"
@@ -492,26 +492,66 @@ func TestHistoryNextEntryAfterLastDay(t *testing.T) {
 }
 
 // TestHistorySecondEntryOfSuspendedPerson: bob accepted the invitation to his old address with his new one. Then he is
-// suspended by hand, no list shows it, and a second entry has the new address. He must not be mailed.
+// suspended by hand, no list shows it, and a second entry has the new address. He must not be mailed, even if an
+// invitation to his new address has expired.
 func TestHistorySecondEntryOfSuspendedPerson(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		const oldBob, newBob = "bob@home.example", "bob@example.com"
-		c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Suspended: sandbox.SuspendedListed}}, zoe, oldBob)
-		c.run(with{})
-		must(t, c.Accept(zoe))
-		must(t, c.AcceptAs(oldBob, newBob))
-		must(t, c.Advance(time.Hour))
-		c.expect(c.run(with{}), 0, oldBob, "other_address")
-		must(t, c.Suspend(newBob))
-		c.failReading(suspendedList, http.StatusForbidden)
-		c.setRoster(zoe, oldBob, newBob)
-		asked := c.postCount()
-		c.expect(c.run(with{}), 3, newBob, "unknown_membership")
-		if c.postCount() > asked {
-			t.Errorf("%d mails were asked for", c.postCount()-asked)
-		}
-	})
+	for _, expired := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			const oldBob, newBob = "bob@home.example", "bob@example.com"
+			c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Suspended: sandbox.SuspendedListed}}, zoe, oldBob)
+			if expired {
+				_, err := c.AddInvitation(sandbox.Invitation{Email: newBob, Created: c.Now().Add(-100 * time.Hour)})
+				must(t, err)
+			}
+			c.run(with{})
+			must(t, c.Accept(zoe))
+			must(t, c.AcceptAs(oldBob, newBob))
+			must(t, c.Advance(time.Hour))
+			c.expect(c.run(with{}), 0, oldBob, "other_address")
+			must(t, c.Suspend(newBob))
+			c.failReading(suspendedList, http.StatusForbidden)
+			c.setRoster(zoe, oldBob, newBob)
+			asked := c.postCount()
+			c.expect(c.run(with{}), 3, newBob, "unknown_membership")
+			if c.postCount() > asked {
+				t.Errorf("expired: %v: %d mails were asked for", expired, c.postCount()-asked)
+			}
+		})
+	}
+}
+
+// TestHistoryExpiredInvitationOfSuspendedUser: mallory is in no roster and has an old expired invitation. She is
+// suspended, by hand or by orgsync, and the suspended users cannot be listed. When the roster lists her, she must not
+// be mailed. A newer invitation shows that she was no member when it was sent, so she may be mailed when it has
+// expired.
+func TestHistoryExpiredInvitationOfSuspendedUser(t *testing.T) {
+	t.Parallel()
+	for policy, want := range map[roster.UnlistedPolicy]string{
+		roster.UnlistedReport: "unlisted", roster.UnlistedSuspend: "suspend done",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Suspended: sandbox.SuspendedListed}}, zoe)
+			c.roster.Settings.Unlisted, c.roster.Settings.UnlistedAfter = policy, 0
+			_, err := c.AddInvitation(sandbox.Invitation{Email: mallory, Created: c.Now().Add(-100 * time.Hour)})
+			must(t, err)
+			c.addMembers(zoe, mallory)
+			c.expect(c.run(with{}), 0, mallory, want)
+			must(t, c.Advance(time.Hour))
+			if policy == roster.UnlistedReport {
+				must(t, c.Suspend(mallory))
+			}
+			c.setRoster(zoe, mallory)
+			c.failReading(suspendedList, http.StatusForbidden)
+			c.expect(c.run(with{}), 3, mallory, "unknown_membership")
+			c.expectMails(mallory, 0)
+			must(t, c.Leave(mallory))
+			_, err = c.AddInvitation(sandbox.Invitation{Email: mallory, Created: c.Now()})
+			must(t, err)
+			must(t, c.Advance(80*time.Hour))
+			c.expect(c.run(with{}), 0, mallory, "reinvite done")
+		})
+	}
 }
 
 // TestHistoryListedAgainWhileUsersHidden: orgsync removed bob. In the run in which he is listed again, the key may

@@ -1302,8 +1302,8 @@ func TestHistoryAliasAfterReinvite(t *testing.T) {
 	})
 }
 
-// TestHistoryAliasFirstSeenByReinvite: a user appears, and the run that first sees the user has --reinvite for bob. When
-// bob's invitation has expired, the next mail must wait, whatever address the user has.
+// TestHistoryAliasFirstSeenByReinvite: a user appears, and the run that first sees the user has --reinvite for bob.
+// When bob's invitation has expired, the next mail must wait, whatever address the user has.
 func TestHistoryAliasFirstSeenByReinvite(t *testing.T) {
 	t.Parallel()
 	for _, newUser := range []string{"ann@example.com", "zed@example.com"} {

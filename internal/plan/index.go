@@ -47,7 +47,7 @@ type index struct {
 	cachedUnidentified []*org.User
 	// seenUnlisted has, by address, the last line of the ledger that recorded an unlisted user with this address; nil
 	// before wasUnlistedUser needs it.
-	seenUnlisted map[string]int
+	seenUnlisted map[string]org.Sighting
 	// cachedSuspended is the result of suspendedAddresses; nil before its first call.
 	cachedSuspended map[string][]string
 	// unlistedBySameKey is the result of indexUnlisted; nil before noteSameName needs it.

@@ -197,7 +197,8 @@ func (ix *index) decideWithoutInvitation(p *person, d *decision) {
 		ix.decideAfterLeaving(p, d, "")
 	case newest == nil:
 		d.invite(p, Invite, NotInvited, "")
-	case newest.Status.IsUnanswered() && ix.mayBeUnidentified(p) && !ix.mayMailHidden(p):
+	case newest.Status.IsUnanswered() && !ix.mayMailHidden(p) &&
+		(ix.mayBeUnidentified(p) || ix.mayBeUserSince(p, newest.SentAt())):
 		ix.holdHidden(p, d)
 	case newest.Status.IsUnanswered():
 		if p.record.Joined && p.mailOf(newest.ID) == nil && !newest.Created.After(p.record.JoinedAt) {

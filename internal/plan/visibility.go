@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/roster"
@@ -79,7 +80,7 @@ func (ix *index) priorStatusOf(p *person) priorStatus {
 	isAccepted := func(inv *org.Invitation) bool { return inv.Status == org.StatusAccepted }
 	switch {
 	case (p.record.Joined || p.record.Suspended) && !p.record.Removed || slices.ContainsFunc(p.invitations, isAccepted),
-		ix.wasUnlistedUser(p), ix.acceptedForAnother(p):
+		ix.wasUnlistedUser(p, time.Time{}), ix.acceptedForAnother(p):
 		return memberBefore
 	case len(p.record.Mails) > 0:
 		return mailedBefore
@@ -88,18 +89,32 @@ func (ix *index) priorStatusOf(p *person) priorStatus {
 }
 
 // wasUnlistedUser reports whether the ledger has an unlisted user with an address of p, seen after orgsync last removed
-// p. If the key can see all users, the result is false, because the user is gone.
-func (ix *index) wasUnlistedUser(p *person) bool {
+// p, and not before since. If the key can see all users, the result is false, because the user is gone.
+func (ix *index) wasUnlistedUser(p *person, since time.Time) bool {
 	if ix.visible.users && ix.visible.suspended {
 		return false
 	}
 	if ix.seenUnlisted == nil {
-		ix.seenUnlisted = map[string]int{}
+		ix.seenUnlisted = map[string]org.Sighting{}
 		for _, seen := range ix.in.Memory.Unlisted {
-			ix.seenUnlisted[seen.Email] = max(ix.seenUnlisted[seen.Email], seen.Sequence)
+			if seen.Sequence > ix.seenUnlisted[seen.Email].Sequence {
+				ix.seenUnlisted[seen.Email] = seen
+			}
 		}
 	}
-	return slices.ContainsFunc(p.keys, func(key string) bool { return ix.seenUnlisted[key] > p.record.RemovedSequence })
+	return slices.ContainsFunc(p.keys, func(key string) bool {
+		seen := ix.seenUnlisted[key]
+		return seen.Sequence > p.record.RemovedSequence && !seen.At.Before(since)
+	})
+}
+
+// mayBeUserSince reports whether p may be a user that the key cannot see, although the list has an expired invitation
+// that was sent at sent: after that, orgsync suspended p, or saw p as an unlisted user. p may also have accepted an
+// invitation to another person.
+func (ix *index) mayBeUserSince(p *person, sent time.Time) bool {
+	isHidden := !ix.visible.users || !ix.visible.suspended
+	return isHidden && p.record.Suspended && !p.record.Removed && !p.record.SuspendedAt.Before(sent) ||
+		ix.wasUnlistedUser(p, sent) || ix.acceptedForAnother(p)
 }
 
 // acceptedForAnother reports whether p may be suspended, because an invitation to another person of the roster was
