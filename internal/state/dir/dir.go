@@ -334,8 +334,8 @@ func (l *lease) SetAside(damaged []byte, at time.Time) (string, error) {
 	return path, syncFolder(l.path)
 }
 
-// replaceFile replaces a file by a new file with data. The new file has the permissions of the old one: an administrator
-// may have let other users read it.
+// replaceFile replaces a file by a new file with data. The new file has the permissions of the old one, because an
+// administrator may have let other users read it.
 func replaceFile(file string, data []byte) error {
 	permissions := fs.FileMode(0o600)
 	if info, err := os.Lstat(file); err == nil && info.Mode().IsRegular() {

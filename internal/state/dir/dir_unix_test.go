@@ -98,8 +98,8 @@ func TestGroupOfVolume(t *testing.T) {
 	must(t, l.Begin(1, 0))
 }
 
-// TestReplaceKeepsPermissions checks that a ledger that is rewritten is a new file, and that the group that may read the
-// ledger may still read it.
+// TestReplaceKeepsPermissions checks that a ledger that is rewritten is a new file, and that the group that may read
+// the ledger may still read it.
 func TestReplaceKeepsPermissions(t *testing.T) {
 	t.Parallel()
 	stateDir := t.TempDir()

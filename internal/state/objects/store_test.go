@@ -490,8 +490,8 @@ func TestReplace(t *testing.T) {
 	})
 }
 
-// TestReplaceOfEmptyLedger: after a copy to an empty place, the lines are in a record, so that a lost base does not make
-// the ledger empty.
+// TestReplaceOfEmptyLedger: after a copy to an empty place, the lines are in a record, so that a lost base does not
+// make the ledger empty.
 func TestReplaceOfEmptyLedger(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
