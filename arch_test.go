@@ -52,7 +52,7 @@ var packageRules = []packageRule{
 			"internal/ledger", "internal/org", "internal/ping", "internal/plan", "internal/printable", "internal/reconcile",
 			"internal/report",
 			"internal/roster", "internal/sandbox", "internal/secrets", "internal/shellword", "internal/state",
-			"internal/state/backend", "internal/vultr",
+			"internal/state/backend", "internal/vultr", "internal/wholefile",
 		},
 		modules: []string{"github.com/google/renameio/v2", "github.com/spf13/cobra", "github.com/spf13/pflag",
 			"github.com/vbauerster/cupwriter", "github.com/vbauerster/mpb/v8", "golang.org/x/term"},
@@ -111,14 +111,18 @@ var packageRules = []packageRule{
 		std: []string{"strings"},
 	},
 	{
+		dir: "internal/wholefile",
+		std: []string{"errors", "io/fs", "os", "path/filepath"},
+	},
+	{
 		// The interface of a store for ledgers. It does not know the format of a ledger line.
 		dir:     "internal/state",
 		project: []string{"internal/lazyregexp", "internal/loopback"},
 	},
 	{
 		dir:     "internal/state/dir",
-		project: []string{"internal/shellword", "internal/state"},
-		modules: []string{"github.com/gofrs/flock", "github.com/google/renameio/v2"},
+		project: []string{"internal/shellword", "internal/state", "internal/wholefile"},
+		modules: []string{"github.com/gofrs/flock"},
 	},
 	{
 		// The lock, which is a log on five operations of any object storage.

@@ -14,6 +14,7 @@ import (
 	"github.com/orgsync/orgsync/internal/document"
 	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/roster"
+	"github.com/orgsync/orgsync/internal/wholefile"
 )
 
 // errUnformatted says that fmt --check found files that fmt would change.
@@ -113,5 +114,5 @@ func rewriteFile(file string, text []byte) error {
 	if !info.Mode().IsRegular() {
 		return errNotRegular
 	}
-	return replaceFile(file, text, info.Mode().Perm())
+	return wholefile.Replace(file, text, info.Mode().Perm())
 }

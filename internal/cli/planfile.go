@@ -8,10 +8,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/wholefile"
 )
 
 // maxPlanFile is the maximum size of a saved plan, in bytes. It is enough for changes to 200,000
@@ -47,7 +47,7 @@ func savePlan(file string, p plan.Plan) error {
 		err = checkIsPlan(file)
 	}
 	if err == nil {
-		err = replaceFile(file, data, 0o600)
+		err = wholefile.Replace(file, data, 0o600)
 	}
 	if err != nil {
 		return withStep(stepSavePlan, fmt.Errorf("save the plan in %s: %w", file, err))
@@ -83,31 +83,6 @@ func checkIsPlan(file string) error {
 	}
 	if json.Unmarshal(data, &saved) != nil || saved.FormatVersion == "" || saved.Fingerprint == "" || saved.Made.IsZero() {
 		return errNotPlan
-	}
-	return nil
-}
-
-// replaceFile replaces file by a new file with these permissions, which belongs to this user. A
-// reader always sees a whole file, old or new. maybe.WriteFile of renameio is no alternative,
-// because it keeps the permissions of the old file.
-func replaceFile(file string, data []byte, permissions fs.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+"*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Chmod(f.Name(), permissions)
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), file)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
 	}
 	return nil
 }

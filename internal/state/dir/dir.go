@@ -16,9 +16,9 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
-	"github.com/google/renameio/v2/maybe"
 
 	"github.com/orgsync/orgsync/internal/state"
+	"github.com/orgsync/orgsync/internal/wholefile"
 )
 
 const (
@@ -192,7 +192,7 @@ func (s *Store) Acquire(ctx context.Context, holder state.Holder, wait time.Dura
 	l := &lease{Store: s, lock: lock, lockInfo: lockInfo}
 	// This file only shows other runs which run holds the lock. The lock itself is in the kernel.
 	if note, err := json.Marshal(holder); err == nil {
-		err = maybe.WriteFile(s.file(holderFile), append(note, '\n'), 0o600)
+		err = replaceFile(s.file(holderFile), append(note, '\n'))
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("write %s: %w", s.file(holderFile), err), lock.Unlock())
 		}
@@ -318,7 +318,7 @@ func (l *lease) Replace(lines []byte) error {
 	if err := l.Check(); err != nil {
 		return err
 	}
-	if err := maybe.WriteFile(l.file(ledgerFile), lines, 0o600); err != nil {
+	if err := replaceFile(l.file(ledgerFile), lines); err != nil {
 		return err
 	}
 	// Without this, the old file may come back after a crash. The lines that were appended to the new file would be
@@ -328,10 +328,20 @@ func (l *lease) Replace(lines []byte) error {
 
 func (l *lease) SetAside(damaged []byte, at time.Time) (string, error) {
 	path := l.file("ledger.damaged-" + at.UTC().Format("20060102T150405Z") + ".jsonl")
-	if err := maybe.WriteFile(path, damaged, 0o600); err != nil {
+	if err := replaceFile(path, damaged); err != nil {
 		return "", err
 	}
 	return path, syncFolder(l.path)
+}
+
+// replaceFile replaces a file by a new file with data. The new file has the permissions of the old one, because an
+// administrator may have let other users read it.
+func replaceFile(file string, data []byte) error {
+	permissions := fs.FileMode(0o600)
+	if info, err := os.Lstat(file); err == nil && info.Mode().IsRegular() {
+		permissions = info.Mode().Perm()
+	}
+	return wholefile.Replace(file, data, permissions)
 }
 
 // syncFolder makes a new name in the folder path survive a crash, if the system can do that.

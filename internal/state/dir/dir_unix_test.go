@@ -98,6 +98,28 @@ func TestGroupOfVolume(t *testing.T) {
 	must(t, l.Begin(1, 0))
 }
 
+// TestReplaceKeepsPermissions checks that a ledger that is rewritten is a new file, and that the group that may read
+// the ledger may still read it.
+func TestReplaceKeepsPermissions(t *testing.T) {
+	t.Parallel()
+	stateDir := t.TempDir()
+	l := open(t, newStore(t, stateDir))
+	must(t, l.Begin(1, 0))
+	must(t, l.Close())
+	file := filepath.Join(stateDir, "o1", "ledger.jsonl")
+	must(t, os.Chmod(file, 0o640))
+	old, err := os.Stat(file)
+	must(t, err)
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_WRONLY, 0)
+	must(t, err)
+	_, err = f.WriteString("rubbish\n")
+	must(t, errors.Join(err, f.Close()))
+	must(t, open(t, newStore(t, stateDir)).Close())
+	if now, err := os.Stat(file); err != nil || now.Mode().Perm() != 0o640 || os.SameFile(old, now) {
+		t.Errorf("the rewritten ledger: %v, %v", now, err)
+	}
+}
+
 // TestUnreadableNeighbour checks that the advice for an entry of the state folder that cannot be read is about this
 // entry.
 func TestUnreadableNeighbour(t *testing.T) {

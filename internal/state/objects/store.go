@@ -454,8 +454,15 @@ func organizations(ctx context.Context, o Objects, t Times) ([]string, error) {
 // exists reports whether s has a record of a ledger.
 func (s *Store) exists(ctx context.Context) (bool, error) {
 	for _, folder := range []string{logFolder, baseFolder} {
-		if records, err := s.list(ctx, folder, "", 1); err != nil || len(records) > 0 {
-			return err == nil, err
+		first, err := s.list(ctx, folder, numbered(folder, 0), 1)
+		if err != nil {
+			return false, err
+		}
+		// Another program may have a folder of this name, with other objects.
+		if len(first) > 0 {
+			if _, isRecord := numberIn(s.relative(first[0].Key), folder); isRecord {
+				return true, nil
+			}
 		}
 	}
 	return false, nil

@@ -490,8 +490,8 @@ func TestReplace(t *testing.T) {
 	})
 }
 
-// TestReplaceOfEmptyLedger: after a copy to an empty place, the lines are in a record, so that a lost base does not make
-// the ledger empty.
+// TestReplaceOfEmptyLedger: after a copy to an empty place, the lines are in a record, so that a lost base does not
+// make the ledger empty.
 func TestReplaceOfEmptyLedger(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -674,7 +674,10 @@ func TestOrganizations(t *testing.T) {
 			must(t, err)
 			must(t, l.Release())
 		}
-		for _, key := range []string{"fotos/Übersicht.txt", "docs/~$a.docx", "my photos/a.txt", "photos/a.txt", "plain"} {
+		for _, key := range []string{
+			"fotos/Übersicht.txt", "docs/~$a.docx", "my photos/a.txt", "photos/a.txt", "plain", "web/log/2026-11-30.txt",
+			"web/base/x", "o10/log/x",
+		} {
 			must(t, memory.Put(t.Context(), key, []byte("x")))
 		}
 		ids, err := objects.Organizations(t.Context(), memory)
