@@ -125,7 +125,7 @@ func (l *Ledger) load(holderMayOutliveLease bool) error {
 	var needed []int
 	compact := false
 	if len(c.raw) > compactAt {
-		needed = l.replayed.needed(l.opts.Now())
+		needed = l.replayed.needed()
 		compact = 2*len(needed) <= l.replayed.lines
 	}
 	if !compact && len(l.warnings) == 0 {

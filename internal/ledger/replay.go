@@ -65,6 +65,9 @@ type person struct {
 	unlistedLine, assumedNotSentLine, reinvitedLine int
 	userID                                          string
 	userLine                                        int // the line that says that the address belongs to userID
+	// removalBeforeJoined is the line of a removal that joined did not end. Without it, joined would end the mails that
+	// were sent after the removal.
+	removalBeforeJoined int
 	// lastMail is the last mail that was sent or may have been sent. previousMail is the one before it, and olderMail
 	// the one before that.
 	lastMail, previousMail, olderMail mailLines
@@ -218,8 +221,9 @@ func (r *replayer) add(e Entry) {
 		p.roundsFrom, p.roundsFromAt, p.assumedNotSentLine = r.lines, e.Time, 0
 		p.unlistedLine = 0
 		p.refused, p.failed = refusals{}, failure{}
+		p.removalBeforeJoined = p.removed.line
 		if isBack {
-			p.removed = mark{}
+			p.removed, p.removalBeforeJoined = mark{}, 0
 		}
 	case Action(org.FactActive):
 		p.suspended = mark{}
@@ -566,9 +570,8 @@ func (r *replayer) removedUsers() map[string]mark {
 	return removed
 }
 
-// needed returns the numbers of the lines that the memory depends on, in order. It leaves out mails that no longer
-// count as rounds and whose invitation expired before now.
-func (r *replayer) needed(now time.Time) []int {
+// needed returns the numbers of the lines that the memory depends on, in order.
+func (r *replayer) needed() []int {
 	var lines []int
 	keep := func(line int) {
 		if line > 0 {
@@ -602,6 +605,7 @@ func (r *replayer) needed(now time.Time) []int {
 		keep(p.failed.intent)
 		keep(p.failed.line)
 		keep(p.joined.line)
+		keep(p.removalBeforeJoined)
 		keep(p.userLine)
 		keep(p.unlistedLine)
 		if p.assumedNotSentLine > 0 {
@@ -616,9 +620,6 @@ func (r *replayer) needed(now time.Time) []int {
 		keep(p.suspended.line)
 		keep(p.removed.line)
 		for _, m := range p.mails {
-			if m.Sequence < p.roundsFrom && !m.Lost && now.After(m.ExpiresAt()) {
-				continue
-			}
 			keep(m.Sequence)
 			keep(m.lost)
 			keep(m.outcome)
