@@ -217,9 +217,9 @@ func (r *run) settleOnce(ctx context.Context) (progress bool) {
 			continue // the plan counts the mail as sent, but no reading can settle it: it stays unknown
 		case needed == nil:
 			r.concludeUnneeded(it, fresh.Notices)
-		case it.state == rejected && it.unconfirmed != nil: // perhaps an earlier request made the change
-			r.conclude(it, Unknown, it.unconfirmed)
-		case it.state == rejected || it.sends >= maxSends:
+		case it.state == rejected:
+			r.concludeRefused(it, it.Err)
+		case it.sends >= maxSends:
 			r.conclude(it, Failed, it.Err)
 		case mails:
 			again, changes = append(again, it), append(changes, *needed)

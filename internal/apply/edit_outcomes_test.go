@@ -1,0 +1,97 @@
+package apply_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/orgsync/orgsync/internal/roster"
+	"github.com/orgsync/orgsync/internal/sandbox"
+)
+
+// lagGroups makes the lists of groups and their members show their first state for a time.
+func (c *company) lagGroups(d time.Duration) {
+	inner := c.wire.Handler
+	var mu sync.Mutex
+	groups, until := map[string]*httptest.ResponseRecorder{}, c.Now().Add(d)
+	c.wire.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet || !strings.HasPrefix(r.URL.Path, "/v2/groups") || c.Now().After(until) {
+			inner.ServeHTTP(w, r)
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		rec := groups[r.URL.String()]
+		if rec == nil {
+			rec = httptest.NewRecorder()
+			inner.ServeHTTP(rec, r)
+			groups[r.URL.String()] = rec
+		}
+		writeAnswer(w, rec)
+	})
+}
+
+// TestLostEditRefusedLater: the answer to an edit is lost after the server acts, and the lists lag. The edit is made
+// once more, and the server refuses that, perhaps because there is nothing left to do. Before, the report said that the
+// edit had failed.
+func TestLostEditRefusedLater(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		method string
+		second sandbox.Fault // the answer to the second request
+		want   string
+	}{
+		"grant":             {http.MethodPost, sandbox.Fault{}, "grant unknown"},
+		"grant, forbidden":  {http.MethodPost, sandbox.Fault{Kind: sandbox.FaultForbid}, "grant unknown"},
+		"grant, throttled":  {http.MethodPost, sandbox.Fault{Kind: sandbox.FaultThrottle}, "grant unknown"},
+		"revoke":            {http.MethodDelete, sandbox.Fault{}, "revoke unknown"},
+		"revoke, forbidden": {http.MethodDelete, sandbox.Fault{Kind: sandbox.FaultForbid}, "revoke unknown"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := newDefaultCompany(t, sandbox.Options{}, ada)
+				c.roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+				c.nameGroups("platform")
+				member := sandbox.User{Email: ada}
+				if test.method == http.MethodPost {
+					c.setFirstGroups("platform")
+				} else {
+					c.setFirstGroups()
+					member.Groups = []string{"platform"}
+				}
+				_, err := c.AddUser(member)
+				must(t, err)
+				c.lagGroups(10 * time.Minute)
+				c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true, Method: test.method, Times: 1})
+				if test.second.Kind != "" {
+					test.second.Method, test.second.From = test.method, 2
+					c.AddFault(test.second)
+				}
+				c.expect(c.run(with{}), 3, ada, test.want)
+				c.ClearFaults()
+				must(t, c.Advance(time.Hour))
+				c.expect(c.run(with{}), 0, ada, "nothing")
+			})
+		})
+	}
+}
+
+// TestLostRemovalRefusedLater is like TestLostEditRefusedLater, for a removal.
+func TestLostRemovalRefusedLater(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{ListLag: 10 * time.Minute}, ada)
+		c.addMembers(ada, mallory)
+		must(t, c.Advance(time.Hour))
+		c.roster.Settings.Unlisted, c.roster.Settings.UnlistedAfter = roster.UnlistedRemove, 0
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true, Method: http.MethodDelete, Times: 1})
+		c.expect(c.run(with{}), 3, mallory, "remove unknown")
+		must(t, c.Advance(time.Hour))
+		c.expect(c.run(with{}), 0, mallory, "nothing")
+	})
+}
