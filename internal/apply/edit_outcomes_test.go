@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/roster"
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
@@ -94,4 +95,30 @@ func TestLostRemovalRefusedLater(t *testing.T) {
 		must(t, c.Advance(time.Hour))
 		c.expect(c.run(with{}), 0, mallory, "nothing")
 	})
+}
+
+// TestLostUpdateOfHiddenAPIAccess: the answer to a change of API access is lost, and later readings do not show the API
+// access of users. Before, the report said that the change had failed.
+func TestLostUpdateOfHiddenAPIAccess(t *testing.T) {
+	t.Parallel()
+	for _, acts := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newDefaultCompany(t, sandbox.Options{}, ada)
+			c.addMembers(ada)
+			yes := true
+			c.roster.People[0].APIEnabled = &yes
+			c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: acts, Method: http.MethodPatch, Times: 1})
+			hide := func(n int, s *org.Snapshot) {
+				for i := range s.Users {
+					if n > 1 {
+						s.Users[i].APIEnabled = nil
+					}
+				}
+			}
+			c.expect(c.run(with{reading: hide}), 3, ada, "update unknown")
+			if about := c.run(with{}).about(ada); acts != (about == "nothing") {
+				t.Errorf("acts %v, and the next run: %s", acts, about)
+			}
+		})
+	}
 }

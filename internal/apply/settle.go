@@ -205,7 +205,7 @@ func (r *run) settleOnce(ctx context.Context) (progress bool) {
 			// know, or the person has declined it already.
 			it.InvitationID = invitation
 			r.conclude(it, Done, nil)
-		case mayBeMailed != nil, needed == nil && isUnreadable(snapshot.Access, it.Change),
+		case mayBeMailed != nil, needed == nil && isUnreadable(snapshot.Access, users[it.UserID], it.Change),
 			needed == nil && !mails && isSeenOnce(users[it.UserID]):
 			continue
 		case needed == nil && mails && fresh.Ended[it.Email.Key()],
@@ -291,8 +291,12 @@ func (r *run) readAndPlan(ctx context.Context) (org.Snapshot, plan.Plan, error) 
 	return snapshot, fresh, err
 }
 
-// isUnreadable reports whether the reading says nothing about the group, role or policy of the change.
-func isUnreadable(access []org.Access, c plan.Change) bool {
+// isUnreadable reports whether the reading says nothing about the group, role or policy of the change, or about the API
+// access of its user u, who may be nil.
+func isUnreadable(access []org.Access, u *org.User, c plan.Change) bool {
+	if c.Action == plan.Update {
+		return u != nil && u.APIEnabled == nil
+	}
 	return slices.ContainsFunc(access, func(a org.Access) bool {
 		return a.Unreadable && a.Kind == c.Detail.Kind && a.ID == c.Detail.ID
 	})
