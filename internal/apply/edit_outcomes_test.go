@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/orgsync/orgsync/internal/apply"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/roster"
 	"github.com/orgsync/orgsync/internal/sandbox"
@@ -119,6 +120,56 @@ func TestLostUpdateOfHiddenAPIAccess(t *testing.T) {
 			if about := c.run(with{}).about(ada); acts != (about == "nothing") {
 				t.Errorf("acts %v, and the next run: %s", acts, about)
 			}
+		})
+	}
+}
+
+// TestWaitingRevocationIsSkipped: a revocation waits for a grant whose answer was lost. The reading that settles the
+// grant shows that the revocation must not be made now. Before, the report said that it had failed, and gave the grant
+// as the reason, even if the member had the new group.
+func TestWaitingRevocationIsSkipped(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		hides bool // the later readings do not show who has the new group
+		want  string
+	}{
+		"the key's own user is not known": {false, "grant done, revoke skipped, extra_access"},
+		"the new group is unreadable":     {true, "grant unknown, revoke skipped, extra_access"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := newDefaultCompany(t, sandbox.Options{}, ada, bob)
+				c.roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+				c.nameGroups("platform")
+				c.setAllGroups("everyone")
+				c.addMembers(ada)
+				_, err := c.AddUser(sandbox.User{Email: bob, Groups: []string{"platform"}})
+				must(t, err)
+				// The first POST is the grant to ada.
+				c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true, Method: http.MethodPost, From: 2})
+				o := c.run(with{reading: func(n int, s *org.Snapshot) {
+					if n == 1 {
+						return
+					}
+					for i := range s.Access {
+						s.Access[i].Unreadable = test.hides && s.Access[i].Name == "everyone"
+					}
+					if !test.hides {
+						s.Self = org.Address{}
+					}
+				}})
+				c.expect(o, 3, bob, test.want)
+				for _, ch := range o.Changes {
+					waits := ch.Err != nil && strings.Contains(ch.Err.Error(), "until they have")
+					if ch.Outcome == apply.Skipped && (ch.Requests > 0 || waits != test.hides) {
+						t.Errorf("%s after %d requests: %v", ch.Action, ch.Requests, ch.Err)
+					}
+				}
+				must(t, c.Advance(time.Hour))
+				c.run(with{})
+				c.expectUser(bob, "everyone")
+			})
 		})
 	}
 }

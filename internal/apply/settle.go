@@ -208,6 +208,10 @@ func (r *run) settleOnce(ctx context.Context) (progress bool) {
 		case mayBeMailed != nil, needed == nil && isUnreadable(snapshot.Access, users[it.UserID], it.Change),
 			needed == nil && !mails && isSeenOnce(users[it.UserID]):
 			continue
+		case it.state == blocked && needed == nil && !editTookEffect(snapshot.Access, users[it.UserID], it.Change):
+			if it.waitsFor() == nil { // otherwise Err says what it waits for
+				it.Err = notConfirmed(it, errNotInSecondPlan)
+			}
 		case needed == nil && mails && fresh.Ended[it.Email.Key()],
 			needed == nil && !mails && !editTookEffect(snapshot.Access, users[it.UserID], it.Change):
 			// The change is not needed, but it was not made. For example, the person's last day is over, or the group no
@@ -344,14 +348,18 @@ func (r *run) confirmRemovals(ctx context.Context) {
 	r.confirmed = true
 	_, fresh, err := r.readAndPlan(ctx)
 	if err == nil {
-		err = errNoLongerUnlisted
+		err = errNotInSecondPlan
 	}
 	for _, it := range leaving {
 		if sameChange(fresh.Changes, it.Change) == nil {
-			r.conclude(it, Skipped, fmt.Errorf("%s %s: the second reading did not confirm this change: %w", it.Action,
-				it.Email, err))
+			r.conclude(it, Skipped, notConfirmed(it, err))
 		}
 	}
+}
+
+// notConfirmed returns an error that says why the item is skipped after a second reading. err is the reason.
+func notConfirmed(it *item, err error) error {
+	return fmt.Errorf("%s %s: the second reading did not confirm this change: %w", it.Action, it.Email, err)
 }
 
 // skipInvited reads the list of invitations again, and drops the mails to people that somebody else has invited since
@@ -410,8 +418,8 @@ func isUnsentMail(it *item) bool {
 // errNotNeeded says why a mail is no longer needed.
 var errNotNeeded = errors.New("their invitation or membership has changed since the plan was made")
 
-// errNoLongerUnlisted says why a person is not suspended or removed after all.
-var errNoLongerUnlisted = errors.New("the second plan does not have it")
+// errNotInSecondPlan says why a change is not made after all.
+var errNotInSecondPlan = errors.New("the second plan does not have it")
 
 // concludeUnneeded concludes a change that the new plan does not need. An edit must have taken effect, so it is done. A
 // mail is done, unless a notice about the person gives another reason why the new plan does not need it.
