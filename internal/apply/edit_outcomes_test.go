@@ -173,3 +173,26 @@ func TestWaitingRevocationIsSkipped(t *testing.T) {
 		})
 	}
 }
+
+// TestLostRemovalAndIDInOtherLetters: the answer to a removal is lost before the server acts, and the next reading has
+// the ids of users in other letters. Before, the report said that the user had been removed.
+func TestLostRemovalAndIDInOtherLetters(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{}, ada)
+		c.addMembers(ada, mallory)
+		c.roster.Settings.Unlisted, c.roster.Settings.UnlistedAfter = roster.UnlistedRemove, 0
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodDelete})
+		o := c.run(with{reading: func(n int, s *org.Snapshot) {
+			for i := range s.Users {
+				if n > 2 { // the second reading confirms the removal
+					s.Users[i].ID = strings.ToUpper(s.Users[i].ID)
+				}
+			}
+		}})
+		c.expect(o, 3, mallory, "remove failed")
+		if c.user(mallory) == nil {
+			t.Error("the server acted")
+		}
+	})
+}

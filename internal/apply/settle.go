@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/orgsync/orgsync/internal/ledger"
@@ -186,14 +187,14 @@ func (r *run) settleOnce(ctx context.Context) (progress bool) {
 	shown := shownMails(facts)
 	users := make(map[string]*org.User, len(snapshot.Users))
 	for i := range snapshot.Users {
-		users[snapshot.Users[i].ID] = &snapshot.Users[i]
+		users[strings.ToLower(snapshot.Users[i].ID)] = &snapshot.Users[i]
 	}
 	r.dropUnneeded(fresh)
 	var again []*item         // mails that count as not sent
 	var changes []plan.Change // the changes that send these mails again
 	for _, it := range open {
 		needed, mayBeMailed := sameChange(fresh.Changes, it.Change), sameChange(fresh.Held, it.Change)
-		mails := it.Action.Mails()
+		mails, u := it.Action.Mails(), users[strings.ToLower(it.UserID)]
 		invitation, isShown := shown[it.Email.Key()]
 		var lostAccess *plan.Change // the grant of access that the person lost since the run began
 		if it.Action == plan.Revoke {
@@ -205,15 +206,15 @@ func (r *run) settleOnce(ctx context.Context) (progress bool) {
 			// know, or the person has declined it already.
 			it.InvitationID = invitation
 			r.conclude(it, Done, nil)
-		case mayBeMailed != nil, needed == nil && isUnreadable(snapshot.Access, users[it.UserID], it.Change),
-			needed == nil && !mails && isSeenOnce(users[it.UserID]):
+		case mayBeMailed != nil, needed == nil && isUnreadable(snapshot.Access, u, it.Change),
+			needed == nil && !mails && isSeenOnce(u):
 			continue
-		case it.state == blocked && needed == nil && !editTookEffect(snapshot.Access, users[it.UserID], it.Change):
+		case it.state == blocked && needed == nil && !editTookEffect(snapshot.Access, u, it.Change):
 			if it.waitsFor() == nil { // otherwise Err says what it waits for
 				it.Err = notConfirmed(it, errNotInSecondPlan)
 			}
 		case needed == nil && mails && fresh.Ended[it.Email.Key()],
-			needed == nil && !mails && !editTookEffect(snapshot.Access, users[it.UserID], it.Change):
+			needed == nil && !mails && !editTookEffect(snapshot.Access, u, it.Change):
 			// The change is not needed, but it was not made. For example, the person's last day is over, or the group no
 			// longer exists.
 			r.conclude(it, Failed, it.Err)
@@ -316,7 +317,10 @@ func editTookEffect(access []org.Access, u *org.User, edit plan.Change) bool {
 	switch edit.Action {
 	case plan.Grant, plan.Revoke:
 		has := slices.ContainsFunc(access, func(a org.Access) bool {
-			_, holds := a.Holders[edit.UserID]
+			if u == nil {
+				return false
+			}
+			_, holds := a.Holders[u.ID]
 			return holds && !a.Deleted && a.Kind == edit.Detail.Kind && a.ID == edit.Detail.ID
 		})
 		return has == (edit.Action == plan.Grant)
@@ -468,7 +472,7 @@ func sameChange(changes []plan.Change, c plan.Change) *plan.Change {
 	})
 	for ; i < len(changes) && changes[i].Email.Equal(c.Email); i++ {
 		other := &changes[i]
-		same := other.Action == c.Action && other.UserID == c.UserID &&
+		same := other.Action == c.Action && strings.EqualFold(other.UserID, c.UserID) &&
 			other.Detail.Kind == c.Detail.Kind && other.Detail.ID == c.Detail.ID
 		if same || other.Action.Mails() && c.Action.Mails() {
 			return other

@@ -3,6 +3,7 @@ package org
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -29,7 +30,7 @@ func (s Snapshot) Merge(later Snapshot) Snapshot {
 	merged.Users = union(s.Users, later.Users,
 		func(u *User) rowKey {
 			if u.ID != "" {
-				return rowKey{id: u.ID}
+				return rowKey{id: strings.ToLower(u.ID)}
 			}
 			return rowKey{email: u.Email.Key()}
 		}, func(u, other *User) {
@@ -59,10 +60,10 @@ func (s Snapshot) Merge(later Snapshot) Snapshot {
 func withHoldersOf(earlier, later Snapshot) []Access {
 	isMissing := make(map[string]bool)
 	for _, u := range earlier.Users {
-		isMissing[u.ID] = true
+		isMissing[strings.ToLower(u.ID)] = true
 	}
 	for _, u := range later.Users {
-		delete(isMissing, u.ID)
+		delete(isMissing, strings.ToLower(u.ID))
 	}
 	if len(isMissing) == 0 {
 		return later.Access
@@ -77,7 +78,7 @@ func withHoldersOf(earlier, later Snapshot) []Access {
 		holders := map[string]string{}
 		maps.Copy(holders, a.Holders)
 		for user, membership := range earlier.Access[before].Holders {
-			if isMissing[user] {
+			if isMissing[strings.ToLower(user)] {
 				holders[user] = membership
 			}
 		}
