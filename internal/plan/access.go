@@ -133,7 +133,7 @@ func (ix *index) addName(cat *catalog, kind org.Kind, name string) {
 		}
 		text := fmt.Sprintf("the %s %q is now named %q", kind, name, ix.in.Snapshot.Access[renamed].Name)
 		var cannotUse string
-		if a, cannotUse = lookUp(ix.in.Snapshot.Access, kind, earlierID); a == nil { // for example, the API does not say who has it
+		if a, cannotUse = lookUp(ix.in.Snapshot.Access, kind, earlierID); a == nil { // for example, it is unreadable
 			exists, problem = true, text+": "+cannotUse
 			break
 		}
