@@ -147,7 +147,8 @@ type item struct {
 	sends int  // how often this run sent the change
 	// readFailed is true if Err already says that the reading that should settle the change failed.
 	readFailed bool
-	// unconfirmed is the error of a request whose answer did not confirm the edit; nil if there is none.
+	// unconfirmed is the error of a request whose answer was lost or did not confirm the edit; nil if there is none. If the
+	// server refuses the next request, perhaps because there is nothing left to do, the outcome is not known.
 	unconfirmed error
 	// failedAt is when the last change to the person failed in an earlier run; zero if it did not fail.
 	failedAt time.Time
@@ -427,6 +428,16 @@ func (r *run) conclude(it *item, o Outcome, err error) {
 	}
 }
 
+// concludeRefused concludes a change that the server refused with err. If the answer to an earlier request for an edit
+// was lost, this request may have made the edit.
+func (r *run) concludeRefused(it *item, err error) {
+	if it.unconfirmed != nil {
+		r.conclude(it, Unknown, it.unconfirmed)
+		return
+	}
+	r.conclude(it, Failed, err)
+}
+
 // isReported reports whether the item is part of the result. A held mail is part of it only if it was sent.
 func (it *item) isReported() bool { return !it.held || it.sends > 0 }
 
@@ -442,7 +453,7 @@ func (r *run) result(ctx context.Context, planned []plan.Notice) Result {
 		case it.state == ambiguous:
 			r.conclude(it, Unknown, it.Err)
 		case it.state == rejected:
-			r.conclude(it, Failed, it.Err)
+			r.concludeRefused(it, it.Err)
 		default:
 			r.conclude(it, Skipped, cmp.Or(it.Err, res.Stopped, context.Cause(ctx)))
 		}

@@ -39,11 +39,11 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 		return org.NotSent
 	}
 	if err := r.checkForbidden(change); err != nil {
-		outcome := Skipped
 		if it.sends > 0 {
-			outcome = Failed
+			r.concludeRefused(it, err)
+		} else {
+			r.conclude(it, Skipped, err)
 		}
-		r.conclude(it, outcome, err)
 		return org.Denied
 	}
 	if grant := it.waitsFor(); grant != nil {
@@ -75,20 +75,19 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 		it.state, it.Err = rejected, err
 	case failure == org.Lost || failure == org.Unreadable:
 		it.state, it.Err = ambiguous, err
-		if isUnconfirmed(err) {
-			it.unconfirmed = err
-		}
 		if change.Action.Mails() {
 			r.noteLoss(0)
+		} else {
+			it.unconfirmed = err
 		}
 	case failure == org.Denied:
-		r.conclude(it, Failed, err)
+		r.concludeRefused(it, err)
 		r.noteDenied(it, change, err)
 	case r.sending.Err() != nil: // the run ended while the request waited for its turn
 		it.sends--
 		it.Err = err
 	default:
-		r.conclude(it, Failed, err)
+		r.concludeRefused(it, err)
 		r.stop(fmt.Errorf("no request reaches the API any more: %w", err))
 	}
 	if change.Action.Mails() {

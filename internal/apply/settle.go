@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/orgsync/orgsync/internal/ledger"
@@ -186,14 +187,14 @@ func (r *run) settleOnce(ctx context.Context) (progress bool) {
 	shown := shownMails(facts)
 	users := make(map[string]*org.User, len(snapshot.Users))
 	for i := range snapshot.Users {
-		users[snapshot.Users[i].ID] = &snapshot.Users[i]
+		users[strings.ToLower(snapshot.Users[i].ID)] = &snapshot.Users[i]
 	}
 	r.dropUnneeded(fresh)
 	var again []*item         // mails that count as not sent
 	var changes []plan.Change // the changes that send these mails again
 	for _, it := range open {
 		needed, mayBeMailed := sameChange(fresh.Changes, it.Change), sameChange(fresh.Held, it.Change)
-		mails := it.Action.Mails()
+		mails, u := it.Action.Mails(), users[strings.ToLower(it.UserID)]
 		invitation, isShown := shown[it.Email.Key()]
 		var lostAccess *plan.Change // the grant of access that the person lost since the run began
 		if it.Action == plan.Revoke {
@@ -205,11 +206,15 @@ func (r *run) settleOnce(ctx context.Context) (progress bool) {
 			// know, or the person has declined it already.
 			it.InvitationID = invitation
 			r.conclude(it, Done, nil)
-		case mayBeMailed != nil, needed == nil && isUnreadable(snapshot.Access, it.Change),
-			needed == nil && !mails && isSeenOnce(users[it.UserID]):
+		case mayBeMailed != nil, needed == nil && isUnreadable(snapshot.Access, u, it.Change),
+			needed == nil && !mails && isSeenOnce(u):
 			continue
+		case it.state == blocked && needed == nil && !editTookEffect(snapshot.Access, u, it.Change):
+			if it.waitsFor() == nil { // otherwise Err says what it waits for
+				it.Err = notConfirmed(it, errNotInSecondPlan)
+			}
 		case needed == nil && mails && fresh.Ended[it.Email.Key()],
-			needed == nil && !mails && !editTookEffect(snapshot.Access, users[it.UserID], it.Change):
+			needed == nil && !mails && !editTookEffect(snapshot.Access, u, it.Change):
 			// The change is not needed, but it was not made. For example, the person's last day is over, or the group no
 			// longer exists.
 			r.conclude(it, Failed, it.Err)
@@ -217,9 +222,9 @@ func (r *run) settleOnce(ctx context.Context) (progress bool) {
 			continue // the plan counts the mail as sent, but no reading can settle it: it stays unknown
 		case needed == nil:
 			r.concludeUnneeded(it, fresh.Notices)
-		case it.state == rejected && it.unconfirmed != nil: // perhaps an earlier request made the change
-			r.conclude(it, Unknown, it.unconfirmed)
-		case it.state == rejected || it.sends >= maxSends:
+		case it.state == rejected:
+			r.concludeRefused(it, it.Err)
+		case it.sends >= maxSends:
 			r.conclude(it, Failed, it.Err)
 		case mails:
 			again, changes = append(again, it), append(changes, *needed)
@@ -291,8 +296,12 @@ func (r *run) readAndPlan(ctx context.Context) (org.Snapshot, plan.Plan, error) 
 	return snapshot, fresh, err
 }
 
-// isUnreadable reports whether the reading says nothing about the group, role or policy of the change.
-func isUnreadable(access []org.Access, c plan.Change) bool {
+// isUnreadable reports whether the reading says nothing about the group, role or policy of the change, or about the API
+// access of its user u, who may be nil.
+func isUnreadable(access []org.Access, u *org.User, c plan.Change) bool {
+	if c.Action == plan.Update {
+		return u != nil && u.APIEnabled == nil
+	}
 	return slices.ContainsFunc(access, func(a org.Access) bool {
 		return a.Unreadable && a.Kind == c.Detail.Kind && a.ID == c.Detail.ID
 	})
@@ -308,7 +317,10 @@ func editTookEffect(access []org.Access, u *org.User, edit plan.Change) bool {
 	switch edit.Action {
 	case plan.Grant, plan.Revoke:
 		has := slices.ContainsFunc(access, func(a org.Access) bool {
-			_, holds := a.Holders[edit.UserID]
+			if u == nil {
+				return false
+			}
+			_, holds := a.Holders[u.ID]
 			return holds && !a.Deleted && a.Kind == edit.Detail.Kind && a.ID == edit.Detail.ID
 		})
 		return has == (edit.Action == plan.Grant)
@@ -340,14 +352,18 @@ func (r *run) confirmRemovals(ctx context.Context) {
 	r.confirmed = true
 	_, fresh, err := r.readAndPlan(ctx)
 	if err == nil {
-		err = errNoLongerUnlisted
+		err = errNotInSecondPlan
 	}
 	for _, it := range leaving {
 		if sameChange(fresh.Changes, it.Change) == nil {
-			r.conclude(it, Skipped, fmt.Errorf("%s %s: the second reading did not confirm this change: %w", it.Action,
-				it.Email, err))
+			r.conclude(it, Skipped, notConfirmed(it, err))
 		}
 	}
+}
+
+// notConfirmed returns an error that says why the item is skipped after a second reading. err is the reason.
+func notConfirmed(it *item, err error) error {
+	return fmt.Errorf("%s %s: the second reading did not confirm this change: %w", it.Action, it.Email, err)
 }
 
 // skipInvited reads the list of invitations again, and drops the mails to people that somebody else has invited since
@@ -406,8 +422,8 @@ func isUnsentMail(it *item) bool {
 // errNotNeeded says why a mail is no longer needed.
 var errNotNeeded = errors.New("their invitation or membership has changed since the plan was made")
 
-// errNoLongerUnlisted says why a person is not suspended or removed after all.
-var errNoLongerUnlisted = errors.New("the second plan does not have it")
+// errNotInSecondPlan says why a change is not made after all.
+var errNotInSecondPlan = errors.New("the second plan does not have it")
 
 // concludeUnneeded concludes a change that the new plan does not need. An edit must have taken effect, so it is done. A
 // mail is done, unless a notice about the person gives another reason why the new plan does not need it.
@@ -456,7 +472,7 @@ func sameChange(changes []plan.Change, c plan.Change) *plan.Change {
 	})
 	for ; i < len(changes) && changes[i].Email.Equal(c.Email); i++ {
 		other := &changes[i]
-		same := other.Action == c.Action && other.UserID == c.UserID &&
+		same := other.Action == c.Action && strings.EqualFold(other.UserID, c.UserID) &&
 			other.Detail.Kind == c.Detail.Kind && other.Detail.ID == c.Detail.ID
 		if same || other.Action.Mails() && c.Action.Mails() {
 			return other

@@ -277,6 +277,13 @@ func TestMemory(t *testing.T) {
 				RoundsResetAt: at(0), Removed: true, RemovedUserID: "U1"},
 			"lady@example.com": {Removed: true, RemovedUserID: "U1"},
 		}}},
+		{"unlisted twice, and gone by an id in other letters", runs{func(l *ledger.Ledger) error {
+			var facts []org.Fact
+			for _, id := range []string{"u7", "U7", "u8"} {
+				facts = append(facts, org.Fact{Kind: org.FactUnlistedUser, Email: ada, UserID: id})
+			}
+			return l.RecordFacts(append(facts, org.Fact{Kind: org.FactUserGone, UserID: "U8"}))
+		}}, org.Memory{Unlisted: map[string]org.Sighting{"u7": {Email: ada, Sequence: 1, At: at(0)}}}},
 		{"suspended under an alias, and another user with the alias later", runs{func(l *ledger.Ledger) error {
 			alias := org.Edit{Op: org.EditSuspend, Who: org.MustParseAddress("lady@example.com"), UserID: "u1"}
 			second := alias

@@ -21,8 +21,8 @@ type replayer struct {
 	runs       map[string]*run
 	begins     []begin // where another run begins, in the order of the lines
 	people     map[string]*person
-	announced  []*person // people with an intent of the last run
-	unlisted   map[string]sighting
+	announced  []*person           // people with an intent of the last run
+	unlisted   map[string]sighting // by user id in lower case
 	access     map[org.AccessName]namedAccess
 	clockLines []int // the lines that say that a clock was wrong
 	// suspended has the addresses under which a user was suspended, by user id in lower case. The suspension may end
@@ -179,21 +179,21 @@ func (r *replayer) add(e Entry) {
 	current.latest = org.Later(current.latest, e.Time)
 	switch e.Action {
 	case Action(org.FactUnlistedUser):
-		if _, seen := r.unlisted[e.Object]; !seen {
-			r.unlisted[e.Object] = sighting{mark{r.lines, e.Time, e.Object}, e.Email}
+		if _, seen := r.unlisted[strings.ToLower(e.Object)]; !seen {
+			r.unlisted[strings.ToLower(e.Object)] = sighting{mark{r.lines, e.Time, e.Object}, e.Email}
 		}
 		return
 	case Action(org.FactUserGone):
-		delete(r.unlisted, e.Object)
+		delete(r.unlisted, strings.ToLower(e.Object))
 		return
 	case Action(org.FactAccess):
 		r.access[org.AccessName{Kind: e.Kind, Name: e.Name}] = namedAccess{e.Object, r.lines}
 		return
 	case Action(org.FactJoined):
-		delete(r.unlisted, e.Object)
+		delete(r.unlisted, strings.ToLower(e.Object))
 	case Action(org.EditRemove):
 		if e.Outcome == Sent {
-			delete(r.unlisted, e.Object)
+			delete(r.unlisted, strings.ToLower(e.Object))
 		}
 	default: // the action is not about unlisted users or access
 	}
@@ -514,8 +514,8 @@ func (r *replayer) memory() org.Memory {
 
 		Misdirected: r.misdirected,
 	}
-	for id, seen := range r.unlisted {
-		memory.Unlisted[id] = org.Sighting{Email: seen.email, Sequence: seen.line, At: seen.at}
+	for _, seen := range r.unlisted {
+		memory.Unlisted[seen.user] = org.Sighting{Email: seen.email, Sequence: seen.line, At: seen.at}
 	}
 	for name, named := range r.access {
 		memory.Access[name] = named.id

@@ -1,7 +1,9 @@
 package org
 
 import (
+	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -9,7 +11,8 @@ import (
 // later. If both readings have a user or an invitation, the result has the version of later, unless s shows that
 // somebody accepted or that an invitation was renewed: later may be older than s. SeenOnce is true for a user that only
 // one reading has, and for an invitation that only one reading has with its expiration date. OtherHolders has those of
-// both readings. What cannot be combined, such as Access, comes from later.
+// both readings. Access comes from later. But later cannot show what a user has who is missing in its Users: for such a
+// user, the holders come from s. What cannot be combined comes from later.
 func (s Snapshot) Merge(later Snapshot) Snapshot {
 	merged := later
 	if merged.Organization.ID == "" {
@@ -27,7 +30,7 @@ func (s Snapshot) Merge(later Snapshot) Snapshot {
 	merged.Users = union(s.Users, later.Users,
 		func(u *User) rowKey {
 			if u.ID != "" {
-				return rowKey{id: u.ID}
+				return rowKey{id: strings.ToLower(u.ID)}
 			}
 			return rowKey{email: u.Email.Key()}
 		}, func(u, other *User) {
@@ -36,6 +39,7 @@ func (s Snapshot) Merge(later Snapshot) Snapshot {
 				u.Accepted = other.Accepted
 			}
 		})
+	merged.Access = withHoldersOf(s, later)
 	merged.Invitations = union(s.Invitations, later.Invitations,
 		func(i *Invitation) rowKey {
 			if i.ID != "" { // two invitations with one id and different addresses are two invitations
@@ -50,6 +54,37 @@ func (s Snapshot) Merge(later Snapshot) Snapshot {
 			i.SeenOnce = once
 		})
 	return merged
+}
+
+// withHoldersOf returns the access of later, with the holders in earlier who are not among the users of later.
+func withHoldersOf(earlier, later Snapshot) []Access {
+	isMissing := make(map[string]bool)
+	for _, u := range earlier.Users {
+		isMissing[strings.ToLower(u.ID)] = true
+	}
+	for _, u := range later.Users {
+		delete(isMissing, strings.ToLower(u.ID))
+	}
+	if len(isMissing) == 0 {
+		return later.Access
+	}
+	all := slices.Clone(later.Access)
+	for i := range all {
+		a := &all[i]
+		before := slices.IndexFunc(earlier.Access, func(e Access) bool { return e.Kind == a.Kind && e.ID == a.ID })
+		if before < 0 {
+			continue
+		}
+		holders := map[string]string{}
+		maps.Copy(holders, a.Holders)
+		for user, membership := range earlier.Access[before].Holders {
+			if isMissing[strings.ToLower(user)] {
+				holders[user] = membership
+			}
+		}
+		a.Holders = holders
+	}
+	return all
 }
 
 // isAfter reports whether i shows something that happened after other, which is the same invitation: the person

@@ -22,8 +22,12 @@ func TestMerge(t *testing.T) {
 		i.SeenOnce = true
 		return i
 	}
-	group := func(holder string) []org.Access {
-		return []org.Access{{Kind: org.KindGroup, ID: "g", Holders: map[string]string{holder: holder}}}
+	group := func(holders ...string) []org.Access {
+		all := map[string]string{}
+		for _, holder := range holders {
+			all[holder] = holder
+		}
+		return []org.Access{{Kind: org.KindGroup, ID: "g", Holders: all}}
 	}
 	first := org.Snapshot{
 		Organization: org.Organization{ID: "o1"}, Now: at(2), PinConfirmed: true, Paged: true, UsersVisible: true,
@@ -41,7 +45,7 @@ func TestMerge(t *testing.T) {
 	}
 	want := org.Snapshot{
 		Organization: org.Organization{ID: "o1"}, Now: at(2), PinConfirmed: true, Paged: true, UsersVisible: true,
-		Self: org.MustParseAddress("self@example.com"), Access: group("u2"),
+		Self: org.MustParseAddress("self@example.com"), Access: group("u2", "u1"),
 		Users: []org.User{user("u2", false, true), user("u3", true, false), user("u1", true, false)},
 		Invitations: []org.Invitation{
 			invitation("i2", org.StatusAccepted), once(invitation("i3", org.StatusPending)),
@@ -52,7 +56,7 @@ func TestMerge(t *testing.T) {
 	if diff := cmp.Diff(want, first.Merge(second), compareAddresses); diff != "" {
 		t.Errorf("merged (-want +got):\n%s", diff)
 	}
-	if first.Users[0].SeenOnce || second.Users[1].SeenOnce {
+	if first.Users[0].SeenOnce || second.Users[1].SeenOnce || len(second.Access[0].Holders) != 1 {
 		t.Error("a reading was changed")
 	}
 }

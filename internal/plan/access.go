@@ -125,11 +125,20 @@ func (ix *index) addName(cat *catalog, kind org.Kind, name string) {
 	}
 	switch {
 	case !inUse && earlierID != "":
-		if a, _ = lookUp(ix.in.Snapshot.Access, kind, earlierID); a != nil {
-			text := fmt.Sprintf("the %s %q is now named %q", kind, name, a.Name)
-			cat.notices = append(cat.notices, unknownAccess(text, UnknownAccessName{Places: ix.placesOf(kind, name),
-				AccessID: a.ID}))
+		renamed := slices.IndexFunc(ix.in.Snapshot.Access, func(other org.Access) bool {
+			return other.Kind == kind && other.ID == earlierID && !other.Deleted
+		})
+		if renamed < 0 {
+			break
 		}
+		text := fmt.Sprintf("the %s %q is now named %q", kind, name, ix.in.Snapshot.Access[renamed].Name)
+		var cannotUse string
+		if a, cannotUse = lookUp(ix.in.Snapshot.Access, kind, earlierID); a == nil { // for example, it is unreadable
+			exists, problem = true, text+": "+cannotUse
+			break
+		}
+		cat.notices = append(cat.notices, unknownAccess(text, UnknownAccessName{Places: ix.placesOf(kind, name),
+			AccessID: a.ID}))
 	case a != nil && a.ID != earlierID && a.ID != name:
 		cat.facts = append(cat.facts, org.Fact{
 			Kind: org.FactAccess, Access: &org.NamedAccess{AccessName: org.AccessName{Kind: kind, Name: name}, ID: a.ID},

@@ -971,3 +971,29 @@ func TestRenamedBesideADeletedGroup(t *testing.T) {
 		t.Errorf("deleted (-want +got):\n%s", diff)
 	}
 }
+
+// TestIDsInOtherLetters: the API writes the ids of users in other letters than before, and the address of a person of
+// the roster has changed. The person is not removed.
+func TestIDsInOtherLetters(t *testing.T) {
+	t.Parallel()
+	for name, record := range map[string]func(*org.Memory){
+		"joined": func(m *org.Memory) {
+			m.People[ada] = org.PersonRecord{Joined: true, UserID: "u-ada", JoinedSequence: 1, UserSequence: 1}
+		},
+		"seen as unlisted": func(m *org.Memory) {
+			delete(m.People, ada)
+			m.Unlisted = map[string]org.Sighting{"u-ada": {Email: ada, Sequence: 1}}
+		},
+	} {
+		in := staffInput()
+		in.Roster.Settings.Unlisted, in.Roster.Settings.MaxRemovals = roster.UnlistedRemove, 5
+		in.Snapshot.PinConfirmed = true
+		record(&in.Memory)
+		in.Snapshot.Users[0] = user("U-ADA", "countess@home.example")
+		got := describe(plan.Compute(in))
+		want := []string{"other_address ada@example.com countess@home.example"}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: plan (-want +got):\n%s", name, diff)
+		}
+	}
+}

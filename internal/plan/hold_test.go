@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -645,6 +646,16 @@ func TestUnknownAccess(t *testing.T) {
 	in.Snapshot.Access = append(in.Snapshot.Access, org.Access{Kind: org.KindRole, ID: "r9", Name: "ops"})
 	if diff := cmp.Diff(want, describe(plan.Compute(in))); diff != "" {
 		t.Errorf("after a rename, beside a role with the name (-want +got):\n%s", diff)
+	}
+	// If the API does not say who has the renamed group, it cannot be used, but it exists. A group with the old name must
+	// not be created.
+	in.Snapshot.Access = append(in.Snapshot.Access, unreadable(org.KindGroup, "g9", "operations"))
+	in.Memory.Access[org.AccessName{Kind: org.KindGroup, Name: "ops"}] = "g9"
+	p = plan.Compute(in)
+	var unknown *plan.UnknownAccessError
+	if err := p.CheckAccess(); !errors.As(err, &unknown) || len(unknown.Missing) > 0 || p.Notices[0].Text !=
+		`the group "ops" is now named "operations": the API does not say who has the group "g9"` {
+		t.Errorf("after a rename, and unreadable: %+v, %v", unknown, describe(p))
 	}
 	// A group that was deleted is not found by its id.
 	in.Memory.Access[org.AccessName{Kind: org.KindGroup, Name: "ops"}] = "g5"

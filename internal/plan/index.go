@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -97,6 +98,7 @@ var noRecord = &org.PersonRecord{}
 
 // newIndex makes the index of in, and matches users and invitations to the people of the roster.
 func newIndex(in Input) *index {
+	in.Memory = spellIDs(in.Memory, in.Snapshot.Users)
 	ix := &index{
 		in:        in,
 		people:    make([]person, 0, len(in.Roster.People)),
@@ -154,6 +156,43 @@ func newIndex(in Input) *index {
 	}
 	ix.access = holdingsOf(in.Snapshot.Access)
 	return ix
+}
+
+// spellIDs returns m with the ids of users in the letters in which the list of users has them: the API may write an id
+// in upper or lower case. It does not change m.
+func spellIDs(m org.Memory, users []org.User) org.Memory {
+	listed, isListed := make(map[string]string, len(users)), make(map[string]bool, len(users))
+	for i := range users {
+		listed[strings.ToLower(users[i].ID)], isListed[users[i].ID] = users[i].ID, true
+	}
+	spell := func(id string) string {
+		if isListed[id] {
+			return id
+		}
+		return cmp.Or(listed[strings.ToLower(id)], id)
+	}
+	people, unlisted := map[string]org.PersonRecord{}, map[string]org.Sighting{} // only what differs
+	for key, r := range m.People {
+		if id := spell(r.UserID); id != r.UserID {
+			r.UserID = id
+			people[key] = r
+		}
+	}
+	for id, seen := range m.Unlisted {
+		if spelled := spell(id); spelled != id {
+			unlisted[spelled] = seen
+		}
+	}
+	if len(people) > 0 {
+		m.People = maps.Clone(m.People)
+		maps.Copy(m.People, people)
+	}
+	if len(unlisted) > 0 {
+		m.Unlisted = maps.Clone(m.Unlisted)
+		maps.DeleteFunc(m.Unlisted, func(id string, _ org.Sighting) bool { return spell(id) != id })
+		maps.Copy(m.Unlisted, unlisted)
+	}
+	return m
 }
 
 // assignInvitations matches each invitation to a person: by the invited address, by the address that accepted it, or

@@ -311,16 +311,19 @@ func TestRenamedGroup(t *testing.T) {
 	}
 }
 
-// pagedProvider returns readings with several pages. The first reading lacks the last user.
+// pagedProvider returns readings with several pages. The reading with the number missesIn lacks the last user.
 type pagedProvider struct {
 	reconcile.Provider
-	readings int
+	readings, missesIn int
 }
 
 func (p *pagedProvider) ReadAll(ctx context.Context, pin string) (org.Snapshot, []org.Kind, error) {
 	s, hidden, err := p.Provider.ReadAll(ctx, pin)
 	s.Paged = true
-	if p.readings++; p.readings == 1 {
+	if p.readings++; p.readings == p.missesIn {
+		for _, a := range s.Access {
+			delete(a.Holders, s.Users[len(s.Users)-1].ID)
+		}
 		s.Users = s.Users[:len(s.Users)-1]
 	}
 	return s, hidden, err
@@ -347,10 +350,45 @@ func TestDraftReadsTwice(t *testing.T) {
 		if !listed {
 			o.Roster.People = o.Roster.People[:1]
 		}
-		o.Provider = &pagedProvider{Provider: o.Provider}
+		o.Provider = &pagedProvider{Provider: o.Provider, missesIn: 1}
 		draft, drift, err := open(t, o).Draft(t.Context())
 		if err != nil || len(drift.Updates) > 0 || (len(draft.Entries) == 1) == listed {
 			t.Errorf("listed %v: %+v, %+v, %v", listed, draft.Entries, drift.Updates, err)
+		}
+	}
+}
+
+// TestDraftKeepsAccess: if a list has several pages, and only one of two readings shows a person, this reading also says
+// what access the person has. Before, an update of the roster took away all access of a person whom the second reading
+// missed.
+func TestDraftKeepsAccess(t *testing.T) {
+	t.Parallel()
+	for missesIn := range 3 {
+		o, api, _ := options(t)
+		groups := []roster.Ref{{Name: "platform"}}
+		o.Roster.People[1].Groups = groups
+		for _, listed := range []bool{true, false} {
+			if listed {
+				if _, err := api.AddUser(sandbox.User{Email: "bob@example.com", Groups: []string{"platform"}}); err != nil {
+					t.Fatal(err)
+				}
+				if _, _, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve}); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				o.Roster.People = o.Roster.People[:1]
+			}
+			paged := o
+			paged.Provider = &pagedProvider{Provider: o.Provider, missesIn: missesIn}
+			draft, drift, err := open(t, paged).Draft(t.Context())
+			if err != nil || len(drift.Updates) > 0 || (len(draft.Entries) == 1) == listed {
+				t.Errorf("listed %v: %+v, %+v, %v", listed, draft.Entries, drift.Updates, err)
+			}
+			for _, e := range draft.Entries {
+				if len(e.Groups) != 1 {
+					t.Errorf("missing in reading %d: the entry has the groups %v", missesIn, e.Groups)
+				}
+			}
 		}
 	}
 }

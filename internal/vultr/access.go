@@ -165,8 +165,11 @@ func (c *Client) readHolders(ctx context.Context, row *accessRow) error {
 		row.Unreadable = true
 		return nil
 	}
+	if err != nil {
+		return err // the members in the list of groups may show a person who is not among the users
+	}
 	row.fetched, row.embedded = rows, nil
-	return err
+	return nil
 }
 
 // withHolders returns the access in rows with its holders. It matches each holder to a user by user_id. If the holder

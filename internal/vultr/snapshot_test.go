@@ -215,6 +215,24 @@ func TestOtherHolders(t *testing.T) {
 	}
 }
 
+// TestOtherHoldersOfUnreadableGroup: if the key may not read the members of a group, the members in the list of groups
+// may still be hidden members of the organization.
+func TestOtherHoldersOfUnreadableGroup(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{http.StatusForbidden, http.StatusNotFound} {
+		c := smallWorld().with(world{
+			"/v2/groups": `{"groups":[{"id":"g1","display_name":"dev","members":[{"id":"u1","email":"ada@example.com"},` +
+				`{"id":"u3","email":"eve@example.com"}]}]}`,
+			"/v2/groups/g1/members": status,
+		}).client(t)
+		s, err := c.ReadOrganization(t.Context(), "o1", org.Wanted{org.KindGroup: {"dev"}})
+		if err != nil || len(s.OtherHolders) != 1 || len(s.Access) != 1 ||
+			s.Access[0].Unreadable != (status == http.StatusForbidden) {
+			t.Errorf("%d: other holders %v, %+v, %v", status, s.OtherHolders, s.Access, err)
+		}
+	}
+}
+
 // TestDeleted has every form in which a row may say that it was deleted.
 func TestDeleted(t *testing.T) {
 	t.Parallel()

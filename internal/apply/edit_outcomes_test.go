@@ -1,0 +1,198 @@
+package apply_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/orgsync/orgsync/internal/apply"
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/roster"
+	"github.com/orgsync/orgsync/internal/sandbox"
+)
+
+// lagGroups makes the lists of groups and their members show their first state for a time.
+func (c *company) lagGroups(d time.Duration) {
+	inner := c.wire.Handler
+	var mu sync.Mutex
+	groups, until := map[string]*httptest.ResponseRecorder{}, c.Now().Add(d)
+	c.wire.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet || !strings.HasPrefix(r.URL.Path, "/v2/groups") || c.Now().After(until) {
+			inner.ServeHTTP(w, r)
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		rec := groups[r.URL.String()]
+		if rec == nil {
+			rec = httptest.NewRecorder()
+			inner.ServeHTTP(rec, r)
+			groups[r.URL.String()] = rec
+		}
+		writeAnswer(w, rec)
+	})
+}
+
+// TestLostEditRefusedLater: the answer to an edit is lost after the server acts, and the lists lag. The edit is made
+// once more, and the server refuses that, perhaps because there is nothing left to do. Before, the report said that the
+// edit had failed.
+func TestLostEditRefusedLater(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		method string
+		second sandbox.Fault // the answer to the second request
+		want   string
+	}{
+		"grant":             {http.MethodPost, sandbox.Fault{}, "grant unknown"},
+		"grant, forbidden":  {http.MethodPost, sandbox.Fault{Kind: sandbox.FaultForbid}, "grant unknown"},
+		"grant, throttled":  {http.MethodPost, sandbox.Fault{Kind: sandbox.FaultThrottle}, "grant unknown"},
+		"revoke":            {http.MethodDelete, sandbox.Fault{}, "revoke unknown"},
+		"revoke, forbidden": {http.MethodDelete, sandbox.Fault{Kind: sandbox.FaultForbid}, "revoke unknown"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := newDefaultCompany(t, sandbox.Options{}, ada)
+				c.roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+				c.nameGroups("platform")
+				member := sandbox.User{Email: ada}
+				if test.method == http.MethodPost {
+					c.setFirstGroups("platform")
+				} else {
+					c.setFirstGroups()
+					member.Groups = []string{"platform"}
+				}
+				_, err := c.AddUser(member)
+				must(t, err)
+				c.lagGroups(10 * time.Minute)
+				c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true, Method: test.method, Times: 1})
+				if test.second.Kind != "" {
+					test.second.Method, test.second.From = test.method, 2
+					c.AddFault(test.second)
+				}
+				c.expect(c.run(with{}), 3, ada, test.want)
+				c.ClearFaults()
+				must(t, c.Advance(time.Hour))
+				c.expect(c.run(with{}), 0, ada, "nothing")
+			})
+		})
+	}
+}
+
+// TestLostRemovalRefusedLater is like TestLostEditRefusedLater, for a removal.
+func TestLostRemovalRefusedLater(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{ListLag: 10 * time.Minute}, ada)
+		c.addMembers(ada, mallory)
+		must(t, c.Advance(time.Hour))
+		c.roster.Settings.Unlisted, c.roster.Settings.UnlistedAfter = roster.UnlistedRemove, 0
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true, Method: http.MethodDelete, Times: 1})
+		c.expect(c.run(with{}), 3, mallory, "remove unknown")
+		must(t, c.Advance(time.Hour))
+		c.expect(c.run(with{}), 0, mallory, "nothing")
+	})
+}
+
+// TestLostUpdateOfHiddenAPIAccess: the answer to a change of API access is lost, and later readings do not show the API
+// access of users. Before, the report said that the change had failed.
+func TestLostUpdateOfHiddenAPIAccess(t *testing.T) {
+	t.Parallel()
+	for _, acts := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newDefaultCompany(t, sandbox.Options{}, ada)
+			c.addMembers(ada)
+			yes := true
+			c.roster.People[0].APIEnabled = &yes
+			c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: acts, Method: http.MethodPatch, Times: 1})
+			hide := func(n int, s *org.Snapshot) {
+				for i := range s.Users {
+					if n > 1 {
+						s.Users[i].APIEnabled = nil
+					}
+				}
+			}
+			c.expect(c.run(with{reading: hide}), 3, ada, "update unknown")
+			if about := c.run(with{}).about(ada); acts != (about == "nothing") {
+				t.Errorf("acts %v, and the next run: %s", acts, about)
+			}
+		})
+	}
+}
+
+// TestWaitingRevocationIsSkipped: a revocation waits for a grant whose answer was lost. The reading that settles the
+// grant shows that the revocation must not be made now. Before, the report said that it had failed, and gave the grant
+// as the reason, even if the member had the new group.
+func TestWaitingRevocationIsSkipped(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		hides bool // the later readings do not show who has the new group
+		want  string
+	}{
+		"the key's own user is not known": {false, "grant done, revoke skipped, extra_access"},
+		"the new group is unreadable":     {true, "grant unknown, revoke skipped, extra_access"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := newDefaultCompany(t, sandbox.Options{}, ada, bob)
+				c.roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+				c.nameGroups("platform")
+				c.setAllGroups("everyone")
+				c.addMembers(ada)
+				_, err := c.AddUser(sandbox.User{Email: bob, Groups: []string{"platform"}})
+				must(t, err)
+				// The first POST is the grant to ada.
+				c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true, Method: http.MethodPost, From: 2})
+				o := c.run(with{reading: func(n int, s *org.Snapshot) {
+					if n == 1 {
+						return
+					}
+					for i := range s.Access {
+						s.Access[i].Unreadable = test.hides && s.Access[i].Name == "everyone"
+					}
+					if !test.hides {
+						s.Self = org.Address{}
+					}
+				}})
+				c.expect(o, 3, bob, test.want)
+				for _, ch := range o.Changes {
+					waits := ch.Err != nil && strings.Contains(ch.Err.Error(), "until they have")
+					if ch.Outcome == apply.Skipped && (ch.Requests > 0 || waits != test.hides) {
+						t.Errorf("%s after %d requests: %v", ch.Action, ch.Requests, ch.Err)
+					}
+				}
+				must(t, c.Advance(time.Hour))
+				c.run(with{})
+				c.expectUser(bob, "everyone")
+			})
+		})
+	}
+}
+
+// TestLostRemovalAndIDInOtherLetters: the answer to a removal is lost before the server acts, and the next reading has
+// the ids of users in other letters. Before, the report said that the user had been removed.
+func TestLostRemovalAndIDInOtherLetters(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{}, ada)
+		c.addMembers(ada, mallory)
+		c.roster.Settings.Unlisted, c.roster.Settings.UnlistedAfter = roster.UnlistedRemove, 0
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodDelete})
+		o := c.run(with{reading: func(n int, s *org.Snapshot) {
+			for i := range s.Users {
+				if n > 2 { // the second reading confirms the removal
+					s.Users[i].ID = strings.ToUpper(s.Users[i].ID)
+				}
+			}
+		}})
+		c.expect(o, 3, mallory, "remove failed")
+		if c.user(mallory) == nil {
+			t.Error("the server acted")
+		}
+	})
+}
