@@ -134,9 +134,11 @@ func (a *app) importRoster(ctx context.Context, o importOptions) error {
 	}
 	switch {
 	case o.merge != "":
+		var updates []roster.AccessUpdate
 		var remarks []string
 		if o.access { // before roster.Merge, because drift has the positions of people in the file
-			if text, remarks, err = a.updateAccess(o.merge, text, drift); err != nil {
+			updates = updatesIn(o.merge, drift.Updates)
+			if text, remarks, err = a.updateAccess(o.merge, text, drift, updates); err != nil {
 				return err
 			}
 		}
@@ -144,7 +146,7 @@ func (a *app) importRoster(ctx context.Context, o importOptions) error {
 			return err
 		}
 		fmt.Fprintf(a.stderr, "People added to %s: %d.\n", shellword.Quote(o.merge), len(draft.Entries))
-		draft.Comments = append(draft.Comments, remarks...)
+		draft.Comments = slices.Concat(draft.Comments, remarks, drift.NewRevocations(draft.Entries, updates))
 		for _, remark := range draft.Comments { // on stderr, so that they do not end up in the existing file
 			fmt.Fprintf(a.stderr, "- %s\n", clean(remark))
 		}
@@ -183,20 +185,27 @@ func isSameFile(a, b string) bool {
 	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
 }
 
-// updateAccess returns text, the content of the --merge file, with the access that its people have in
-// the organization. It also returns remarks about differences that it did not write into text.
-func (a *app) updateAccess(file string, text []byte, drift reconcile.Drift) ([]byte, []string, error) {
+// updatesIn returns the updates of entries in the --merge file.
+func updatesIn(file string, all []roster.AccessUpdate) []roster.AccessUpdate {
 	var updates []roster.AccessUpdate
-	left := 0
 	isMerged := map[string]bool{} // by the names of the roster's files
-	for _, u := range drift.Updates {
+	for _, u := range all {
 		if _, known := isMerged[u.At.File]; !known {
 			isMerged[u.At.File] = isSameFile(u.At.File, file)
 		}
-		if !isMerged[u.At.File] {
-			continue
+		if isMerged[u.At.File] {
+			updates = append(updates, u)
 		}
-		updates = append(updates, u)
+	}
+	return updates
+}
+
+// updateAccess returns text, the content of the --merge file, with updates, those of drift for this file. It also
+// returns remarks about differences that it did not write into text.
+func (a *app) updateAccess(file string, text []byte, drift reconcile.Drift, updates []roster.AccessUpdate) ([]byte,
+	[]string, error) {
+	left := 0
+	for _, u := range updates {
 		if u.Left {
 			left++
 		}

@@ -199,6 +199,33 @@ func TestImportForbidden(t *testing.T) {
 	}
 }
 
+// TestImportMergeNamesGroup: a new entry names a group that apply would then revoke from a person of the roster.
+func TestImportMergeNamesGroup(t *testing.T) {
+	t.Parallel()
+	const text = "settings: {extra_access: revoke}\nusers:\n  - email: ada@example.com\n    groups: [everyone]\n"
+	const remark = `- with these changes, apply would revoke the group "platform" from people whose entry does not have ` +
+		"it: ada@example.com\n"
+	w := populated(t, sandbox.Options{}, nil)
+	if _, err := w.api.AddUser(sandbox.User{Email: "zoe@example.com", Groups: []string{"platform"}}); err != nil {
+		t.Fatal(err)
+	}
+	file := w.write("users.yaml", text)
+	w.want(w.run(t.Context(), "plan", "--detailed-exitcode"), exitDone, 0)
+	w.want(w.run(t.Context(), "import", "--merge", file), exitDone, 0)
+	w.wantStderr(remark)
+	w.write("users.yaml", w.stdout.String())
+	w.want(w.run(t.Context(), "plan", "--detailed-exitcode"), exitChanges, 0)
+
+	// With --access, the entry gets the group.
+	w.write("users.yaml", text)
+	w.want(w.run(t.Context(), "import", "--merge", file, "--access"), exitDone, 0)
+	if strings.Contains(w.stderr.String(), "would revoke") {
+		t.Errorf("a remark about nothing:\n%s", &w.stderr)
+	}
+	w.write("users.yaml", w.stdout.String())
+	w.want(w.run(t.Context(), "plan", "--detailed-exitcode"), exitDone, 0)
+}
+
 func TestImportMerge(t *testing.T) {
 	t.Parallel()
 	const text = "# ours\nsettings: {allowed_domains: [other.example]}\nusers:\n- email: bob@example.com # the first\n  " +

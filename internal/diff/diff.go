@@ -51,6 +51,8 @@ type Person struct {
 	AliasOf org.Address
 	// Protected is true if the new roster protects this removed person, whatever address their user has.
 	Protected bool
+	// Unprotected is true if the old roster protects this changed person, and the new one does not.
+	Unprotected bool
 	// Dropped has the addresses of the person that the new roster neither lists nor protects. A run treats a user with
 	// such an address like a removed person. For a removed person, it is empty if all their addresses are like this.
 	Dropped []org.Address
@@ -116,7 +118,8 @@ type Field struct {
 	// FirstNamed has the items of Added that the old roster names nowhere. From now on, a run revokes them from others who
 	// have them. It is empty if not both rosters revoke extra access: [Field.Loosens] then warns about the setting.
 	FirstNamed []string
-	// Ends has the access of a person whose last day differs. It includes new access that has a last day.
+	// Ends has the access of a person whose last day differs. It includes new access that has a last day. If the field is
+	// Aliases, it has the new aliases of an entry whose last day stays the same, if this is another last day for them.
 	Ends []End
 	// ManagedNow is true if orgsync manages the access from now on, and false if orgsync no longer
 	// manages it. It is nil if this does not change, for an added person, and for other fields.
@@ -142,7 +145,7 @@ const (
 
 // End is the difference of the last day of access. Only memberships that end give access with a last day.
 type End struct {
-	// Name is the name of the group, the role or the policy.
+	// Name is the name of the group, the role or the policy, or the alias.
 	Name string
 	// From and To are the old and the new last day; "" if there is none. From is also "" for new access.
 	From, To string
@@ -202,7 +205,8 @@ func Compare(before, after *roster.Roster) Difference {
 		MayBePart: after.Organization == ""}
 	matches, removed := matchPeople(before.People, after.People)
 	removedByKey := indexBySameKeys(removed)
-	keeps, listed := newKeeper(after), indexByAddress(after.People)
+	keptBefore, keeps := newKeeper(before), newKeeper(after)
+	listed, listedBefore := indexByAddress(after.People), indexByAddress(before.People)
 	for i := range after.People {
 		current, previous := &after.People[i], matches[i]
 		p := Person{Kind: Added, Email: current.Email, Name: current.Name, Source: current.At.Source()}
@@ -218,6 +222,9 @@ func Compare(before, after *roster.Roster) Difference {
 		} else {
 			p.Fields = compareFields(previous, current)
 			keeps.mark(p.Fields, current)
+			if previous.Until.Equal(current.Until) { // otherwise the field Until says it
+				markAliasEnds(p.Fields, current, listedBefore)
+			}
 			if len(p.Fields) == 0 {
 				d.Unchanged++
 				continue
@@ -227,6 +234,7 @@ func Compare(before, after *roster.Roster) Difference {
 				p.Kind = SpellingOnly
 			}
 			p.Dropped = keeps.dropped(previous, listed)
+			p.Unprotected = keptBefore.protects(previous) && !keeps.protects(current)
 		}
 		d.People = append(d.People, p)
 	}
@@ -245,13 +253,12 @@ func Compare(before, after *roster.Roster) Difference {
 	for _, t := range d.Teams {
 		keeps.mark(t.Fields, nil)
 	}
-	if before.Settings.ExtraAccess == roster.ExtraAccessRevoke && keeps.revokes {
-		named := before.RequiredAccess()
+	if keptBefore.revokes && keeps.revokes {
 		for _, p := range d.People {
-			markFirstNamed(p.Fields, named)
+			markFirstNamed(p.Fields, keptBefore.named)
 		}
 		for _, t := range d.Teams {
-			markFirstNamed(t.Fields, named)
+			markFirstNamed(t.Fields, keptBefore.named)
 		}
 	}
 	slices.SortStableFunc(d.People, func(a, b Person) int {
@@ -330,6 +337,23 @@ func markFirstNamed(fields []Field, named org.Wanted) {
 	for i := range fields {
 		if at := kindIndex(&fields[i]); at >= 0 {
 			fields[i].FirstNamed = unnamed(fields[i].Added, named[org.Kinds[at]])
+		}
+	}
+}
+
+// markAliasEnds sets Ends in the field Aliases of p. An address that becomes an alias gets the last day of the entry.
+func markAliasEnds(fields []Field, p *roster.Person, listedBefore map[string]*roster.Person) {
+	i := slices.IndexFunc(fields, func(f Field) bool { return f.Name == Aliases })
+	if i < 0 || p.Until.IsZero() {
+		return
+	}
+	for _, a := range p.Aliases {
+		end := End{Name: a.String(), To: formatDate(p.Until)}
+		if previous := listedBefore[a.Key()]; previous != nil {
+			end.From = formatDate(previous.Until)
+		}
+		if slices.Contains(fields[i].Added, end.Name) && end.From != end.To {
+			fields[i].Ends = append(fields[i].Ends, end)
 		}
 	}
 }

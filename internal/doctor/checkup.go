@@ -51,6 +51,8 @@ const (
 	// LimitOrganization means that the organization is unknown, or is not the organization of the
 	// roster. Detail is the error.
 	LimitOrganization LimitKind = "organization_unknown"
+	// LimitPinUnconfirmed means that only the roster names the organization, and no answer of the API does.
+	LimitPinUnconfirmed LimitKind = "pin_unconfirmed"
 	// LimitListFailed means that a list that each run reads gives an error. Detail is [Endpoint.Name].
 	LimitListFailed LimitKind = "list_failed"
 	// LimitUsersUnseen means that users cannot be listed, so only the invitations show who is a member.

@@ -467,6 +467,54 @@ func TestUnusableOrganizationID(t *testing.T) {
 	}
 }
 
+// A checkup says that a run takes nothing from anybody if only the roster names the organization.
+func TestPinUnconfirmed(t *testing.T) {
+	t.Parallel()
+	const id = "a1b2c3d4-0000-4000-8000-000000000001"
+	for name, tt := range map[string]struct {
+		organizations, invitations, suspended string
+		want                                  bool
+	}{
+		"nothing names it":                   {want: true},
+		"the list of organizations names it": {organizations: `{"id":"` + id + `","name":"Example Org"}`},
+		"an invitation names it": {invitations: `{"id":"i1","email_invited":"ada@example.com","invite_status":"accepted",` +
+			`"org_id":"` + id + `"}`},
+		"it has suspended users": {suspended: `{"id":"u9","email":"sue@example.com"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				api := peopled(t, sandbox.Options{})
+				list := func(w http.ResponseWriter, key, row string) {
+					total := min(len(row), 1)
+					answerJSON(w, 200, fmt.Sprintf(`{%q:[%s],"meta":{"total":%d}}`, key, row, total))
+				}
+				c := inProcess(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					switch {
+					case r.URL.Path == "/v2/organizations":
+						list(w, "organizations", tt.organizations)
+					case r.URL.Path == "/v2/invitation":
+						list(w, "invitations", tt.invitations)
+					case strings.HasSuffix(r.URL.Path, "/suspended-users"):
+						list(w, "users", tt.suspended)
+					default:
+						api.ServeHTTP(w, r)
+					}
+				}))
+				s, err := c.ReadOrganization(t.Context(), id, nil)
+				if err != nil || s.PinConfirmed == tt.want {
+					t.Fatalf("%v, the reading confirms the organization: %t", err, s.PinConfirmed)
+				}
+				found := mustRun(t, c, id, nil)
+				isPin := func(l Limit) bool { return l.Kind == LimitPinUnconfirmed }
+				if got := slices.ContainsFunc(found.Limits, isPin); got != tt.want || found.PlanError != nil {
+					t.Errorf("%v; limits: %v", found.PlanError, found.Limits)
+				}
+			})
+		})
+	}
+}
+
 // A checkup reports that nothing shows the members of groups. A run then cannot use any group.
 func TestNothingShowsMembersOfGroups(t *testing.T) {
 	t.Parallel()

@@ -54,6 +54,9 @@ func (d *diagnosis) addLimits() {
 	if d.Key != org.VerdictAllowed {
 		return // all other limits would have the same cause
 	}
+	if d.PlanError == nil && !s.Found.PinConfirmed {
+		d.addLimit(LimitPinUnconfirmed, "")
+	}
 	for _, e := range []struct {
 		*vultr.Endpoint
 		tolerated []org.Verdict // verdicts with which a run can do without the endpoint

@@ -22,9 +22,9 @@ import (
 // It also leaves out people that in.Roster lists already, even if their last day is over. in.Roster may have no people.
 // Other comments name what a roster cannot express.
 //
-// For a roster that is written from the draft, [Compute] makes no changes, with two exceptions. It removes people
+// For a roster that is written from the draft, [Compute] makes no changes, with three exceptions. It removes people
 // that orgsync itself suspended, if the roster says so. It gives people the access that in.Roster's defaults give
-// everybody.
+// everybody. It may revoke access that in.Roster did not name (see [NewRevocations]).
 //
 // in.Snapshot must have all holders of all groups, roles and policies, except those of the kinds in hidden, which
 // the key may not read.

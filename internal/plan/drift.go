@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -52,6 +54,55 @@ func Drift(in Input, hidden []org.Kind) (updates []roster.AccessUpdate, remarks 
 		}
 	}
 	return updates, dr.remarks
+}
+
+// NewRevocations returns a remark for each group, role or policy that [Compute] would revoke from people of in.Roster
+// only if the roster also has the new entries and the updates: for example, orgsync revokes only access that the roster
+// names somewhere. Each remark names the people.
+func NewRevocations(in Input, added []roster.Entry, updates []roster.AccessUpdate) []string {
+	if in.Roster.Settings.ExtraAccess != roster.ExtraAccessRevoke || len(added)+len(updates) == 0 {
+		return nil
+	}
+	after := *in.Roster
+	after.People = slices.Clone(after.People)
+	place := make(map[org.Address]int, len(after.People))
+	for i := range after.People {
+		place[after.People[i].Email] = i
+	}
+	for _, u := range updates {
+		p := &after.People[place[u.Email]]
+		for _, kind := range org.Kinds {
+			refs := slices.DeleteFunc(slices.Clone(p.Refs(kind)), func(r roster.Ref) bool {
+				return slices.Contains(u.Remove[kind], r.Name)
+			})
+			for _, name := range u.Add[kind] {
+				refs = append(refs, roster.Ref{Name: name})
+			}
+			*p.RefsPointer(kind) = refs
+		}
+	}
+	for _, e := range added {
+		after.People = append(after.People, e.Person)
+	}
+	revocations := func(r *roster.Roster) map[string][]string { // by what is revoked, the addresses of the people
+		in.Roster = r
+		people := map[string][]string{}
+		for _, c := range Compute(in).Changes {
+			if c.Action == Revoke {
+				what := fmt.Sprintf("%s %q", c.Detail.Kind, c.Detail.Name)
+				people[what] = append(people[what], c.Email.String())
+			}
+		}
+		return people
+	}
+	var dr drafter
+	before, now := revocations(in.Roster), revocations(&after)
+	for _, what := range slices.Sorted(maps.Keys(now)) {
+		isOld := func(who string) bool { return slices.Contains(before[what], who) }
+		dr.remarkList("with these changes, apply would revoke the "+what+" from people whose entry does not have it",
+			slices.DeleteFunc(now[what], isOld))
+	}
+	return dr.remarks
 }
 
 // joinedSinceApply reports whether p, a member, joined after the last apply, which therefore has not given p the access

@@ -216,3 +216,54 @@ func TestDrift(t *testing.T) {
 		})
 	}
 }
+
+// TestNewRevocations: a remark names the people who would lose access only because an imported entry names it.
+func TestNewRevocations(t *testing.T) {
+	t.Parallel()
+	const wouldRevoke = `with these changes, apply would revoke the group "everyone" from people whose entry does not have ` +
+		"it: ada@example.com"
+	strict := func(in *plan.Input) { in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke }
+	for _, tt := range []struct {
+		name string
+		in   func(*plan.Input)
+		want []string
+	}{
+		{"a new entry and an update name the group", strict, []string{wouldRevoke}},
+		{"only a new entry names the group", func(in *plan.Input) {
+			strict(in)
+			in.Roster.People = in.Roster.People[:1]
+		}, []string{wouldRevoke}},
+		{"the roster only reports extra access", func(*plan.Input) {}, nil},
+		{"the roster names the group already", func(in *plan.Input) {
+			strict(in)
+			in.Roster.Teams = []roster.Team{{Name: "all", Access: roster.Access{Groups: refs("everyone")}}}
+		}, nil},
+		{"the update gives the group to everybody who has it", func(in *plan.Input) {
+			strict(in)
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u-ada"}
+		}, nil},
+		{"the person is protected", func(in *plan.Input) {
+			strict(in)
+			in.Roster.Settings.Protected = []org.Address{in.Roster.People[0].Email}
+		}, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			in := staffInput()
+			delete(in.Memory.People, ada) // she has joined since the last apply
+			in.Snapshot.Users = append(in.Snapshot.Users, user("u-cy", "cy@example.com"))
+			in.Snapshot.Access[0].Holders["u-ada"], in.Snapshot.Access[0].Holders["u-cy"] = "m-ada", "m-cy"
+			in.Roster.People[0].Groups, in.Roster.People[1].Groups = refs(), refs()
+			tt.in(&in)
+			updates, _ := plan.Drift(in, nil)
+			before := clone(in)
+			got := plan.NewRevocations(in, plan.DraftRoster(in, nil).Entries, updates)
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			if diff := cmp.Diff(before.Roster, in.Roster); diff != "" {
+				t.Errorf("the roster has changed:\n%s", diff)
+			}
+		})
+	}
+}

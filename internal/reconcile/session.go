@@ -236,6 +236,13 @@ type Drift struct {
 	Updates []roster.AccessUpdate
 	// Remarks are sentences about differences that no update can express.
 	Remarks []string
+	input   plan.Input
+}
+
+// NewRevocations returns a remark for each group, role or policy that apply would revoke from people only because a
+// roster has the new entries and the updates (see [plan.NewRevocations]).
+func (d *Drift) NewRevocations(added []roster.Entry, updates []roster.AccessUpdate) []string {
+	return plan.NewRevocations(d.input, added, updates)
 }
 
 // Draft reads everything. It drafts a roster of the people who are not in the roster of the session. It compares the
@@ -250,7 +257,7 @@ func (s *Session) Draft(ctx context.Context) (roster.Draft, Drift, error) {
 		return roster.Draft{}, Drift{}, WithCause(ctx, err)
 	}
 	in := s.input(snapshot, memory)
-	var drift Drift
+	drift := Drift{input: in}
 	drift.Updates, drift.Remarks = plan.Drift(in, hidden)
 	return plan.DraftRoster(in, hidden), drift, nil
 }

@@ -202,6 +202,9 @@ func personText(p diff.Person, d diff.Difference) string {
 	if other := document.MarkName(p.SameName.String()); other != "" {
 		words = append(words, sameNameText(other))
 	}
+	if p.Unprotected {
+		words = append(words, "is no longer protected")
+	}
 	if dropped != "" {
 		words = append(words, dropped)
 	}
@@ -260,7 +263,7 @@ func endTexts(fields []diff.Field) []string {
 		from, to := document.MarkName(c.from), document.MarkName(c.to)
 		text := textForChange(from, to, "until "+to, "no last day any more (was "+from+")", "until "+to+" instead of "+from)
 		var places []string
-		for _, field := range []diff.FieldName{diff.Groups, diff.Roles, diff.Policies, diff.Teams} {
+		for _, field := range []diff.FieldName{diff.Groups, diff.Roles, diff.Policies, diff.Teams, diff.Aliases} {
 			preposition := "with the "
 			if field == diff.Teams {
 				preposition = "in the "

@@ -21,15 +21,16 @@ type diffDocument struct {
 }
 
 type personDiff struct {
-	Change    diff.Kind `json:"change"`
-	Email     string    `json:"email"`
-	Name      *string   `json:"name"`
-	Source    string    `json:"source"`
-	Fields    []field   `json:"fields"`
-	SameName  string    `json:"same_name,omitempty"`
-	AliasOf   string    `json:"alias_of,omitempty"`
-	Protected bool      `json:"protected,omitempty"`
-	Dropped   []string  `json:"dropped,omitempty"`
+	Change      diff.Kind `json:"change"`
+	Email       string    `json:"email"`
+	Name        *string   `json:"name"`
+	Source      string    `json:"source"`
+	Fields      []field   `json:"fields"`
+	SameName    string    `json:"same_name,omitempty"`
+	AliasOf     string    `json:"alias_of,omitempty"`
+	Protected   bool      `json:"protected,omitempty"`
+	Unprotected bool      `json:"unprotected,omitempty"`
+	Dropped     []string  `json:"dropped,omitempty"`
 }
 
 type teamDiff struct {
@@ -89,7 +90,8 @@ func DiffJSON(w io.Writer, older, newer Run, d diff.Difference) error {
 		People: document.Map(d.People, func(p diff.Person) personDiff {
 			return personDiff{Change: p.Kind, Email: p.Email.String(), Name: orNull(p.Name), Source: p.Source,
 				Fields: document.Map(p.Fields, newField), SameName: p.SameName.String(),
-				AliasOf: p.AliasOf.String(), Protected: p.Protected, Dropped: document.Map(p.Dropped, org.Address.String)}
+				AliasOf: p.AliasOf.String(), Protected: p.Protected, Unprotected: p.Unprotected,
+				Dropped: document.Map(p.Dropped, org.Address.String)}
 		}),
 		Teams: document.Map(d.Teams, func(t diff.Team) teamDiff {
 			return teamDiff{Change: t.Kind, Team: t.Name, Source: t.Source,

@@ -225,6 +225,8 @@ func limitText(l doctor.Limit) string {
 		return "invitations cannot be listed: nothing can be planned"
 	case doctor.LimitOrganization:
 		return "it is unknown which organization the key acts on, so nothing can be planned: " + detail
+	case doctor.LimitPinUnconfirmed:
+		return "no answer names the organization of the roster: nobody is suspended or removed, and no access is taken away"
 	case doctor.LimitListFailed:
 		return fmt.Sprintf("%s cannot be read, and the reason is not a missing permission: "+
 			"nothing can be planned until this reading works", detail)

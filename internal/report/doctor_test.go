@@ -46,7 +46,7 @@ func examined() doctor.Checkup {
 	}
 	for _, kind := range []doctor.LimitKind{
 		doctor.LimitKeyRefused, doctor.LimitIntercepted, doctor.LimitInvitationsUnseen, doctor.LimitOrganization,
-		doctor.LimitListFailed, doctor.LimitUsersUnseen,
+		doctor.LimitPinUnconfirmed, doctor.LimitListFailed, doctor.LimitUsersUnseen,
 		doctor.LimitAcceptanceUnseen, doctor.LimitSuspendedUnseen, doctor.LimitSelfUnseen, doctor.LimitDatesUnseen,
 		doctor.LimitExpirationUnseen,
 		doctor.LimitStatusNotUnderstood, doctor.LimitClockUnseen, "limit_of_tomorrow",

@@ -123,6 +123,12 @@ func (p Person) since() time.Time {
 	}
 }
 
+// isOpen reports whether p can still accept an invitation with a known expiry. A person who may have been mailed is
+// pending too, but the invitation before this mail may have expired.
+func (p Person) isOpen(now time.Time) bool {
+	return p.shownState() == plan.StatePending && !p.Expires.IsZero() && !p.Expires.Before(now)
+}
+
 // StatusDocument returns a document about s. It has the people in s, the people who are not in the
 // roster, the notices and a summary.
 func StatusDocument(s Status) document.Document {
@@ -212,7 +218,7 @@ func peopleTable(s Status, people []Person) document.Table {
 func (p Person) row(now time.Time) document.Row {
 	state := p.stateCell()
 	var since, expires, mails, access, missing document.Cell
-	if p.shownState() == plan.StatePending && !p.Expires.IsZero() {
+	if p.isOpen(now) {
 		left := p.Expires.Sub(now)
 		expires.Text = formatShortDuration(left)
 		state.Page.Notes = []document.Cell{{Text: "expires in " + formatDuration(left)}}
@@ -282,7 +288,7 @@ func expiryTimeline(now time.Time, people []Person) document.Timeline {
 		Caption: "Invitations that can still be accepted, soonest expiry first. All times are in UTC.",
 	}
 	pending := slices.DeleteFunc(slices.Clone(people), func(p Person) bool {
-		return p.shownState() != plan.StatePending || p.Expires.IsZero()
+		return !p.isOpen(now)
 	})
 	slices.SortStableFunc(pending, func(a, b Person) int {
 		return a.Expires.Truncate(time.Minute).Compare(b.Expires.Truncate(time.Minute))
@@ -483,7 +489,7 @@ func (s Status) facts(p Person) document.Facts {
 	}
 	add("invitation", document.MarkMessage(p.InvitationID))
 	add("invited", document.FormatTime(p.Invited))
-	if p.State == plan.StatePending && !p.Expires.IsZero() {
+	if p.isOpen(s.Now) {
 		add("expires", estimatedText(p.ExpiresEstimated)+formatDeadline(p.Expires, s.Now))
 	}
 	add("first day", formatDay(p.From))

@@ -268,6 +268,25 @@ func TestStatusOfOneWhoLeaves(t *testing.T) {
 	}
 }
 
+// TestStatusOfExpiredBeforeLostMail: people who may have been mailed again cannot accept the expired invitation.
+func TestStatusOfExpiredBeforeLostMail(t *testing.T) {
+	t.Parallel()
+	s := Status{Now: now}
+	for i, who := range []string{"ada@example.com", "bob@example.com"} {
+		s.People = append(s.People, Person{PersonStatus: plan.PersonStatus{Email: address(who), State: plan.StatePending,
+			InvitationID: "i", Expires: now.Add(-time.Duration(i+1) * time.Hour)}})
+	}
+	for _, s.Detailed = range []bool{false, true} {
+		var text bytes.Buffer
+		err := document.WriteText(&text, StatusDocument(s), 0, false)
+		all := text.String() + pageOf(t, s)
+		if err != nil || strings.Contains(all, "less than a minute") || strings.Contains(all, "&lt;1m") ||
+			strings.Contains(text.String(), "<1m") || strings.Contains(all, "Invitations that can still be accepted") {
+			t.Errorf("%v, expired invitations look valid:\n%s", err, &text)
+		}
+	}
+}
+
 // FuzzStatusText checks that text from outside does not act on a terminal.
 func FuzzStatusText(f *testing.F) {
 	for _, s := range printabletest.Hostile {

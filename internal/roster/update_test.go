@@ -254,6 +254,35 @@ func TestUpdateAccessBlockList(t *testing.T) {
 	}
 }
 
+// UpdateAccess adds lines at the end of an entry above the comment of the next entry.
+func TestUpdateAccessAboveLeft(t *testing.T) {
+	t.Parallel()
+	const text = "users:\n  - email: ada@example.com\n    groups:\n      - old\n  - email: bob@example.com\n" +
+		"  - email: cy@example.com\n"
+	const want = "users:\n  - email: ada@example.com\n    groups:\n      - old\n      - new\n" +
+		"  # bob@example.com left the organization: remove them from the roster, or use --invite-left --only EMAIL\n" +
+		"  - email: bob@example.com\n    groups: [new]\n" +
+		"  # cy@example.com left the organization: remove them from the roster, or use --invite-left --only EMAIL\n" +
+		"  - email: cy@example.com\n"
+	r, err := parse("users.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	add := map[org.Kind][]string{org.KindGroup: {"new"}}
+	got, failed, err := UpdateAccess("users.yaml", []byte(text), []AccessUpdate{
+		{Email: r.People[0].Email, At: r.People[0].At, Add: add},
+		{Email: r.People[1].Email, At: r.People[1].At, Left: true},
+		{Email: r.People[2].Email, At: r.People[2].At, Left: true},
+		{Email: r.People[1].Email, At: r.People[1].At, Add: add},
+	})
+	if err != nil || len(failed) > 0 {
+		t.Errorf("%v, by hand: %q", err, failed)
+	}
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
 // UpdateAccess copies the names of a list behind an alias, also those that are behind an alias themselves.
 func TestUpdateAccessBehindAliases(t *testing.T) {
 	t.Parallel()

@@ -100,6 +100,9 @@ func (d Draft) YAML() []byte {
 	return b.Bytes()
 }
 
+// maxKey is the maximum length of a key on the same line as its ":", in characters. YAML allows 1,024.
+const maxKey = 1000
+
 // writeTeams writes a team for each group, sorted by name, with the people in the group. It returns
 // the entries that "users" still needs, without groups.
 func writeTeams(b *bytes.Buffer, entries []Entry) []Entry {
@@ -122,6 +125,9 @@ func writeTeams(b *bytes.Buffer, entries []Entry) []Entry {
 	b.WriteString("teams:\n")
 	for _, group := range slices.Sorted(maps.Keys(members)) {
 		name := formatScalar(group)
+		if len(name) > maxKey { // yaml.v3 writes 10 characters for an emoji
+			name = "'" + strings.ReplaceAll(group, "'", "''") + "'"
+		}
 		fmt.Fprintf(b, "  %s:\n    groups: %s\n    members:\n", name, flowList([]string{group}))
 		for _, e := range members[group] {
 			fmt.Fprintf(b, "      - %s\n", formatScalar(e.Email.String()))

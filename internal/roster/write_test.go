@@ -125,6 +125,20 @@ users:
 	}
 }
 
+// TestDraftByTeamLongName checks that the longest names of groups can be names of teams.
+func TestDraftByTeamLongName(t *testing.T) {
+	t.Parallel()
+	for _, char := range []string{"🙂", "日", "'", `"`, `\`, "x"} {
+		name := strings.Repeat(char, maxName)
+		d := Draft{ByTeam: true, Entries: []Entry{{Person: Person{Email: address("ada@example.com"),
+			Access: Access{Groups: refs(name)}}}}}
+		r, err := parse("users.yaml", d.YAML())
+		if err != nil || len(r.Teams) != 1 || r.Teams[0].Name != name || r.Teams[0].Groups[0].Name != name {
+			t.Errorf("%s: %v", char, err)
+		}
+	}
+}
+
 // TestDraftByTeamKeepsEntries checks that a person in a team keeps an entry that says more than the team.
 func TestDraftByTeamKeepsEntries(t *testing.T) {
 	t.Parallel()

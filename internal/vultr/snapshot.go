@@ -31,6 +31,14 @@ func (c *Client) ReadOrganization(ctx context.Context, pin string, wanted org.Wa
 	return s, err
 }
 
+// confirmsOrganization reports whether the users in the list of suspended users of o, or the invitations, show that the
+// key belongs to o. An empty list of suspended users confirms nothing: an API may answer so for an organization of
+// somebody else.
+func confirmsOrganization(o org.Organization, suspended []org.User, invitations []org.Invitation) bool {
+	isOwn := func(i org.Invitation) bool { return i.OrgID != "" && strings.EqualFold(i.OrgID, o.ID) }
+	return len(suspended) > 0 || slices.ContainsFunc(invitations, isOwn)
+}
+
 // ReadAhead starts [Client.ReadOrganization], and returns as soon as the organization is known. The
 // caller can then do other work while the read continues. The function snapshot waits for the end
 // of the read and returns its result. If ctx ends, the read ends too. If the read fails before the
@@ -127,9 +135,7 @@ func (c *Client) readOrganization(
 	if err := g.Wait(); err != nil {
 		return org.Snapshot{}, nil, err
 	}
-	isOwn := func(i org.Invitation) bool { return i.OrgID != "" && strings.EqualFold(i.OrgID, s.Organization.ID) }
-	// An empty list of suspended users confirms nothing: an API may answer so for an organization of somebody else.
-	s.PinConfirmed = s.PinConfirmed || len(suspended) > 0 || slices.ContainsFunc(s.Invitations, isOwn)
+	s.PinConfirmed = s.PinConfirmed || confirmsOrganization(s.Organization, suspended, s.Invitations)
 	s.Paged = slices.Contains(paged[:], true)
 	if s.UsersVisible {
 		if err := checkUsers(s.Users); err != nil {

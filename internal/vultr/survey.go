@@ -32,6 +32,8 @@ type Survey struct {
 		// is not the organization of the roster, or why its id cannot be used; nil if none is the case.
 		Organization org.Organization
 		Err          error
+		// PinConfirmed is true if an answer names Organization, and not only the pin.
+		PinConfirmed bool
 	}
 
 	client *Client
@@ -116,7 +118,7 @@ func (s *Survey) run(ctx context.Context, pin string) {
 		func() ([]org.Invitation, error) {
 			return listed, s.Invitations.Err
 		})
-	found.Organization = known.organization
+	found.Organization, found.PinConfirmed = known.organization, known.confirmed
 	if found.Err == nil {
 		found.Err = org.CheckSameOrganization(found.Organization, pin, listed)
 	}
@@ -145,7 +147,10 @@ func (s *Survey) run(ctx context.Context, pin string) {
 	}
 	switch id, err := pathID(found.Organization.ID); {
 	case err == nil:
-		second.Go(func() { observeList(ctx, c, &s.Suspended, suspendedUsers(id)) })
+		second.Go(func() {
+			suspended := observeList(ctx, c, &s.Suspended, suspendedUsers(id))
+			found.PinConfirmed = found.PinConfirmed || confirmsOrganization(found.Organization, suspended, listed)
+		})
 	case found.Err != nil: // this is why the organization is unknown
 	case found.Organization.ID == "":
 		found.Err = org.ErrNoOrganizationID
