@@ -53,6 +53,9 @@ type peopleRun struct {
 	Saved                  bool // apply the saved plan
 	MoveAt                 int  // as in [episode]
 	Moves                  string
+	// Other has the number of the person that a second roster of the organization lists, and with which this run is
+	// made. It lists nobody else, and has `unlisted: report`. 0 is the usual roster.
+	Other int
 }
 
 // act is something that happens to the person Who: with the address A, or with the addresses A and B.
@@ -158,6 +161,9 @@ func drawPeopleHistory(t *rapid.T) peopleHistory {
 		if s.PageCap > 0 && rapid.Bool().Draw(t, "rows move") {
 			c.MoveAt, c.Moves = rapid.IntRange(1, 6).Draw(t, "move at"), pick(t, "moves", "/v2/users", "/v2/invitation")
 		}
+		if rapid.IntRange(0, 5).Draw(t, "other roster") == 0 {
+			c.Other = rapid.IntRange(1, peopleCount).Draw(t, "the other roster lists")
+		}
 		s.Runs = append(s.Runs, c)
 	}
 	return s
@@ -195,6 +201,7 @@ type peopleWorld struct {
 	broken  []string
 	log     []string
 	n       int // the number of the run
+	other   int // [peopleRun.Other] while the run is made
 
 	// byAdmin and byOrgsync have the ids of users that an administrator, or orgsync, suspended. inDoubt has those whose
 	// suspension a killed run may have ended: orgsync may end a later suspension too.
@@ -224,10 +231,15 @@ func (c *peopleWorld) fault(format string, args ...any) {
 	c.broken = append(c.broken, fmt.Sprintf("run %d: ", c.n)+fmt.Sprintf(format, args...))
 }
 
+// isOut reports whether the roster of now has no entry for a person.
+func (c *peopleWorld) isOut(who int) bool {
+	return c.people[who].out || c.other != 0 && c.other != who+1
+}
+
 // entry returns the addresses of the entry of a person; nil if the roster does not list them now.
 func (c *peopleWorld) entry(who int) []string {
 	p := &c.people[who]
-	if p.out || !p.until.IsZero() && !c.Now().Before(p.until.Add(24*time.Hour)) {
+	if c.isOut(who) || !p.until.IsZero() && !c.Now().Before(p.until.Add(24*time.Hour)) {
 		return nil
 	}
 	all := []string{addressOf(who, p.email)}
@@ -639,9 +651,16 @@ func (c *peopleWorld) mail(path string, body []byte) {
 // write writes the roster of the run.
 func (c *peopleWorld) write() {
 	c.setRoster("zoe@example.com")
+	c.roster.Settings.Unlisted = c.history.Unlisted
+	if c.other != 0 {
+		if !c.isOut(c.other - 1) { // or else the roster would have no people
+			c.setRoster()
+		}
+		c.roster.Settings.Unlisted = roster.UnlistedReport
+	}
 	for who := range c.people {
 		p := &c.people[who]
-		if p.out {
+		if c.isOut(who) {
 			continue
 		}
 		person := roster.Person{Email: org.MustParseAddress(addressOf(who, p.email)), Until: p.until,
@@ -668,7 +687,7 @@ func (c *peopleWorld) write() {
 // named returns the flags of a run that name people. They can only name people of the roster.
 func (c *peopleWorld) named(ch peopleRun) with {
 	name := func(n int) []string {
-		if n == 0 || c.people[n-1].out {
+		if n == 0 || c.isOut(n-1) {
 			return nil
 		}
 		return []string{addressOf(n-1, c.people[n-1].email)}
@@ -684,6 +703,8 @@ func (c *peopleWorld) playRun(ch peopleRun) {
 	for _, a := range ch.Acts {
 		c.act(a)
 	}
+	c.other = ch.Other
+	defer func() { c.other = 0 }()
 	c.write()
 	c.play, c.flags, c.began, c.mails = ch, c.named(ch), c.Now(), 0
 	for _, f := range hiding(ch.Hidden, http.StatusForbidden) {
@@ -849,6 +870,12 @@ func (c *peopleWorld) isSecondUser(u sandbox.User, users map[string]sandbox.User
 // learn records what the run may have read, and what it has read if sure is true.
 func (c *peopleWorld) learn(present map[string]sandbox.User, sure bool) {
 	now := c.users()
+	for address, at := range c.gone { // a list that lags may have shown this user
+		if p := &c.people[ownerOf(address)]; c.lists(address) && !at.Before(c.began.Add(-c.history.Lag)) &&
+			c.isOnlyInLedger(p) {
+			p.under = ""
+		}
+	}
 	for id, u := range present {
 		address := strings.ToLower(u.Email)
 		if ownerOf(u.Email) < 0 || c.isHidden(u) {
@@ -1032,7 +1059,7 @@ func playPeople(t *testing.T, s peopleHistory) (broken, log []string) {
 		c.addMovers()
 	}
 	c.addMembers("zoe@example.com")
-	c.roster.Settings.Unlisted, c.roster.Settings.UnlistedAfter = s.Unlisted, s.After
+	c.roster.Settings.UnlistedAfter = s.After
 	c.roster.Settings.ReinviteRounds, c.roster.Settings.HiddenMembers = s.Rounds, s.Hidden
 	for n, ch := range s.Runs {
 		c.n = n
