@@ -33,6 +33,7 @@ type peopleHistory struct {
 	After    time.Duration // unlisted_after
 	Hidden   roster.HiddenMembersPolicy
 	Access   bool // the roster gives everybody a group
+	PageCap  int  // as in [script]
 	Runs     []peopleRun
 }
 
@@ -50,6 +51,11 @@ type peopleRun struct {
 	InviteLeft             bool
 	Save                   bool // `plan --out` with these flags instead of `apply`
 	Saved                  bool // apply the saved plan
+	MoveAt                 int  // as in [episode]
+	Moves                  string
+	// Other has the number of the person that a second roster of the organization lists, and with which this run is
+	// made. It lists nobody else, and has `unlisted: report`. 0 is the usual roster.
+	Other int
 }
 
 // act is something that happens to the person Who: with the address A, or with the addresses A and B.
@@ -101,6 +107,9 @@ func drawPeopleHistory(t *rapid.T) peopleHistory {
 	d.ResendLapsed = pick(t, "resend expired", sandbox.ResendLapsedSent, sandbox.ResendLapsed400)
 	d.Duplicate = pick(t, "duplicate", sandbox.Duplicate400, sandbox.DuplicateSecond)
 	d.Expiration = pick(t, "expiration", sandbox.ExpirationTold, sandbox.ExpirationNull)
+	if s.PageCap = pick(t, "page cap", 0, 0, 0, 2, 3); s.PageCap > 0 {
+		d.Paging = sandbox.PagingOffset
+	}
 	hides := pick(t, "hides", "", "", "", "users", "suspended", "both")
 	if hides == "users" || hides == "both" {
 		s.Access, s.Unlisted = false, roster.UnlistedReport // otherwise these runs would refuse to do anything
@@ -149,6 +158,12 @@ func drawPeopleHistory(t *rapid.T) peopleHistory {
 		c.InviteLeft = rapid.IntRange(0, 11).Draw(t, "invite left") == 0
 		c.Save = rapid.IntRange(0, 9).Draw(t, "save") == 0
 		c.Saved = rapid.IntRange(0, 6).Draw(t, "saved") == 0
+		if s.PageCap > 0 && rapid.Bool().Draw(t, "rows move") {
+			c.MoveAt, c.Moves = rapid.IntRange(1, 6).Draw(t, "move at"), pick(t, "moves", "/v2/users", "/v2/invitation")
+		}
+		if rapid.IntRange(0, 5).Draw(t, "other roster") == 0 {
+			c.Other = rapid.IntRange(1, peopleCount).Draw(t, "the other roster lists")
+		}
 		s.Runs = append(s.Runs, c)
 	}
 	return s
@@ -164,9 +179,10 @@ type human struct {
 	// address in the entry, the person is not mailed.
 	left map[string]bool
 	// under is the id of the user with which the person accepted a mail to invited, although the roster did not have the
-	// address of this user.
+	// address of this user. If byLedger is true, the user has had the address invited, and only the ledger knows this.
 	under, invited string
 	underSince     time.Time
+	byLedger       bool
 	byHand         int // how often the person was invited by hand
 	handed         time.Time
 	removed        time.Time // when orgsync last removed a user of the person
@@ -185,6 +201,7 @@ type peopleWorld struct {
 	broken  []string
 	log     []string
 	n       int // the number of the run
+	other   int // [peopleRun.Other] while the run is made
 
 	// byAdmin and byOrgsync have the ids of users that an administrator, or orgsync, suspended. inDoubt has those whose
 	// suspension a killed run may have ended: orgsync may end a later suspension too.
@@ -200,6 +217,7 @@ type peopleWorld struct {
 	gone     map[string]time.Time // when the last user with this address left; a list that lags still shows them
 
 	mu    sync.Mutex
+	rows  movingRows
 	play  peopleRun
 	flags with
 	began time.Time
@@ -213,10 +231,15 @@ func (c *peopleWorld) fault(format string, args ...any) {
 	c.broken = append(c.broken, fmt.Sprintf("run %d: ", c.n)+fmt.Sprintf(format, args...))
 }
 
+// isOut reports whether the roster of now has no entry for a person.
+func (c *peopleWorld) isOut(who int) bool {
+	return c.people[who].out || c.other != 0 && c.other != who+1
+}
+
 // entry returns the addresses of the entry of a person; nil if the roster does not list them now.
 func (c *peopleWorld) entry(who int) []string {
 	p := &c.people[who]
-	if p.out || !p.until.IsZero() && !c.Now().Before(p.until.Add(24*time.Hour)) {
+	if c.isOut(who) || !p.until.IsZero() && !c.Now().Before(p.until.Add(24*time.Hour)) {
 		return nil
 	}
 	all := []string{addressOf(who, p.email)}
@@ -300,7 +323,9 @@ func (c *peopleWorld) act(a act) {
 			must(c.t, c.Leave(address))
 			// An administrator who has invited another address of the person wants the person back.
 			isInvited := slices.ContainsFunc(c.World().Invitations, func(inv sandbox.Invitation) bool {
-				return !c.byHand[inv.ID].IsZero() && inv.State == "pending" && ownerOf(inv.Email) == a.Who
+				made := c.byHand[inv.ID]
+				isUnanswered := inv.State == "pending" || inv.State == "expired" && made.After(c.joined[u.ID])
+				return !made.IsZero() && isUnanswered && ownerOf(inv.Email) == a.Who
 			})
 			p.left[address] = c.seen[u.ID+address] && !isInvited
 			c.forget(u)
@@ -377,7 +402,7 @@ func (c *peopleWorld) accept(who int, invited, as string) {
 	isKnown := was || earlier || known || len(c.Mails()[as]) > 0
 	shown := !isKnown || c.history.Dialect.Accepted == sandbox.AcceptedListed
 	if isMail && c.lists(invited) && !c.lists(as) && shown {
-		p.under, p.invited, p.underSince = u.ID, invited, c.Now()
+		p.under, p.invited, p.underSince, p.byLedger = u.ID, invited, c.Now(), false
 	}
 }
 
@@ -395,9 +420,9 @@ func (c *peopleWorld) rename(who int, from, to string) {
 	}
 	switch {
 	case c.lists(to):
-		c.seen[u.ID+to] = wasSeen
+		c.seen[u.ID+to] = wasSeen && c.lists(from)
 	case wasSeen && c.lists(from) && p.under == "":
-		p.under, p.invited, p.underSince = u.ID, from, c.Now()
+		p.under, p.invited, p.underSince, p.byLedger = u.ID, from, c.Now(), true
 	}
 }
 
@@ -435,6 +460,7 @@ func (c *peopleWorld) isHidden(u sandbox.User) bool {
 func (c *peopleWorld) look(req *http.Request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.rows.look(c.company, req)
 	if req.Method == http.MethodGet {
 		if req.URL.Path == "/v2/users" {
 			c.read, c.after = c.users(), c.Now()
@@ -498,16 +524,15 @@ func (c *peopleWorld) suspendOrRemove(u sandbox.User, removed bool) {
 	if c.lists(u.Email) {
 		c.fault("(p3) %s is suspended or removed, and listed as %v", u.Email, c.entry(who))
 	}
-	// If accepted invitations are not listed, orgsync takes another user with an address of the entry for the person.
+	// If no list says who accepted, orgsync takes another user with an address of the entry for the person.
 	isOther := false
 	for _, other := range c.read {
-		is := ownerOf(other.Email) == who && c.lists(other.Email)
-		isOther = isOther || is && c.history.Dialect.Accepted == sandbox.AcceptedVanish
+		isOther = isOther || ownerOf(other.Email) == who && c.lists(other.Email)
 	}
 	for address, at := range c.gone {
-		isOther = isOther || ownerOf(address) == who && c.lists(address) && !at.Before(c.after.Add(-c.history.Lag)) &&
-			c.history.Dialect.Accepted == sandbox.AcceptedVanish
+		isOther = isOther || ownerOf(address) == who && c.lists(address) && !at.Before(c.after.Add(-c.history.Lag))
 	}
+	isOther = isOther && c.isOnlyInLedger(p)
 	if p.under == u.ID && c.lists(p.invited) && p.underSince.Before(c.after.Add(-c.history.Lag)) && !isOther {
 		c.fault("(p3) %s is suspended or removed, and accepted a mail to %s", u.Email, p.invited)
 	}
@@ -522,6 +547,11 @@ func (c *peopleWorld) suspendOrRemove(u sandbox.User, removed bool) {
 		c.byOrgsync[u.ID] = true
 		delete(c.byAdmin, u.ID)
 	}
+}
+
+// isOnlyInLedger reports whether only the ledger knows that the person is the user p.under.
+func (c *peopleWorld) isOnlyInLedger(p *human) bool {
+	return p.byLedger || c.history.Dialect.Accepted == sandbox.AcceptedVanish
 }
 
 // mail checks (p1): nobody is mailed who can accept an invitation, who is a member, or who left.
@@ -600,14 +630,18 @@ func (c *peopleWorld) mail(path string, body []byte) {
 			c.fault("(p1) %s is mailed, and accepted the mail to %s as %s", address, p.invited, u.Email)
 		}
 	}
+	if p.under != "" && !c.lists(p.invited) {
+		p.handed = c.Now() // the entry was about somebody else, so this mail is like one by hand
+	}
 	if reinvite || unseen || c.flags.inviteLeft {
-		clear(p.left) // later mails follow from this one
+		clear(p.left)
 	}
 	for _, a := range c.entry(who) {
-		if p.left[a] {
+		if p.left[a] && !resend {
 			c.fault("(p1) %s is mailed, and %s left", address, a)
 		}
 	}
+	clear(p.left) // if an address that left returns to the entry, later mails follow from this one
 	tooLong := !p.until.IsZero() && c.Now().Add(org.InvitationLife).After(p.until.Add(24*time.Hour+time.Minute))
 	if tooLong && !resend && !reinvite && len(c.flags.only) == 0 {
 		c.fault("(p4) %s is mailed, and their last day is %v", address, p.until)
@@ -617,9 +651,16 @@ func (c *peopleWorld) mail(path string, body []byte) {
 // write writes the roster of the run.
 func (c *peopleWorld) write() {
 	c.setRoster("zoe@example.com")
+	c.roster.Settings.Unlisted = c.history.Unlisted
+	if c.other != 0 {
+		if !c.isOut(c.other - 1) { // or else the roster would have no people
+			c.setRoster()
+		}
+		c.roster.Settings.Unlisted = roster.UnlistedReport
+	}
 	for who := range c.people {
 		p := &c.people[who]
-		if p.out {
+		if c.isOut(who) {
 			continue
 		}
 		person := roster.Person{Email: org.MustParseAddress(addressOf(who, p.email)), Until: p.until,
@@ -634,12 +675,19 @@ func (c *peopleWorld) write() {
 		}
 		c.roster.People = append(c.roster.People, person)
 	}
+	if c.history.PageCap == 0 {
+		return
+	}
+	for n := range len(c.history.Runs) + 1 { // nobody mails or removes the rows that move
+		c.roster.People = append(c.roster.People, roster.Person{Email: org.MustParseAddress(moverAddress(n)),
+			From: c.Now().AddDate(1, 0, 0), At: roster.Position{File: "users.yaml", Line: n + peopleCount + 2, Column: 5}})
+	}
 }
 
 // named returns the flags of a run that name people. They can only name people of the roster.
 func (c *peopleWorld) named(ch peopleRun) with {
 	name := func(n int) []string {
-		if n == 0 || c.people[n-1].out {
+		if n == 0 || c.isOut(n-1) {
 			return nil
 		}
 		return []string{addressOf(n-1, c.people[n-1].email)}
@@ -655,6 +703,8 @@ func (c *peopleWorld) playRun(ch peopleRun) {
 	for _, a := range ch.Acts {
 		c.act(a)
 	}
+	c.other = ch.Other
+	defer func() { c.other = 0 }()
 	c.write()
 	c.play, c.flags, c.began, c.mails = ch, c.named(ch), c.Now(), 0
 	for _, f := range hiding(ch.Hidden, http.StatusForbidden) {
@@ -688,6 +738,8 @@ func (c *peopleWorld) playRun(ch peopleRun) {
 		return nil
 	}
 	c.present = c.users()
+	moved := c.rows.moved
+	c.rows.begin(ch.Moves, ch.MoveAt)
 	mails := c.World().Mails
 	o := c.run()
 	for _, m := range c.World().Mails[len(mails):] {
@@ -710,7 +762,8 @@ func (c *peopleWorld) playRun(ch peopleRun) {
 			clear(p.left) // a mail of this run may be lost, and sent by a later one
 		}
 	}
-	c.learn(c.present, k == nil && o.err == nil && o.refused == nil && o.Stopped == nil)
+	isWhole := k == nil && o.err == nil && o.refused == nil && o.Stopped == nil
+	c.learn(c.present, isWhole && c.rows.moved == moved) // a single reading may miss a user if rows move
 	c.checkDraft()
 }
 
@@ -768,7 +821,9 @@ func (c *peopleWorld) run() outcome {
 		log("   %s %s (%s): %s %v", ch.Action, ch.Email, ch.Reason, ch.Outcome, ch.Err)
 	}
 	for _, n := range o.Notices {
-		log("   %s %s %s", n.Kind, n.Email, n.Text)
+		if !strings.HasPrefix(n.Email.Key(), "mover") {
+			log("   %s %s %s", n.Kind, n.Email, n.Text)
+		}
 	}
 	w := c.World()
 	for _, u := range w.Users {
@@ -815,6 +870,12 @@ func (c *peopleWorld) isSecondUser(u sandbox.User, users map[string]sandbox.User
 // learn records what the run may have read, and what it has read if sure is true.
 func (c *peopleWorld) learn(present map[string]sandbox.User, sure bool) {
 	now := c.users()
+	for address, at := range c.gone { // a list that lags may have shown this user
+		if p := &c.people[ownerOf(address)]; c.lists(address) && !at.Before(c.began.Add(-c.history.Lag)) &&
+			c.isOnlyInLedger(p) {
+			p.under = ""
+		}
+	}
 	for id, u := range present {
 		address := strings.ToLower(u.Email)
 		if ownerOf(u.Email) < 0 || c.isHidden(u) {
@@ -831,9 +892,10 @@ func (c *peopleWorld) learn(present map[string]sandbox.User, sure bool) {
 		}
 		if _, still := now[id]; still && c.lists(address) {
 			c.seen[id+address] = !c.isSecondUser(u, present)
-			c.people[ownerOf(address)].wasMember = true
-			if c.history.Dialect.Accepted == sandbox.AcceptedVanish {
-				c.people[ownerOf(address)].under = "" // orgsync takes this user for the person
+			p := &c.people[ownerOf(address)]
+			p.wasMember = true
+			if c.isOnlyInLedger(p) {
+				p.under = "" // orgsync takes this user for the person
 			}
 		}
 		if !u.Suspended && c.history.Lag == 0 {
@@ -857,6 +919,7 @@ func (c *peopleWorld) finish() {
 		}
 		c.write()
 		c.play, c.flags, c.began, c.mails = peopleRun{}, with{}, c.Now(), 0
+		c.rows.begin("", 0)
 		c.wire.Before = func(req *http.Request) error { c.look(req); return nil }
 		c.present = c.users()
 		o = c.run()
@@ -984,15 +1047,19 @@ func (c *peopleWorld) intents(who int) (n int) {
 
 // playPeople plays a history from the beginning to the end, and returns the broken rules.
 func playPeople(t *testing.T, s peopleHistory) (broken, log []string) {
-	c := &peopleWorld{company: newCompany(t, sandbox.Options{Dialect: s.Dialect, ListLag: s.Lag}), history: s,
+	c := &peopleWorld{company: newCompany(t, sandbox.Options{Dialect: s.Dialect, ListLag: s.Lag, PageCap: s.PageCap}),
+		history: s,
 		byAdmin: map[string]bool{}, byOrgsync: map[string]bool{}, inDoubt: map[string]bool{}, joined: map[string]time.Time{},
 		seen: map[string]bool{}, unlisted: map[string]time.Time{}, byHand: map[string]time.Time{},
 		gone: map[string]time.Time{}}
 	for who := range c.people {
 		c.people[who].left = map[string]bool{}
 	}
+	if s.PageCap > 0 {
+		c.addMovers()
+	}
 	c.addMembers("zoe@example.com")
-	c.roster.Settings.Unlisted, c.roster.Settings.UnlistedAfter = s.Unlisted, s.After
+	c.roster.Settings.UnlistedAfter = s.After
 	c.roster.Settings.ReinviteRounds, c.roster.Settings.HiddenMembers = s.Rounds, s.Hidden
 	for n, ch := range s.Runs {
 		c.n = n
@@ -1028,8 +1095,8 @@ func TestExactlyOncePeople(t *testing.T) {
 // String returns a line for each run, without the flags and faults that it does not have.
 func (s peopleHistory) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%v, lag %v, rounds %d, %s after %v, %s, access %v", s.Dialect, s.Lag, s.Rounds, s.Unlisted, s.After,
-		s.Hidden, s.Access)
+	fmt.Fprintf(&b, "%v, lag %v, rounds %d, %s after %v, %s, access %v, page cap %d", s.Dialect, s.Lag, s.Rounds,
+		s.Unlisted, s.After, s.Hidden, s.Access, s.PageCap)
 	for n, c := range s.Runs {
 		fmt.Fprintf(&b, "\n%d: %v %v", n, c.Wait, c.Acts)
 		c.Wait, c.Acts = 0, nil

@@ -649,9 +649,7 @@ func play(t *testing.T, s script) []string {
 		r.roster.Settings.Protected = append(r.roster.Settings.Protected, org.MustParseAddress(who))
 	}
 	if s.PageCap > 0 {
-		r.addMembers(mover)
-		_, err := r.AddInvitation(sandbox.Invitation{Email: mover})
-		must(t, err)
+		r.addMovers()
 	}
 	for _, u := range s.Members {
 		_, err := r.AddUser(u)

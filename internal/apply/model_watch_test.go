@@ -53,8 +53,7 @@ type watch struct {
 	removed map[string][]time.Time
 
 	mu           sync.Mutex
-	pages        int
-	moved        int
+	rows         movingRows
 	playing      episode // the episode that is being played
 	hidden       bool
 	membersAsked []string // the members that runs asked to invite
@@ -151,20 +150,17 @@ func (r *referee) prepare(e episode) {
 			r.listed[strings.ToLower(i.Registered)] = true
 		}
 	}
-	r.pages, r.hidden = 0, e.Hidden != ""
+	r.rows.begin(e.Moves, e.MoveAt)
+	r.hidden = e.Hidden != ""
 	r.playing = e
 }
 
-// look sees each request before the server does. It moves rows between two pages, and checks (l): orgsync does not ask
+// look sees each request before the server does. It moves rows of lists, and checks (l): orgsync does not ask
 // to invite a member.
 func (r *referee) look(req *http.Request) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if req.Method == http.MethodGet && req.URL.Path == r.playing.Moves && req.URL.Query().Get("cursor") != "" {
-		if r.pages++; r.pages == r.playing.MoveAt {
-			r.move(req.URL.Path)
-		}
-	}
+	r.rows.look(r.company, req)
 	if req.Method == http.MethodGet {
 		return
 	}
@@ -203,25 +199,53 @@ func (r *referee) isSuspendedUnseen(u sandbox.User) bool {
 	return u.Suspended && d.Suspended == sandbox.SuspendedListed && d.SuspendedEndpoint == sandbox.SuspendedEndpointMissing
 }
 
-// move deletes the first row of a list and adds one at its end.
-func (r *referee) move(list string) {
-	next := strings.Replace(mover, "@", "-"+string(rune('a'+r.moved))+"@", 1)
-	last := mover
-	if r.moved > 0 {
-		last = strings.Replace(mover, "@", "-"+string(rune('a'+r.moved-1))+"@", 1)
+// movingRows moves the rows of a list once, before the client reads the page number at, not counting first pages.
+type movingRows struct {
+	list  string
+	at    int
+	pages int
+	moved int // how often the rows of any list moved
+}
+
+// begin begins to count the pages of list; at is 0 if the rows do not move.
+func (m *movingRows) begin(list string, at int) { m.list, m.at, m.pages = list, at, 0 }
+
+// moverAddress returns the address of the row that moves after the rows moved n times.
+func moverAddress(n int) string {
+	if n == 0 {
+		return mover
 	}
+	return strings.Replace(mover, "@", "-"+string(rune('a'+n-1))+"@", 1)
+}
+
+// look sees each request before the server does. To move the rows, it deletes the first one and adds one at the end.
+func (m *movingRows) look(c *company, req *http.Request) {
+	if req.Method != http.MethodGet || req.URL.Path != m.list || req.URL.Query().Get("cursor") == "" {
+		return
+	}
+	if m.pages++; m.pages != m.at {
+		return
+	}
+	last, next := moverAddress(m.moved), moverAddress(m.moved+1)
 	var gone error
-	if list == "/v2/users" {
-		gone = r.Leave(last)
+	if m.list == "/v2/users" {
+		gone = c.Leave(last)
 		if gone == nil {
-			_, gone = r.AddUser(sandbox.User{Email: next})
+			_, gone = c.AddUser(sandbox.User{Email: next})
 		}
-	} else if gone = r.Cancel(last); gone == nil {
-		_, gone = r.AddInvitation(sandbox.Invitation{Email: next})
+	} else if gone = c.Cancel(last); gone == nil {
+		_, gone = c.AddInvitation(sandbox.Invitation{Email: next})
 	}
 	if gone == nil {
-		r.moved++
+		m.moved++
 	}
+}
+
+// addMovers adds the rows that move.
+func (c *company) addMovers() {
+	c.addMembers(mover)
+	_, err := c.AddInvitation(sandbox.Invitation{Email: mover})
+	must(c.t, err)
 }
 
 // isMover reports whether the referee adds and deletes u, to move the rows of a list.
