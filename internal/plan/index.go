@@ -161,36 +161,33 @@ func newIndex(in Input) *index {
 // spellIDs returns m with the ids of users in the letters in which the list of users has them: the API may write an id
 // in upper or lower case. It does not change m.
 func spellIDs(m org.Memory, users []org.User) org.Memory {
-	listed, isListed := make(map[string]string, len(users)), make(map[string]bool, len(users))
+	withCapitals := map[string]string{} // by the id in lower case
 	for i := range users {
-		listed[strings.ToLower(users[i].ID)], isListed[users[i].ID] = users[i].ID, true
+		if id := strings.ToLower(users[i].ID); id != users[i].ID {
+			withCapitals[id] = users[i].ID
+		}
 	}
 	spell := func(id string) string {
-		if isListed[id] {
-			return id
-		}
-		return cmp.Or(listed[strings.ToLower(id)], id)
+		id = strings.ToLower(id)
+		return cmp.Or(withCapitals[id], id)
 	}
-	people, unlisted := map[string]org.PersonRecord{}, map[string]org.Sighting{} // only what differs
+	changed := map[string]org.PersonRecord{}
 	for key, r := range m.People {
 		if id := spell(r.UserID); id != r.UserID {
 			r.UserID = id
-			people[key] = r
+			changed[key] = r
 		}
 	}
-	for id, seen := range m.Unlisted {
-		if spelled := spell(id); spelled != id {
-			unlisted[spelled] = seen
-		}
-	}
-	if len(people) > 0 {
+	if len(changed) > 0 {
 		m.People = maps.Clone(m.People)
-		maps.Copy(m.People, people)
+		maps.Copy(m.People, changed)
 	}
-	if len(unlisted) > 0 {
-		m.Unlisted = maps.Clone(m.Unlisted)
-		maps.DeleteFunc(m.Unlisted, func(id string, _ org.Sighting) bool { return spell(id) != id })
-		maps.Copy(m.Unlisted, unlisted)
+	if len(withCapitals) > 0 { // the ledger has the ids of unlisted users in lower case
+		unlisted := make(map[string]org.Sighting, len(m.Unlisted))
+		for id, seen := range m.Unlisted {
+			unlisted[spell(id)] = seen
+		}
+		m.Unlisted = unlisted
 	}
 	return m
 }
