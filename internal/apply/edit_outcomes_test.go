@@ -196,3 +196,30 @@ func TestLostRemovalAndIDInOtherLetters(t *testing.T) {
 		}
 	})
 }
+
+// TestLateSuspension: the answer to a suspension is lost, and a second request suspends the user. The roster lists the
+// person again, and the next run ends the suspension. After that, the server acts on the first request. A later run ends
+// this suspension too.
+func TestLateSuspension(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{}, ada, zoe)
+		c.addMembers(ada, zoe)
+		c.run(with{})
+		must(t, c.Advance(24*time.Hour))
+		c.roster.Settings.Unlisted = roster.UnlistedSuspend
+		c.setRoster(zoe)
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPut, Times: 1, ActAfter: 100 * time.Second})
+		c.expect(c.run(with{}), 0, ada, "suspend done")
+		c.setRoster(ada, zoe)
+		time.Sleep(10 * time.Second)
+		c.expect(c.run(with{}), 0, ada, "unsuspend done")
+		time.Sleep(200 * time.Second)
+		c.expect(c.run(with{}), 0, ada, "unsuspend done")
+		must(t, c.Advance(24*time.Hour))
+		c.expect(c.run(with{}), 0, ada, "nothing")
+		// The record of the suspension has ended, so orgsync does not end the suspension by somebody else.
+		must(t, c.Suspend(ada))
+		c.expect(c.run(with{}), 0, ada, "suspended")
+	})
+}
