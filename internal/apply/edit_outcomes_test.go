@@ -206,8 +206,8 @@ func TestLostRemovalAndIDInOtherLetters(t *testing.T) {
 }
 
 // TestLateSuspension: the answer to a suspension is lost, and a second request suspends the user. The roster lists the
-// person again, and the next run ends the suspension. After that, the server acts on the first request. A later run ends
-// this suspension too.
+// person again, and the next run ends the suspension. After that, the server acts on the first request. A later run
+// ends this suspension too.
 func TestLateSuspension(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

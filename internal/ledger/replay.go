@@ -283,8 +283,8 @@ func (r *replayer) updateSuspended(p *person, e Entry) {
 }
 
 // endSuspension ends the suspension in the memory after e, the end of the suspension or a removal, and reports whether
-// it did. If the server may still act on a lost request to suspend the user, the suspension stays in the memory, so that
-// orgsync can end it again. It then ends when orgsync sees that the user is not suspended.
+// it did. If the server may still act on a lost request to suspend the user, the suspension stays in the memory, so
+// that orgsync can end it again. It then ends when orgsync sees that the user is not suspended.
 func (p *person) endSuspension(e Entry) bool {
 	if e.Action == Action(org.EditUnsuspend) && e.Time.Before(p.suspendUntil) {
 		return false
