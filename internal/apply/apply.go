@@ -147,8 +147,8 @@ type item struct {
 	sends int  // how often this run sent the change
 	// readFailed is true if Err already says that the reading that should settle the change failed.
 	readFailed bool
-	// unconfirmed is the error of a request whose answer was lost or did not confirm the edit; nil if there is none. If the
-	// server refuses the next request, perhaps because there is nothing left to do, the outcome is not known.
+	// unconfirmed is the error of a request whose answer was lost or did not confirm the edit; nil if there is none. If
+	// the server refuses the next request, perhaps because there is nothing left to do, the outcome is not known.
 	unconfirmed error
 	// failedAt is when the last change to the person failed in an earlier run; zero if it did not fail.
 	failedAt time.Time

@@ -130,11 +130,24 @@ func TestLostUpdateOfHiddenAPIAccess(t *testing.T) {
 func TestWaitingRevocationIsSkipped(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		hides bool // the later readings do not show who has the new group
+		later func(*org.Snapshot) // changes the later readings
+		waits bool                // the revocation waits for a grant
 		want  string
 	}{
-		"the key's own user is not known": {false, "grant done, revoke skipped, extra_access"},
-		"the new group is unreadable":     {true, "grant unknown, revoke skipped, extra_access"},
+		"the key's own user is not known": {func(s *org.Snapshot) { s.Self = org.Address{} }, false,
+			"grant done, revoke skipped, extra_access"},
+		"the new group is unreadable": {func(s *org.Snapshot) {
+			for i := range s.Access {
+				s.Access[i].Unreadable = s.Access[i].Name == "everyone"
+			}
+		}, true, "grant unknown, revoke skipped, extra_access"},
+		"the member has lost a role": {func(s *org.Snapshot) {
+			for i := range s.Access {
+				if s.Access[i].Kind == org.KindRole {
+					s.Access[i].Holders = nil
+				}
+			}
+		}, true, "grant done, revoke skipped"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -143,26 +156,21 @@ func TestWaitingRevocationIsSkipped(t *testing.T) {
 				c.roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
 				c.nameGroups("platform")
 				c.setAllGroups("everyone")
+				c.roster.People[1].Roles = refs("deployer")
 				c.addMembers(ada)
-				_, err := c.AddUser(sandbox.User{Email: bob, Groups: []string{"platform"}})
+				_, err := c.AddUser(sandbox.User{Email: bob, Groups: []string{"platform"}, Roles: []string{"deployer"}})
 				must(t, err)
 				// The first POST is the grant to ada.
 				c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true, Method: http.MethodPost, From: 2})
 				o := c.run(with{reading: func(n int, s *org.Snapshot) {
-					if n == 1 {
-						return
-					}
-					for i := range s.Access {
-						s.Access[i].Unreadable = test.hides && s.Access[i].Name == "everyone"
-					}
-					if !test.hides {
-						s.Self = org.Address{}
+					if n > 1 {
+						test.later(s)
 					}
 				}})
 				c.expect(o, 3, bob, test.want)
 				for _, ch := range o.Changes {
 					waits := ch.Err != nil && strings.Contains(ch.Err.Error(), "until they have")
-					if ch.Outcome == apply.Skipped && (ch.Requests > 0 || waits != test.hides) {
+					if ch.Outcome == apply.Skipped && (ch.Requests > 0 || waits != test.waits) {
 						t.Errorf("%s after %d requests: %v", ch.Action, ch.Requests, ch.Err)
 					}
 				}
@@ -194,5 +202,32 @@ func TestLostRemovalAndIDInOtherLetters(t *testing.T) {
 		if c.user(mallory) == nil {
 			t.Error("the server acted")
 		}
+	})
+}
+
+// TestLateSuspension: the answer to a suspension is lost, and a second request suspends the user. The roster lists the
+// person again, and the next run ends the suspension. After that, the server acts on the first request. A later run
+// ends this suspension too.
+func TestLateSuspension(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{}, ada, zoe)
+		c.addMembers(ada, zoe)
+		c.run(with{})
+		must(t, c.Advance(24*time.Hour))
+		c.roster.Settings.Unlisted = roster.UnlistedSuspend
+		c.setRoster(zoe)
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPut, Times: 1, ActAfter: 100 * time.Second})
+		c.expect(c.run(with{}), 0, ada, "suspend done")
+		c.setRoster(ada, zoe)
+		time.Sleep(10 * time.Second)
+		c.expect(c.run(with{}), 0, ada, "unsuspend done")
+		time.Sleep(200 * time.Second)
+		c.expect(c.run(with{}), 0, ada, "unsuspend done")
+		must(t, c.Advance(24*time.Hour))
+		c.expect(c.run(with{}), 0, ada, "nothing")
+		// The record of the suspension has ended, so orgsync does not end the suspension by somebody else.
+		must(t, c.Suspend(ada))
+		c.expect(c.run(with{}), 0, ada, "suspended")
 	})
 }

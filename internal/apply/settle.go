@@ -228,6 +228,8 @@ func (r *run) settleOnce(ctx context.Context) (progress bool) {
 			r.conclude(it, Failed, it.Err)
 		case mails:
 			again, changes = append(again, it), append(changes, *needed)
+		case lostAccess != nil && it.state == blocked:
+			it.Err = keptUntil(it.Change, *lostAccess)
 		case lostAccess != nil:
 			r.conclude(it, Failed, keptUntil(it.Change, *lostAccess))
 		case r.sending.Err() == nil:

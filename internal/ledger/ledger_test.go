@@ -258,6 +258,17 @@ func TestMemory(t *testing.T) {
 		{"suspended, and unsuspended", runs{func(l *ledger.Ledger) error {
 			return errors.Join(edit(l, org.EditSuspend, ledger.Sent), edit(l, org.EditUnsuspend, ledger.Sent))
 		}}, org.Memory{People: map[string]org.PersonRecord{ada: {}}}},
+		{"the answer to the suspension was lost, and unsuspended at once", runs{func(l *ledger.Ledger) error {
+			return errors.Join(edit(l, org.EditSuspend, ledger.Lost), edit(l, org.EditUnsuspend, ledger.Sent))
+		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Suspended: true, SuspendedAt: at(0),
+			SuspendedUserID: "u1"}}}},
+		{"the answer to the suspension was lost, and unsuspended an hour later", runs{
+			func(l *ledger.Ledger) error { return edit(l, org.EditSuspend, ledger.Lost) },
+			func(l *ledger.Ledger) error { return edit(l, org.EditUnsuspend, ledger.Sent) },
+		}, org.Memory{People: map[string]org.PersonRecord{ada: {}}}},
+		{"the answer to the suspension was lost, and removed at once", runs{func(l *ledger.Ledger) error {
+			return errors.Join(edit(l, org.EditSuspend, ledger.Lost), edit(l, org.EditRemove, ledger.Sent))
+		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Removed: true, RemovedUserID: "u1"}}}},
 		{"suspended under an alias, and unsuspended", runs{func(l *ledger.Ledger) error {
 			alias := org.Edit{Op: org.EditSuspend, Who: org.MustParseAddress("lady@example.com"), UserID: "u1"}
 			return errors.Join(l.RecordEditIntent(alias), l.RecordEditOutcome(alias, ledger.Sent),

@@ -61,6 +61,9 @@ type person struct {
 
 	joined, suspended, removed mark
 	markBefore                 mark // the value of suspended or removed before the last intent
+	// suspendUntil is the time until which the server may act on a suspension whose answer was lost. suspendUntilBefore is
+	// its value before the last intent.
+	suspendUntil, suspendUntilBefore time.Time
 	// These are the lines that recorded the fields of org.PersonRecord with these names, or 0.
 	unlistedLine, assumedNotSentLine, reinvitedLine int
 	userID                                          string
@@ -274,12 +277,37 @@ func (r *replayer) updateSuspended(p *person, e Entry) {
 			r.suspended[id] = append(r.suspended[id], p)
 		}
 	case e.Outcome == Sent:
-		for _, other := range r.suspended[id] {
-			if strings.EqualFold(other.suspended.user, id) {
-				other.suspended = mark{}
-			}
+		r.suspended[id] = slices.DeleteFunc(r.suspended[id], func(other *person) bool {
+			return !strings.EqualFold(other.suspended.user, id) || other.endSuspension(e)
+		})
+		if len(r.suspended[id]) == 0 {
+			delete(r.suspended, id)
 		}
-		delete(r.suspended, id)
+	}
+}
+
+// endSuspension ends the suspension in the memory after e, the end of the suspension or a removal, and reports whether
+// it did. If the server may still act on a lost request to suspend the user, the suspension stays in the memory, so
+// that orgsync can end it again. It then ends when orgsync sees that the user is not suspended.
+func (p *person) endSuspension(e Entry) bool {
+	if e.Action == Action(org.EditUnsuspend) && e.Time.Before(p.suspendUntil) {
+		return false
+	}
+	p.suspended = mark{}
+	return true
+}
+
+// noteSuspension records in suspendUntil whether the server may still act on e, a request to suspend a user. The run of
+// an intent without an outcome may have died.
+func (p *person) noteSuspension(e Entry) {
+	switch e.Outcome {
+	case "":
+		p.suspendUntilBefore = p.suspendUntil
+		p.suspendUntil = org.Later(p.suspendUntil, e.Time.Add(org.SendWithin+org.ActWithin))
+	case Sent, Refused, NotSent:
+		p.suspendUntil = p.suspendUntilBefore
+	default:
+		p.suspendUntil = org.Later(p.suspendUntilBefore, e.Time.Add(org.ActWithin))
 	}
 }
 
@@ -317,13 +345,15 @@ func (r *replayer) lastSend(m *mail, begun time.Time) time.Time {
 func (p *person) recordRemoval(e Entry, line int) {
 	isOther := e.Object != "" && p.suspended.user != "" && !strings.EqualFold(e.Object, p.suspended.user)
 	if e.Outcome == Sent && e.Action != Action(org.EditSuspend) && !isOther {
-		p.suspended = mark{} // a removal ends a suspension too
+		p.endSuspension(e) // a removal ends a suspension too
 	}
 	if e.Action == Action(org.EditUnsuspend) {
 		return
 	}
 	current := &p.suspended
-	if e.Action == Action(org.EditRemove) {
+	if e.Action == Action(org.EditSuspend) {
+		p.noteSuspension(e)
+	} else {
 		current = &p.removed
 		if e.Outcome == Sent {
 			p.removals = append(p.removals, removal{org.Removal{At: e.Time, Roster: e.Roster}, line})

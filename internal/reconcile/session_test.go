@@ -358,9 +358,9 @@ func TestDraftReadsTwice(t *testing.T) {
 	}
 }
 
-// TestDraftKeepsAccess: if a list has several pages, and only one of two readings shows a person, this reading also says
-// what access the person has. Before, an update of the roster took away all access of a person whom the second reading
-// missed.
+// TestDraftKeepsAccess: if a list has several pages, and only one of two readings shows a person, this reading also
+// says what access the person has. Before, an update of the roster took away all access of a person that the second
+// reading missed.
 func TestDraftKeepsAccess(t *testing.T) {
 	t.Parallel()
 	for missesIn := range 3 {
