@@ -55,7 +55,8 @@ type peopleRun struct {
 	Moves                  string
 	// Other has the number of the person that a second roster of the organization lists, and with which this run is
 	// made. It lists nobody else, and has `unlisted: report`. 0 is the usual roster.
-	Other int
+	Other  int
+	Ledger string // copied, lost, restored, or "": as it is
 }
 
 // act is something that happens to the person Who: with the address A, or with the addresses A and B.
@@ -164,6 +165,9 @@ func drawPeopleHistory(t *rapid.T) peopleHistory {
 		if rapid.IntRange(0, 5).Draw(t, "other roster") == 0 {
 			c.Other = rapid.IntRange(1, peopleCount).Draw(t, "the other roster lists")
 		}
+		if rapid.IntRange(0, 15).Draw(t, "ledger") == 0 {
+			c.Ledger = pick(t, "what of it", "copied", "copied", "restored", "lost")
+		}
 		s.Runs = append(s.Runs, c)
 	}
 	return s
@@ -213,6 +217,9 @@ type peopleWorld struct {
 	// unlisted has the times, by user id, when a run may first have seen a user as unlisted.
 	unlisted map[string]time.Time
 	saved    *plan.Saved
+	copied   ledgerCopy
+	lostAt   time.Time            // when lines of the ledger were last lost
+	forgotAt time.Time            // when the ledger lost dates that the list does not have; zero if never
 	byHand   map[string]time.Time // when an invitation was made by hand, by id
 	gone     map[string]time.Time // when the last user with this address left; a list that lags still shows them
 
@@ -388,7 +395,9 @@ func (c *peopleWorld) accept(who int, invited, as string) {
 			id = inv.ID
 		}
 	}
-	isMail := slices.ContainsFunc(c.World().Mails, func(m sandbox.Mail) bool { return m.InvitationID == id })
+	isMail := slices.ContainsFunc(c.World().Mails, func(m sandbox.Mail) bool {
+		return m.InvitationID == id && (c.history.Dialect.Accepted == sandbox.AcceptedListed || m.At.After(c.lostAt))
+	})
 	_, was := c.userOf(as)
 	must(c.t, c.AcceptAs(invited, as))
 	u, _ := c.userOf(as)
@@ -598,7 +607,8 @@ func (c *peopleWorld) mail(path string, body []byte) {
 		made, byHand := c.byHand[inv.ID]
 		isPending := inv.State == "pending" && c.lists(inv.Email) && ownerOf(inv.Email) == who
 		isRenewed := c.Now().Sub(inv.Created) > org.InvitationLife
-		if isPending && !resend && !(reinvite && p.wasMember && isRenewed) && (!byHand || made.Before(visible)) {
+		isForgotten := isRenewed && (reinvite && p.wasMember || inv.Created.Before(c.forgotAt))
+		if isPending && !resend && !isForgotten && (!byHand || made.Before(visible)) {
 			c.fault("(p1) %s is mailed, and can accept the invitation of %v to %s", address, inv.Created, inv.Email)
 		}
 	}
@@ -697,6 +707,7 @@ func (c *peopleWorld) named(ch peopleRun) with {
 
 func (c *peopleWorld) playRun(ch peopleRun) {
 	time.Sleep(ch.Wait)
+	c.changeLedger(ch.Ledger)
 	if left := 24*time.Hour - c.Now().Sub(c.Now().Truncate(24*time.Hour)); left < time.Hour {
 		time.Sleep(left + 7*time.Minute) // no last day ends during a run
 	}
