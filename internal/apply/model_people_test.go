@@ -34,7 +34,9 @@ type peopleHistory struct {
 	Hidden   roster.HiddenMembersPolicy
 	Access   bool // the roster gives everybody a group
 	PageCap  int  // as in [script]
-	Runs     []peopleRun
+	// Protected has the addresses that settings.protected has.
+	Protected []string
+	Runs      []peopleRun
 }
 
 // peopleRun is some time, things that people do, and one run.
@@ -55,8 +57,11 @@ type peopleRun struct {
 	Moves                  string
 	// Other has the number of the person that a second roster of the organization lists, and with which this run is
 	// made. It lists nobody else, and has `unlisted: report`. 0 is the usual roster.
-	Other  int
-	Ledger string // copied, lost, restored, or "": as it is
+	Other int
+	// LostEdit is "acted" or "ignored" if the answer to the first edit of each kind is lost, or "late" if the server acts
+	// on it after that; otherwise "".
+	LostEdit string
+	Ledger   string // copied, lost, restored, or "": as it is
 }
 
 // act is something that happens to the person Who: with the address A, or with the addresses A and B.
@@ -111,8 +116,13 @@ func drawPeopleHistory(t *rapid.T) peopleHistory {
 	if s.PageCap = pick(t, "page cap", 0, 0, 0, 2, 3); s.PageCap > 0 {
 		d.Paging = sandbox.PagingOffset
 	}
+	for who := range peopleCount {
+		if rapid.IntRange(0, 5).Draw(t, "protected") == 0 {
+			s.Protected = append(s.Protected, addressOf(who, rapid.IntRange(0, addressCount-1).Draw(t, "address")))
+		}
+	}
 	hides := pick(t, "hides", "", "", "", "users", "suspended", "both")
-	if hides == "users" || hides == "both" {
+	if (hides == "users" || hides == "both") && rapid.IntRange(0, 4).Draw(t, "cannot do its work") > 0 {
 		s.Access, s.Unlisted = false, roster.UnlistedReport // otherwise these runs would refuse to do anything
 	}
 	someone := func(label string) int {
@@ -146,6 +156,7 @@ func drawPeopleHistory(t *rapid.T) peopleHistory {
 			c.Hidden = hides
 		}
 		c.Lost = pick(t, "lost", "", "", "", "", "acted", "ignored")
+		c.LostEdit = pick(t, "lost edit", "", "", "", "acted", "ignored", "late")
 		if rapid.IntRange(0, 7).Draw(t, "killed") == 0 {
 			c.Kill = rapid.IntRange(8, 50).Draw(t, "kill")
 		}
@@ -229,6 +240,7 @@ type peopleWorld struct {
 	flags with
 	began time.Time
 	mails int
+	edits int // the requests of this run that change something
 	// present has the users when the run began, and read those when it last asked for them.
 	present, read map[string]sandbox.User
 	after         time.Time // the time of this reading
@@ -476,6 +488,7 @@ func (c *peopleWorld) look(req *http.Request) {
 		}
 		return
 	}
+	c.edits++
 	body, err := io.ReadAll(req.Body)
 	must(c.t, err)
 	path := req.URL.Path
@@ -507,7 +520,7 @@ func (c *peopleWorld) look(req *http.Request) {
 				c.fault("(p5) the suspension of %s ends, who is in no entry", u.Email)
 			}
 			delete(c.byOrgsync, id)
-			c.inDoubt[id] = c.play.Kill > 0
+			c.inDoubt[id] = c.play.Kill > 0 || c.play.LostEdit != ""
 		default:
 			c.suspendOrRemove(u, req.Method == http.MethodDelete)
 		}
@@ -522,6 +535,27 @@ func (c *peopleWorld) look(req *http.Request) {
 	}
 }
 
+// isProtected reports whether settings.protected has the address of u, an address with which u accepted an invitation,
+// or another address of their entry. The lists must show this.
+func (c *peopleWorld) isProtected(u sandbox.User) bool {
+	addresses := []string{strings.ToLower(u.Email)}
+	visible := c.after.Add(-c.history.Lag)
+	for _, inv := range c.World().Invitations {
+		isOwn := inv.State == "accepted" && strings.EqualFold(inv.Registered, u.Email) && inv.Responded.Before(visible)
+		if isOwn && c.history.Dialect.Accepted == sandbox.AcceptedListed {
+			addresses = append(addresses, strings.ToLower(inv.Email))
+		}
+	}
+	for _, p := range c.roster.People {
+		if slices.ContainsFunc(addresses, func(a string) bool { return hasAddress(p, a) }) {
+			for _, a := range p.Addresses() {
+				addresses = append(addresses, a.Key())
+			}
+		}
+	}
+	return slices.ContainsFunc(addresses, func(a string) bool { return slices.Contains(c.history.Protected, a) })
+}
+
 // suspendOrRemove checks (p3): nobody of the roster is suspended or removed, and others only after unlisted_after.
 func (c *peopleWorld) suspendOrRemove(u sandbox.User, removed bool) {
 	who := ownerOf(u.Email)
@@ -532,6 +566,9 @@ func (c *peopleWorld) suspendOrRemove(u sandbox.User, removed bool) {
 	p := &c.people[who]
 	if c.lists(u.Email) {
 		c.fault("(p3) %s is suspended or removed, and listed as %v", u.Email, c.entry(who))
+	}
+	if c.isProtected(u) {
+		c.fault("(p3) %s is suspended or removed, and protected by %v", u.Email, c.history.Protected)
 	}
 	// If no list says who accepted, orgsync takes another user with an address of the entry for the person.
 	isOther := false
@@ -734,6 +771,7 @@ func (c *peopleWorld) playRun(ch peopleRun) {
 		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, Path: "/v2/invitation*", Times: 1,
 			ActFirst: ch.Lost == "acted"})
 	}
+	c.loseEdits(ch.LostEdit)
 	var k *killer
 	if ch.Kill > 0 {
 		k = c.killAfter(ch.Kill, 50)
@@ -752,7 +790,11 @@ func (c *peopleWorld) playRun(ch peopleRun) {
 	moved := c.rows.moved
 	c.rows.begin(ch.Moves, ch.MoveAt)
 	mails := c.World().Mails
+	c.edits = 0
 	o := c.run()
+	if o.refused != nil && c.edits > 0 {
+		c.fault("(p8) the plan is refused, and %d changes are made", c.edits)
+	}
 	for _, m := range c.World().Mails[len(mails):] {
 		who := ownerOf(m.To)
 		if c.flags.saved != nil && who >= 0 && slices.Contains(c.flags.resend, addressOf(who, c.people[who].email)) {
@@ -776,6 +818,23 @@ func (c *peopleWorld) playRun(ch peopleRun) {
 	isWhole := k == nil && o.err == nil && o.refused == nil && o.Stopped == nil
 	c.learn(c.present, isWhole && c.rows.moved == moved) // a single reading may miss a user if rows move
 	c.checkDraft()
+}
+
+// loseEdits loses the answers to edits. what is [peopleRun.LostEdit].
+func (c *peopleWorld) loseEdits(what string) {
+	if what == "" {
+		return
+	}
+	f := sandbox.Fault{Kind: sandbox.FaultDrop, Times: 1, ActFirst: what == "acted"}
+	if what == "late" {
+		f.ActAfter = org.ActWithin - time.Second
+	}
+	for _, f.Method = range []string{http.MethodPut, http.MethodDelete} {
+		f.Path = "/v2/organizations*"
+		c.AddFault(f)
+	}
+	f.Method, f.Path = http.MethodPost, "/v2/groups*"
+	c.AddFault(f)
 }
 
 // checkDraft checks (p7): a roster with the people that `import --merge` would add now plans no change for them.
@@ -895,19 +954,19 @@ func (c *peopleWorld) learn(present map[string]sandbox.User, sure bool) {
 		if _, is := c.unlisted[id]; !is && !c.lists(address) {
 			c.unlisted[id] = c.began
 		}
-		if p := &c.people[ownerOf(address)]; p.under == id && c.lists(address) && !c.lists(p.invited) {
+		p := &c.people[ownerOf(address)]
+		if p.under == id && c.lists(address) && !c.lists(p.invited) {
 			p.under = "" // the roster had this user in an entry of their own
+		}
+		if c.lists(address) && c.isOnlyInLedger(p) {
+			p.under = "" // orgsync may take this user for the person
 		}
 		if !sure || !c.joined[id].Before(c.began.Add(-c.history.Lag-time.Second)) {
 			continue
 		}
 		if _, still := now[id]; still && c.lists(address) {
 			c.seen[id+address] = !c.isSecondUser(u, present)
-			p := &c.people[ownerOf(address)]
-			p.wasMember = true
-			if c.isOnlyInLedger(p) {
-				p.under = "" // orgsync takes this user for the person
-			}
+			c.people[ownerOf(address)].wasMember = true
 		}
 		if !u.Suspended && c.history.Lag == 0 {
 			delete(c.byOrgsync, id)
@@ -1070,7 +1129,7 @@ func playPeople(t *testing.T, s peopleHistory) (broken, log []string) {
 		c.addMovers()
 	}
 	c.addMembers("zoe@example.com")
-	c.roster.Settings.UnlistedAfter = s.After
+	c.roster.Settings.UnlistedAfter, c.roster.Settings.Protected = s.After, addresses(s.Protected)
 	c.roster.Settings.ReinviteRounds, c.roster.Settings.HiddenMembers = s.Rounds, s.Hidden
 	for n, ch := range s.Runs {
 		c.n = n
@@ -1081,7 +1140,7 @@ func playPeople(t *testing.T, s peopleHistory) (broken, log []string) {
 }
 
 // TestExactlyOncePeople plays random histories of a few people: they have several addresses and users, their entries
-// change, and administrators do things by hand. The rules are called (p1) to (p7). Without -rapid.seed, the histories
+// change, and administrators do things by hand. The rules are called (p1) to (p8). Without -rapid.seed, the histories
 // are always the same. With other seeds, a few of ten thousand histories may break a rule that is too strict: look at
 // the history to find out whether the program or the rule is wrong.
 func TestExactlyOncePeople(t *testing.T) {
@@ -1106,8 +1165,9 @@ func TestExactlyOncePeople(t *testing.T) {
 // String returns a line for each run, without the flags and faults that it does not have.
 func (s peopleHistory) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%v, lag %v, rounds %d, %s after %v, %s, access %v, page cap %d", s.Dialect, s.Lag, s.Rounds,
-		s.Unlisted, s.After, s.Hidden, s.Access, s.PageCap)
+	fmt.Fprintf(&b, "%v, lag %v, rounds %d, %s after %v, %s, access %v, page cap %d, protected %v", s.Dialect, s.Lag, s.Rounds,
+		s.Unlisted, s.After, s.Hidden, s.Access, s.PageCap,
+		s.Protected)
 	for n, c := range s.Runs {
 		fmt.Fprintf(&b, "\n%d: %v %v", n, c.Wait, c.Acts)
 		c.Wait, c.Acts = 0, nil
