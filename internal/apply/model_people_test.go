@@ -26,14 +26,15 @@ import (
 // peopleHistory is a random history of a few people who have several addresses. Their entries in the roster change, and
 // administrators and the people themselves do things by hand.
 type peopleHistory struct {
-	Dialect  sandbox.Dialect
-	Lag      time.Duration
-	Rounds   int
-	Unlisted roster.UnlistedPolicy
-	After    time.Duration // unlisted_after
-	Hidden   roster.HiddenMembersPolicy
-	Access   bool // the roster gives everybody a group
-	PageCap  int  // as in [script]
+	Dialect     sandbox.Dialect
+	Lag         time.Duration
+	Rounds      int
+	Unlisted    roster.UnlistedPolicy
+	After       time.Duration // unlisted_after
+	Hidden      roster.HiddenMembersPolicy
+	Access      bool // the roster gives everybody a group
+	PageCap     int  // as in [script]
+	MaxRemovals int
 	// Protected has the addresses that settings.protected has.
 	Protected []string
 	Runs      []peopleRun
@@ -116,6 +117,7 @@ func drawPeopleHistory(t *rapid.T) peopleHistory {
 	if s.PageCap = pick(t, "page cap", 0, 0, 0, 2, 3); s.PageCap > 0 {
 		d.Paging = sandbox.PagingOffset
 	}
+	s.MaxRemovals = pick(t, "max removals", 5, 5, 1)
 	for who := range peopleCount {
 		if rapid.IntRange(0, 5).Draw(t, "protected") == 0 {
 			s.Protected = append(s.Protected, addressOf(who, rapid.IntRange(0, addressCount-1).Draw(t, "address")))
@@ -240,7 +242,8 @@ type peopleWorld struct {
 	flags with
 	began time.Time
 	mails int
-	edits int // the requests of this run that change something
+	edits int             // the requests of this run that change something
+	taken map[string]bool // the ids of the users that this run suspends or removes
 	// present has the users when the run began, and read those when it last asked for them.
 	present, read map[string]sandbox.User
 	after         time.Time // the time of this reading
@@ -558,6 +561,9 @@ func (c *peopleWorld) isProtected(u sandbox.User) bool {
 
 // suspendOrRemove checks (p3): nobody of the roster is suspended or removed, and others only after unlisted_after.
 func (c *peopleWorld) suspendOrRemove(u sandbox.User, removed bool) {
+	if c.taken[u.ID] = true; len(c.taken) > c.roster.Settings.MaxRemovals {
+		c.fault("(p8) %d users are suspended or removed", len(c.taken))
+	}
 	who := ownerOf(u.Email)
 	if who < 0 {
 		c.fault("(p3) %s is suspended or removed", u.Email)
@@ -790,9 +796,9 @@ func (c *peopleWorld) playRun(ch peopleRun) {
 	moved := c.rows.moved
 	c.rows.begin(ch.Moves, ch.MoveAt)
 	mails := c.World().Mails
-	c.edits = 0
+	c.edits, c.taken = 0, map[string]bool{}
 	o := c.run()
-	if o.refused != nil && c.edits > 0 {
+	if o.refused != nil && c.edits > 0 { // also (p8): no run takes away more than its limit
 		c.fault("(p8) the plan is refused, and %d changes are made", c.edits)
 	}
 	for _, m := range c.World().Mails[len(mails):] {
@@ -981,6 +987,7 @@ func (c *peopleWorld) learn(present map[string]sandbox.User, sure bool) {
 // finish checks (p6): in the end, runs without faults do all that is to do, and say of everybody else why not.
 func (c *peopleWorld) finish() {
 	c.n = len(c.history.Runs)
+	c.roster.Settings.MaxRemovals = 5 // a person raises the limit
 	var o outcome
 	for _, wait := range []time.Duration{20 * time.Minute, 20 * time.Minute, 25 * time.Hour, 20 * time.Minute} {
 		time.Sleep(wait)
@@ -991,7 +998,7 @@ func (c *peopleWorld) finish() {
 		c.play, c.flags, c.began, c.mails = peopleRun{}, with{}, c.Now(), 0
 		c.rows.begin("", 0)
 		c.wire.Before = func(req *http.Request) error { c.look(req); return nil }
-		c.present = c.users()
+		c.present, c.taken = c.users(), map[string]bool{}
 		o = c.run()
 		c.wire.Before = nil
 		if o.err != nil || o.refused != nil || o.Stopped != nil {
@@ -1129,6 +1136,7 @@ func playPeople(t *testing.T, s peopleHistory) (broken, log []string) {
 		c.addMovers()
 	}
 	c.addMembers("zoe@example.com")
+	c.roster.Settings.MaxRemovals = s.MaxRemovals
 	c.roster.Settings.UnlistedAfter, c.roster.Settings.Protected = s.After, addresses(s.Protected)
 	c.roster.Settings.ReinviteRounds, c.roster.Settings.HiddenMembers = s.Rounds, s.Hidden
 	for n, ch := range s.Runs {
@@ -1165,8 +1173,8 @@ func TestExactlyOncePeople(t *testing.T) {
 // String returns a line for each run, without the flags and faults that it does not have.
 func (s peopleHistory) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%v, lag %v, rounds %d, %s after %v, %s, access %v, page cap %d, protected %v", s.Dialect, s.Lag, s.Rounds,
-		s.Unlisted, s.After, s.Hidden, s.Access, s.PageCap,
+	fmt.Fprintf(&b, "%v, lag %v, rounds %d, %s after %v, %s, access %v, page cap %d, max %d, protected %v", s.Dialect, s.Lag, s.Rounds,
+		s.Unlisted, s.After, s.Hidden, s.Access, s.PageCap, s.MaxRemovals,
 		s.Protected)
 	for n, c := range s.Runs {
 		fmt.Fprintf(&b, "\n%d: %v %v", n, c.Wait, c.Acts)
