@@ -26,15 +26,18 @@ import (
 // peopleHistory is a random history of a few people who have several addresses. Their entries in the roster change, and
 // administrators and the people themselves do things by hand.
 type peopleHistory struct {
-	Dialect  sandbox.Dialect
-	Lag      time.Duration
-	Rounds   int
-	Unlisted roster.UnlistedPolicy
-	After    time.Duration // unlisted_after
-	Hidden   roster.HiddenMembersPolicy
-	Access   bool // the roster gives everybody a group
-	PageCap  int  // as in [script]
-	Runs     []peopleRun
+	Dialect     sandbox.Dialect
+	Lag         time.Duration
+	Rounds      int
+	Unlisted    roster.UnlistedPolicy
+	After       time.Duration // unlisted_after
+	Hidden      roster.HiddenMembersPolicy
+	Access      bool // the roster gives everybody a group
+	PageCap     int  // as in [script]
+	MaxRemovals int
+	// Protected has the addresses that settings.protected has.
+	Protected []string
+	Runs      []peopleRun
 }
 
 // peopleRun is some time, things that people do, and one run.
@@ -56,6 +59,10 @@ type peopleRun struct {
 	// Other has the number of the person that a second roster of the organization lists, and with which this run is
 	// made. It lists nobody else, and has `unlisted: report`. 0 is the usual roster.
 	Other int
+	// LostEdit is "acted" or "ignored" if the answer to the first edit of each kind is lost, or "late" if the server acts
+	// on it after that; otherwise "".
+	LostEdit string
+	Ledger   string // copied, lost, restored, or "": as it is
 }
 
 // act is something that happens to the person Who: with the address A, or with the addresses A and B.
@@ -110,8 +117,14 @@ func drawPeopleHistory(t *rapid.T) peopleHistory {
 	if s.PageCap = pick(t, "page cap", 0, 0, 0, 2, 3); s.PageCap > 0 {
 		d.Paging = sandbox.PagingOffset
 	}
+	s.MaxRemovals = pick(t, "max removals", 5, 5, 1)
+	for who := range peopleCount {
+		if rapid.IntRange(0, 5).Draw(t, "protected") == 0 {
+			s.Protected = append(s.Protected, addressOf(who, rapid.IntRange(0, addressCount-1).Draw(t, "address")))
+		}
+	}
 	hides := pick(t, "hides", "", "", "", "users", "suspended", "both")
-	if hides == "users" || hides == "both" {
+	if (hides == "users" || hides == "both") && rapid.IntRange(0, 4).Draw(t, "cannot do its work") > 0 {
 		s.Access, s.Unlisted = false, roster.UnlistedReport // otherwise these runs would refuse to do anything
 	}
 	someone := func(label string) int {
@@ -145,6 +158,7 @@ func drawPeopleHistory(t *rapid.T) peopleHistory {
 			c.Hidden = hides
 		}
 		c.Lost = pick(t, "lost", "", "", "", "", "acted", "ignored")
+		c.LostEdit = pick(t, "lost edit", "", "", "", "acted", "ignored", "late")
 		if rapid.IntRange(0, 7).Draw(t, "killed") == 0 {
 			c.Kill = rapid.IntRange(8, 50).Draw(t, "kill")
 		}
@@ -163,6 +177,9 @@ func drawPeopleHistory(t *rapid.T) peopleHistory {
 		}
 		if rapid.IntRange(0, 5).Draw(t, "other roster") == 0 {
 			c.Other = rapid.IntRange(1, peopleCount).Draw(t, "the other roster lists")
+		}
+		if rapid.IntRange(0, 15).Draw(t, "ledger") == 0 {
+			c.Ledger = pick(t, "what of it", "copied", "copied", "restored", "lost")
 		}
 		s.Runs = append(s.Runs, c)
 	}
@@ -213,6 +230,9 @@ type peopleWorld struct {
 	// unlisted has the times, by user id, when a run may first have seen a user as unlisted.
 	unlisted map[string]time.Time
 	saved    *plan.Saved
+	copied   ledgerCopy
+	lostAt   time.Time            // when lines of the ledger were last lost
+	forgotAt time.Time            // when the ledger lost dates that the list does not have; zero if never
 	byHand   map[string]time.Time // when an invitation was made by hand, by id
 	gone     map[string]time.Time // when the last user with this address left; a list that lags still shows them
 
@@ -222,6 +242,8 @@ type peopleWorld struct {
 	flags with
 	began time.Time
 	mails int
+	edits int             // the requests of this run that change something
+	taken map[string]bool // the ids of the users that this run suspends or removes
 	// present has the users when the run began, and read those when it last asked for them.
 	present, read map[string]sandbox.User
 	after         time.Time // the time of this reading
@@ -388,7 +410,9 @@ func (c *peopleWorld) accept(who int, invited, as string) {
 			id = inv.ID
 		}
 	}
-	isMail := slices.ContainsFunc(c.World().Mails, func(m sandbox.Mail) bool { return m.InvitationID == id })
+	isMail := slices.ContainsFunc(c.World().Mails, func(m sandbox.Mail) bool {
+		return m.InvitationID == id && (c.history.Dialect.Accepted == sandbox.AcceptedListed || m.At.After(c.lostAt))
+	})
 	_, was := c.userOf(as)
 	must(c.t, c.AcceptAs(invited, as))
 	u, _ := c.userOf(as)
@@ -467,6 +491,7 @@ func (c *peopleWorld) look(req *http.Request) {
 		}
 		return
 	}
+	c.edits++
 	body, err := io.ReadAll(req.Body)
 	must(c.t, err)
 	path := req.URL.Path
@@ -498,7 +523,7 @@ func (c *peopleWorld) look(req *http.Request) {
 				c.fault("(p5) the suspension of %s ends, who is in no entry", u.Email)
 			}
 			delete(c.byOrgsync, id)
-			c.inDoubt[id] = c.play.Kill > 0
+			c.inDoubt[id] = c.play.Kill > 0 || c.play.LostEdit != ""
 		default:
 			c.suspendOrRemove(u, req.Method == http.MethodDelete)
 		}
@@ -513,8 +538,32 @@ func (c *peopleWorld) look(req *http.Request) {
 	}
 }
 
+// isProtected reports whether settings.protected has the address of u, an address with which u accepted an invitation,
+// or another address of their entry. The lists must show this.
+func (c *peopleWorld) isProtected(u sandbox.User) bool {
+	addresses := []string{strings.ToLower(u.Email)}
+	visible := c.after.Add(-c.history.Lag)
+	for _, inv := range c.World().Invitations {
+		isOwn := inv.State == "accepted" && strings.EqualFold(inv.Registered, u.Email) && inv.Responded.Before(visible)
+		if isOwn && c.history.Dialect.Accepted == sandbox.AcceptedListed {
+			addresses = append(addresses, strings.ToLower(inv.Email))
+		}
+	}
+	for _, p := range c.roster.People {
+		if slices.ContainsFunc(addresses, func(a string) bool { return hasAddress(p, a) }) {
+			for _, a := range p.Addresses() {
+				addresses = append(addresses, a.Key())
+			}
+		}
+	}
+	return slices.ContainsFunc(addresses, func(a string) bool { return slices.Contains(c.history.Protected, a) })
+}
+
 // suspendOrRemove checks (p3): nobody of the roster is suspended or removed, and others only after unlisted_after.
 func (c *peopleWorld) suspendOrRemove(u sandbox.User, removed bool) {
+	if c.taken[u.ID] = true; len(c.taken) > c.roster.Settings.MaxRemovals {
+		c.fault("(p8) %d users are suspended or removed", len(c.taken))
+	}
 	who := ownerOf(u.Email)
 	if who < 0 {
 		c.fault("(p3) %s is suspended or removed", u.Email)
@@ -523,6 +572,9 @@ func (c *peopleWorld) suspendOrRemove(u sandbox.User, removed bool) {
 	p := &c.people[who]
 	if c.lists(u.Email) {
 		c.fault("(p3) %s is suspended or removed, and listed as %v", u.Email, c.entry(who))
+	}
+	if c.isProtected(u) {
+		c.fault("(p3) %s is suspended or removed, and protected by %v", u.Email, c.history.Protected)
 	}
 	// If no list says who accepted, orgsync takes another user with an address of the entry for the person.
 	isOther := false
@@ -598,7 +650,8 @@ func (c *peopleWorld) mail(path string, body []byte) {
 		made, byHand := c.byHand[inv.ID]
 		isPending := inv.State == "pending" && c.lists(inv.Email) && ownerOf(inv.Email) == who
 		isRenewed := c.Now().Sub(inv.Created) > org.InvitationLife
-		if isPending && !resend && !(reinvite && p.wasMember && isRenewed) && (!byHand || made.Before(visible)) {
+		isForgotten := isRenewed && (reinvite && p.wasMember || inv.Created.Before(c.forgotAt))
+		if isPending && !resend && !isForgotten && (!byHand || made.Before(visible)) {
 			c.fault("(p1) %s is mailed, and can accept the invitation of %v to %s", address, inv.Created, inv.Email)
 		}
 	}
@@ -697,6 +750,7 @@ func (c *peopleWorld) named(ch peopleRun) with {
 
 func (c *peopleWorld) playRun(ch peopleRun) {
 	time.Sleep(ch.Wait)
+	c.changeLedger(ch.Ledger)
 	if left := 24*time.Hour - c.Now().Sub(c.Now().Truncate(24*time.Hour)); left < time.Hour {
 		time.Sleep(left + 7*time.Minute) // no last day ends during a run
 	}
@@ -723,6 +777,7 @@ func (c *peopleWorld) playRun(ch peopleRun) {
 		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, Path: "/v2/invitation*", Times: 1,
 			ActFirst: ch.Lost == "acted"})
 	}
+	c.loseEdits(ch.LostEdit)
 	var k *killer
 	if ch.Kill > 0 {
 		k = c.killAfter(ch.Kill, 50)
@@ -741,7 +796,11 @@ func (c *peopleWorld) playRun(ch peopleRun) {
 	moved := c.rows.moved
 	c.rows.begin(ch.Moves, ch.MoveAt)
 	mails := c.World().Mails
+	c.edits, c.taken = 0, map[string]bool{}
 	o := c.run()
+	if o.refused != nil && c.edits > 0 { // also (p8): no run takes away more than its limit
+		c.fault("(p8) the plan is refused, and %d changes are made", c.edits)
+	}
 	for _, m := range c.World().Mails[len(mails):] {
 		who := ownerOf(m.To)
 		if c.flags.saved != nil && who >= 0 && slices.Contains(c.flags.resend, addressOf(who, c.people[who].email)) {
@@ -765,6 +824,23 @@ func (c *peopleWorld) playRun(ch peopleRun) {
 	isWhole := k == nil && o.err == nil && o.refused == nil && o.Stopped == nil
 	c.learn(c.present, isWhole && c.rows.moved == moved) // a single reading may miss a user if rows move
 	c.checkDraft()
+}
+
+// loseEdits loses the answers to edits. what is [peopleRun.LostEdit].
+func (c *peopleWorld) loseEdits(what string) {
+	if what == "" {
+		return
+	}
+	f := sandbox.Fault{Kind: sandbox.FaultDrop, Times: 1, ActFirst: what == "acted"}
+	if what == "late" {
+		f.ActAfter = org.ActWithin - time.Second
+	}
+	for _, f.Method = range []string{http.MethodPut, http.MethodDelete} {
+		f.Path = "/v2/organizations*"
+		c.AddFault(f)
+	}
+	f.Method, f.Path = http.MethodPost, "/v2/groups*"
+	c.AddFault(f)
 }
 
 // checkDraft checks (p7): a roster with the people that `import --merge` would add now plans no change for them.
@@ -884,19 +960,19 @@ func (c *peopleWorld) learn(present map[string]sandbox.User, sure bool) {
 		if _, is := c.unlisted[id]; !is && !c.lists(address) {
 			c.unlisted[id] = c.began
 		}
-		if p := &c.people[ownerOf(address)]; p.under == id && c.lists(address) && !c.lists(p.invited) {
+		p := &c.people[ownerOf(address)]
+		if p.under == id && c.lists(address) && !c.lists(p.invited) {
 			p.under = "" // the roster had this user in an entry of their own
+		}
+		if c.lists(address) && c.isOnlyInLedger(p) {
+			p.under = "" // orgsync may take this user for the person
 		}
 		if !sure || !c.joined[id].Before(c.began.Add(-c.history.Lag-time.Second)) {
 			continue
 		}
 		if _, still := now[id]; still && c.lists(address) {
 			c.seen[id+address] = !c.isSecondUser(u, present)
-			p := &c.people[ownerOf(address)]
-			p.wasMember = true
-			if c.isOnlyInLedger(p) {
-				p.under = "" // orgsync takes this user for the person
-			}
+			c.people[ownerOf(address)].wasMember = true
 		}
 		if !u.Suspended && c.history.Lag == 0 {
 			delete(c.byOrgsync, id)
@@ -911,6 +987,7 @@ func (c *peopleWorld) learn(present map[string]sandbox.User, sure bool) {
 // finish checks (p6): in the end, runs without faults do all that is to do, and say of everybody else why not.
 func (c *peopleWorld) finish() {
 	c.n = len(c.history.Runs)
+	c.roster.Settings.MaxRemovals = 5 // a person raises the limit
 	var o outcome
 	for _, wait := range []time.Duration{20 * time.Minute, 20 * time.Minute, 25 * time.Hour, 20 * time.Minute} {
 		time.Sleep(wait)
@@ -921,7 +998,7 @@ func (c *peopleWorld) finish() {
 		c.play, c.flags, c.began, c.mails = peopleRun{}, with{}, c.Now(), 0
 		c.rows.begin("", 0)
 		c.wire.Before = func(req *http.Request) error { c.look(req); return nil }
-		c.present = c.users()
+		c.present, c.taken = c.users(), map[string]bool{}
 		o = c.run()
 		c.wire.Before = nil
 		if o.err != nil || o.refused != nil || o.Stopped != nil {
@@ -1059,7 +1136,8 @@ func playPeople(t *testing.T, s peopleHistory) (broken, log []string) {
 		c.addMovers()
 	}
 	c.addMembers("zoe@example.com")
-	c.roster.Settings.UnlistedAfter = s.After
+	c.roster.Settings.MaxRemovals = s.MaxRemovals
+	c.roster.Settings.UnlistedAfter, c.roster.Settings.Protected = s.After, addresses(s.Protected)
 	c.roster.Settings.ReinviteRounds, c.roster.Settings.HiddenMembers = s.Rounds, s.Hidden
 	for n, ch := range s.Runs {
 		c.n = n
@@ -1070,7 +1148,7 @@ func playPeople(t *testing.T, s peopleHistory) (broken, log []string) {
 }
 
 // TestExactlyOncePeople plays random histories of a few people: they have several addresses and users, their entries
-// change, and administrators do things by hand. The rules are called (p1) to (p7). Without -rapid.seed, the histories
+// change, and administrators do things by hand. The rules are called (p1) to (p8). Without -rapid.seed, the histories
 // are always the same. With other seeds, a few of ten thousand histories may break a rule that is too strict: look at
 // the history to find out whether the program or the rule is wrong.
 func TestExactlyOncePeople(t *testing.T) {
@@ -1095,8 +1173,9 @@ func TestExactlyOncePeople(t *testing.T) {
 // String returns a line for each run, without the flags and faults that it does not have.
 func (s peopleHistory) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%v, lag %v, rounds %d, %s after %v, %s, access %v, page cap %d", s.Dialect, s.Lag, s.Rounds,
-		s.Unlisted, s.After, s.Hidden, s.Access, s.PageCap)
+	fmt.Fprintf(&b, "%v, lag %v, rounds %d, %s after %v, %s, access %v, page cap %d, max %d, protected %v", s.Dialect, s.Lag, s.Rounds,
+		s.Unlisted, s.After, s.Hidden, s.Access, s.PageCap, s.MaxRemovals,
+		s.Protected)
 	for n, c := range s.Runs {
 		fmt.Fprintf(&b, "\n%d: %v %v", n, c.Wait, c.Acts)
 		c.Wait, c.Acts = 0, nil
