@@ -381,7 +381,8 @@ func (c *peopleWorld) accept(who int, invited, as string) {
 	}
 }
 
-// rename gives a user another address. If a run saw the user as a person of the roster, orgsync still knows who this is.
+// rename gives a user another address. If a run saw the user as a person of the roster, orgsync still knows who this
+// is.
 func (c *peopleWorld) rename(who int, from, to string) {
 	p := &c.people[who]
 	u, _ := c.userOf(from)

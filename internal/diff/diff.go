@@ -371,8 +371,8 @@ func unnamed(list, named []string) []string {
 	})
 }
 
-// unnamedByAny returns the items of list that are not in named, which is sorted, under another name: if one is an id, and
-// the other one is not, both may mean the same group, role or policy.
+// unnamedByAny returns the items of list that are not in named, which is sorted, and that no item of named may mean: an
+// id and a name may mean the same group, role or policy.
 func unnamedByAny(list, named []string) []string {
 	isName := func(s string) bool { return !org.IsUUID(s) }
 	hasIDs, hasNames := slices.ContainsFunc(named, org.IsUUID), slices.ContainsFunc(named, isName)
