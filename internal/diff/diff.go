@@ -324,7 +324,7 @@ func (k keeper) mark(fields []Field, p *roster.Person) {
 		case !k.revokes:
 			f.Kept, f.KeptBecause = f.Removed, KeptBySetting
 		default:
-			f.Kept = unnamed(f.Removed, k.named[org.Kinds[at]])
+			f.Kept = unnamedByAny(f.Removed, k.named[org.Kinds[at]])
 			if len(f.Kept) > 0 {
 				f.KeptBecause = KeptUnnamed
 			}
@@ -368,6 +368,16 @@ func unnamed(list, named []string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(name string) bool {
 		_, isNamed := slices.BinarySearch(named, name)
 		return isNamed
+	})
+}
+
+// unnamedByAny returns the items of list that are not in named, which is sorted, and that no item of named may mean: an
+// id and a name may mean the same group, role or policy.
+func unnamedByAny(list, named []string) []string {
+	isName := func(s string) bool { return !org.IsUUID(s) }
+	hasIDs, hasNames := slices.ContainsFunc(named, org.IsUUID), slices.ContainsFunc(named, isName)
+	return slices.DeleteFunc(unnamed(list, named), func(s string) bool {
+		return hasIDs && isName(s) || hasNames && org.IsUUID(s)
 	})
 }
 

@@ -515,6 +515,7 @@ func TestKept(t *testing.T) {
 	const revoke = "settings: {extra_access: revoke}\n"
 	const protects = "settings: {extra_access: revoke, protected: [ADA@home.example]}\n"
 	const bob = "  - {email: bob@example.com, groups: [a]}\n"
+	const id = "0a1b2c3d-0000-4000-8000-000000000001"
 	ada := func(groups string) string {
 		return "users:\n  - {email: ada@example.com, aliases: [ada@home.example], groups: [" + groups + "]}\n"
 	}
@@ -533,6 +534,12 @@ func TestKept(t *testing.T) {
 			revoke + ada("") + "teams: {t: {groups: [b, a], members: []}}\n", lost("", ab)},
 		{"a role of the same name", ada("a"), revoke + ada("") + "teams: {t: {roles: [a], members: []}}\n",
 			append(lost(KeptUnnamed, []string{"a"}, "a"), Field{Name: Roles, ManagedNow: new(true)})},
+		{"perhaps another entry has its id", ada("a, b"), revoke + ada("") + "teams: {t: {groups: [" + id +
+			"], members: []}}\n", lost("", ab)},
+		{"perhaps another entry has its name", ada("b, " + id), revoke + ada("") + "teams: {t: {groups: [a], members: []}}\n",
+			lost(KeptUnnamed, []string{"b", id}, "b")},
+		{"another entry has another id", ada(id), revoke + ada("") + "teams: {t: {groups: [1" + id[1:] + "], members: []}}\n",
+			lost(KeptUnnamed, []string{id}, id)},
 		{"protected", ada("a") + bob, protects + ada("") + bob, lost(KeptProtected, []string{"a"}, "a")},
 		{"protected in the old roster only", protects + ada("a") + bob, revoke + ada("") + bob, lost("", []string{"a"})},
 		{"no longer managed", "users:\n  - {email: ada@example.com, groups: [a]}\n", revoke + "users: [ada@example.com]\n",

@@ -99,7 +99,7 @@ func (r *redactor) replace(core, name string) string {
 	}
 	return r.replaceOnce(original{"text", core}, func() string {
 		switch {
-		case vultr.IsUUID(core):
+		case org.IsUUID(core):
 			return fmt.Sprintf("%s00-0000-4000-8000-%012x", idPrefix, r.next("uuid"))
 		case hexDigits().MatchString(core):
 			return idPrefix + fmt.Sprintf("%0*x", len(core)-len(idPrefix), r.next(fmt.Sprint("hex", len(core))))

@@ -27,3 +27,8 @@ func UnescapeHTML(s string) string {
 	}
 	return s
 }
+
+// IsUUID reports whether s is a UUID. The ids of organizations, groups, roles and policies are UUIDs (SPEC).
+func IsUUID(s string) bool { return uuid().MatchString(s) }
+
+var uuid = lazyregexp.New(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)

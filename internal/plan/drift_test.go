@@ -220,8 +220,8 @@ func TestDrift(t *testing.T) {
 // TestNewRevocations: a remark names the people who would lose access only because an imported entry names it.
 func TestNewRevocations(t *testing.T) {
 	t.Parallel()
-	const wouldRevoke = `with these changes, apply would revoke the group "everyone" from people whose entry does not have ` +
-		"it: ada@example.com"
+	const wouldRevoke = `with these changes, apply would revoke the group "everyone" from people whose entry does not ` +
+		"have it: ada@example.com"
 	strict := func(in *plan.Input) { in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke }
 	for _, tt := range []struct {
 		name string

@@ -154,8 +154,8 @@ func TestDiffDropped(t *testing.T) {
 // TestDiffAliases: a report says if an alias gets a last day, and if a person loses the protection.
 func TestDiffAliases(t *testing.T) {
 	t.Parallel()
-	const want = "gains the alias b@b.example; loses the alias c@c.example; until 2030-01-31 with the alias b@b.example; " +
-		"is no longer protected"
+	const want = "gains the alias b@b.example; loses the alias c@c.example; until 2030-01-31 with the alias " +
+		"b@b.example; is no longer protected"
 	p := diff.Person{Kind: diff.Changed, Email: address("bob@example.com"), Unprotected: true,
 		Fields: []diff.Field{{Name: diff.Aliases, Added: []string{"b@b.example"}, Removed: []string{"c@c.example"},
 			Ends: []diff.End{{Name: "b@b.example", To: "2030-01-31"}}}}}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/orgsync/orgsync/internal/lazyregexp"
 	"github.com/orgsync/orgsync/internal/org"
 )
 
@@ -81,11 +80,11 @@ func resolveOrganization(
 	}
 	have = OrganizationsIn(invitations)
 	switch {
-	case len(have) == 1 && have[0].ID == "" && IsUUID(pin):
+	case len(have) == 1 && have[0].ID == "" && org.IsUUID(pin):
 		return identity{pin: pin, organization: org.Organization{ID: strings.ToLower(pin), Name: have[0].Name}}, nil
 	case len(have) > 0:
 		return chooseOrganization(have, pin)
-	case IsUUID(pin):
+	case org.IsUUID(pin):
 		return identity{pin: pin, organization: org.Organization{ID: strings.ToLower(pin)}}, nil
 	case pin != "":
 		return identity{}, fmt.Errorf("%w; name it by its id", &org.PinError{Pin: pin})
@@ -93,11 +92,6 @@ func resolveOrganization(
 	return identity{}, errors.New("the key shows no organization, neither in the list of organizations nor in an " +
 		"invitation; name it by its id in the roster")
 }
-
-// IsUUID reports whether s is a UUID. The ids of organizations are UUIDs (SPEC).
-func IsUUID(s string) bool { return uuid().MatchString(s) }
-
-var uuid = lazyregexp.New(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
 // chooseOrganization returns the organization of have that matches pin. If pin is "", have must have
 // only one. Any other case is an [*org.PinError].
