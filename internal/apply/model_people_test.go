@@ -1173,9 +1173,8 @@ func TestExactlyOncePeople(t *testing.T) {
 // String returns a line for each run, without the flags and faults that it does not have.
 func (s peopleHistory) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%v, lag %v, rounds %d, %s after %v, %s, access %v, page cap %d, max %d, protected %v", s.Dialect, s.Lag, s.Rounds,
-		s.Unlisted, s.After, s.Hidden, s.Access, s.PageCap, s.MaxRemovals,
-		s.Protected)
+	fmt.Fprintf(&b, "%v, lag %v, rounds %d, %s after %v, %s, access %v, page cap %d, max %d, protected %v", s.Dialect,
+		s.Lag, s.Rounds, s.Unlisted, s.After, s.Hidden, s.Access, s.PageCap, s.MaxRemovals, s.Protected)
 	for n, c := range s.Runs {
 		fmt.Fprintf(&b, "\n%d: %v %v", n, c.Wait, c.Acts)
 		c.Wait, c.Acts = 0, nil
