@@ -429,7 +429,7 @@ func (r *run) conclude(it *item, o Outcome, err error) {
 }
 
 // concludeRefused concludes a change that the server refused with err. If the answer to an earlier request for an edit
-// was lost, this request may have made the edit.
+// was lost, the earlier request may have made the edit.
 func (r *run) concludeRefused(it *item, err error) {
 	if it.unconfirmed != nil {
 		r.conclude(it, Unknown, it.unconfirmed)

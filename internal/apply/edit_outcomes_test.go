@@ -183,7 +183,7 @@ func TestWaitingRevocationIsSkipped(t *testing.T) {
 }
 
 // TestLostRemovalAndIDInOtherLetters: the answer to a removal is lost before the server acts, and the next reading has
-// the ids of users in other letters. Before, the report said that the user had been removed.
+// the ids of users in upper case. Before, the report said that the user had been removed.
 func TestLostRemovalAndIDInOtherLetters(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

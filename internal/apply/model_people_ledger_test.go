@@ -31,7 +31,7 @@ func (c *peopleWorld) changeLedger(what string) {
 	}
 }
 
-// restoreLedger replaces the ledger by the copy, and forgets what orgsync does not know without the lines since.
+// restoreLedger replaces the ledger by the copy, and forgets what orgsync does not know without the later lines.
 func (c *peopleWorld) restoreLedger() {
 	time.Sleep(org.SettleAfter + org.SendWithin + c.history.Lag)
 	for who := range c.people {

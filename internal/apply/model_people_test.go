@@ -56,8 +56,8 @@ type peopleRun struct {
 	Saved                  bool // apply the saved plan
 	MoveAt                 int  // as in [episode]
 	Moves                  string
-	// Other has the number of the person that a second roster of the organization lists, and with which this run is
-	// made. It lists nobody else, and has `unlisted: report`. 0 is the usual roster.
+	// Other is 0 if this run has the usual roster. Otherwise the run has a second roster of the organization, which lists
+	// only the person with the number Other, and has `unlisted: report`.
 	Other int
 	// LostEdit is "acted" or "ignored" if the answer to the first edit of each kind is lost, or "late" if the server acts
 	// on it after that; otherwise "".
@@ -253,7 +253,7 @@ func (c *peopleWorld) fault(format string, args ...any) {
 	c.broken = append(c.broken, fmt.Sprintf("run %d: ", c.n)+fmt.Sprintf(format, args...))
 }
 
-// isOut reports whether the roster of now has no entry for a person.
+// isOut reports whether the current roster has no entry for a person.
 func (c *peopleWorld) isOut(who int) bool {
 	return c.people[who].out || c.other != 0 && c.other != who+1
 }
@@ -539,7 +539,7 @@ func (c *peopleWorld) look(req *http.Request) {
 }
 
 // isProtected reports whether settings.protected has the address of u, an address with which u accepted an invitation,
-// or another address of their entry. The lists must show this.
+// or another address of their entry. An accepted invitation counts only if the lists show it.
 func (c *peopleWorld) isProtected(u sandbox.User) bool {
 	addresses := []string{strings.ToLower(u.Email)}
 	visible := c.after.Add(-c.history.Lag)

@@ -210,7 +210,7 @@ type movingRows struct {
 // begin begins to count the pages of list; at is 0 if the rows do not move.
 func (m *movingRows) begin(list string, at int) { m.list, m.at, m.pages = list, at, 0 }
 
-// moverAddress returns the address of the row that moves after the rows moved n times.
+// moverAddress returns the address of the row that moves next, after the rows have moved n times.
 func moverAddress(n int) string {
 	if n == 0 {
 		return mover

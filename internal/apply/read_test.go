@@ -181,9 +181,9 @@ func TestUnlistedUserBetweenPages(t *testing.T) {
 	})
 }
 
-// TestSuspendedUserBetweenPages: orgsync suspended bob, and then the roster lists him. A reading misses his suspended
-// user, and shows another user of him. The other reading has the suspended user, so orgsync can still end the
-// suspension when the other user is gone.
+// TestSuspendedUserBetweenPages: orgsync suspended bob, and then the roster lists him. bob has a second user. A
+// reading misses the suspended user, and shows the second one. The other reading has the suspended user, so orgsync can
+// still end the suspension when the second user is gone.
 func TestSuspendedUserBetweenPages(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -200,8 +200,8 @@ func updatesIn(file string, all []roster.AccessUpdate) []roster.AccessUpdate {
 	return updates
 }
 
-// updateAccess returns text, the content of the --merge file, with updates, those of drift for this file. It also
-// returns remarks about differences that it did not write into text.
+// updateAccess adds updates to text, and returns the result. text is the content of the --merge file, and updates are
+// the updates of drift for this file. It also returns remarks about differences that it did not write into text.
 func (a *app) updateAccess(file string, text []byte, drift reconcile.Drift, updates []roster.AccessUpdate) ([]byte,
 	[]string, error) {
 	left := 0

@@ -119,7 +119,7 @@ type Field struct {
 	// have them. It is empty if not both rosters revoke extra access: [Field.Loosens] then warns about the setting.
 	FirstNamed []string
 	// Ends has the access of a person whose last day differs. It includes new access that has a last day. If the field is
-	// Aliases, it has the new aliases of an entry whose last day stays the same, if this is another last day for them.
+	// Aliases, the last day of the entry stays the same, and Ends has the new aliases that had another last day or none.
 	Ends []End
 	// ManagedNow is true if orgsync manages the access from now on, and false if orgsync no longer
 	// manages it. It is nil if this does not change, for an added person, and for other fields.
@@ -371,8 +371,8 @@ func unnamed(list, named []string) []string {
 	})
 }
 
-// unnamedByAny returns the items of list that are not in named, which is sorted, and that no item of named may mean: an
-// id and a name may mean the same group, role or policy.
+// unnamedByAny returns the items of list that are not in named, and that cannot mean the same as an item of named: an
+// id and a name may mean the same group, role or policy. named is sorted.
 func unnamedByAny(list, named []string) []string {
 	isName := func(s string) bool { return !org.IsUUID(s) }
 	hasIDs, hasNames := slices.ContainsFunc(named, org.IsUUID), slices.ContainsFunc(named, isName)

@@ -87,9 +87,9 @@ func replay(entries []Entry) (org.Memory, []Entry) {
 	return r.memory(), kept
 }
 
-// TestCompactionKeepsMemory: the lines that a compaction keeps have the same memory as all lines, apart from the
-// numbers of lines, from the end of the last killed run, which may seem later, and from FailedAt, which only decides
-// about the order of sending. It keeps mails that no longer count as rounds too: if their invitation vanished, they
+// TestCompactionKeepsMemory: the lines that a compaction keeps have the same memory as all lines. Exceptions: the
+// numbers of lines, the end of the last killed run, which may seem later, and FailedAt, which only decides about the
+// order of sending. A compaction also keeps mails that no longer count as rounds: if their invitation vanished, they
 // protect unlisted users.
 func TestCompactionKeepsMemory(t *testing.T) {
 	t.Parallel()

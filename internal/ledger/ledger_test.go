@@ -236,7 +236,7 @@ func TestMemory(t *testing.T) {
 		{"suspended, and then removed", runs{func(l *ledger.Ledger) error {
 			return errors.Join(edit(l, org.EditSuspend, ledger.Sent), edit(l, org.EditRemove, ledger.Sent))
 		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Removed: true, RemovedUserID: "u1"}}}},
-		{"suspended, and then removed by an id in other letters", runs{func(l *ledger.Ledger) error {
+		{"suspended, and then removed by the id in lower case", runs{func(l *ledger.Ledger) error {
 			other := org.Edit{Op: org.EditSuspend, Who: org.MustParseAddress(ada), UserID: "U1"}
 			return errors.Join(l.RecordEditIntent(other), l.RecordEditOutcome(other, ledger.Sent),
 				edit(l, org.EditRemove, ledger.Sent))
@@ -258,15 +258,15 @@ func TestMemory(t *testing.T) {
 		{"suspended, and unsuspended", runs{func(l *ledger.Ledger) error {
 			return errors.Join(edit(l, org.EditSuspend, ledger.Sent), edit(l, org.EditUnsuspend, ledger.Sent))
 		}}, org.Memory{People: map[string]org.PersonRecord{ada: {}}}},
-		{"the answer to the suspension was lost, and unsuspended at once", runs{func(l *ledger.Ledger) error {
+		{"suspended by a request without an answer, and unsuspended at once", runs{func(l *ledger.Ledger) error {
 			return errors.Join(edit(l, org.EditSuspend, ledger.Lost), edit(l, org.EditUnsuspend, ledger.Sent))
 		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Suspended: true, SuspendedAt: at(0),
 			SuspendedUserID: "u1"}}}},
-		{"the answer to the suspension was lost, and unsuspended an hour later", runs{
+		{"suspended by a request without an answer, and unsuspended an hour later", runs{
 			func(l *ledger.Ledger) error { return edit(l, org.EditSuspend, ledger.Lost) },
 			func(l *ledger.Ledger) error { return edit(l, org.EditUnsuspend, ledger.Sent) },
 		}, org.Memory{People: map[string]org.PersonRecord{ada: {}}}},
-		{"the answer to the suspension was lost, and removed at once", runs{func(l *ledger.Ledger) error {
+		{"suspended by a request without an answer, and removed at once", runs{func(l *ledger.Ledger) error {
 			return errors.Join(edit(l, org.EditSuspend, ledger.Lost), edit(l, org.EditRemove, ledger.Sent))
 		}}, org.Memory{People: map[string]org.PersonRecord{ada: {Removed: true, RemovedUserID: "u1"}}}},
 		{"suspended under an alias, and unsuspended", runs{func(l *ledger.Ledger) error {
@@ -274,12 +274,12 @@ func TestMemory(t *testing.T) {
 			return errors.Join(l.RecordEditIntent(alias), l.RecordEditOutcome(alias, ledger.Sent),
 				edit(l, org.EditUnsuspend, ledger.Sent))
 		}}, org.Memory{People: map[string]org.PersonRecord{ada: {}, "lady@example.com": {}}}},
-		{"suspended under an alias, and unsuspended by an id in other letters", runs{func(l *ledger.Ledger) error {
+		{"suspended under an alias, and unsuspended by the id in lower case", runs{func(l *ledger.Ledger) error {
 			alias := org.Edit{Op: org.EditSuspend, Who: org.MustParseAddress("lady@example.com"), UserID: "U1"}
 			return errors.Join(l.RecordEditIntent(alias), l.RecordEditOutcome(alias, ledger.Sent),
 				edit(l, org.EditUnsuspend, ledger.Sent))
 		}}, org.Memory{People: map[string]org.PersonRecord{ada: {}, "lady@example.com": {}}}},
-		{"joined, and removed under another address by an id in other letters", runs{func(l *ledger.Ledger) error {
+		{"joined, and removed under another address by the id in upper case", runs{func(l *ledger.Ledger) error {
 			alias := org.Edit{Op: org.EditRemove, Who: org.MustParseAddress("lady@example.com"), UserID: "U1"}
 			return errors.Join(l.RecordFacts([]org.Fact{{Kind: org.FactJoined, Email: ada, UserID: "u1"}}),
 				l.RecordEditIntent(alias), l.RecordEditOutcome(alias, ledger.Sent))
@@ -288,7 +288,7 @@ func TestMemory(t *testing.T) {
 				RoundsResetAt: at(0), Removed: true, RemovedUserID: "U1"},
 			"lady@example.com": {Removed: true, RemovedUserID: "U1"},
 		}}},
-		{"unlisted twice, and gone by an id in other letters", runs{func(l *ledger.Ledger) error {
+		{"unlisted twice, and gone by an id in upper case", runs{func(l *ledger.Ledger) error {
 			var facts []org.Fact
 			for _, id := range []string{"u7", "U7", "u8"} {
 				facts = append(facts, org.Fact{Kind: org.FactUnlistedUser, Email: ada, UserID: id})

@@ -286,9 +286,9 @@ func (r *replayer) updateSuspended(p *person, e Entry) {
 	}
 }
 
-// endSuspension ends the suspension in the memory after e, the end of the suspension or a removal, and reports whether
-// it did. If the server may still act on a lost request to suspend the user, the suspension stays in the memory, so
-// that orgsync can end it again. It then ends when orgsync sees that the user is not suspended.
+// endSuspension ends the suspension in the memory, and reports whether it did. e is the line of the end of the
+// suspension or of a removal. If the server may still act on a lost request to suspend the user, the suspension stays
+// in the memory, so that orgsync can end it again. It then ends when orgsync sees that the user is not suspended.
 func (p *person) endSuspension(e Entry) bool {
 	if e.Action == Action(org.EditUnsuspend) && e.Time.Before(p.suspendUntil) {
 		return false
@@ -297,8 +297,8 @@ func (p *person) endSuspension(e Entry) bool {
 	return true
 }
 
-// noteSuspension records in suspendUntil whether the server may still act on e, a request to suspend a user. The run of
-// an intent without an outcome may have died.
+// noteSuspension records in suspendUntil whether the server may still act on e, a request to suspend a user. If e is
+// an intent without an outcome, its run may have died.
 func (p *person) noteSuspension(e Entry) {
 	switch e.Outcome {
 	case "":

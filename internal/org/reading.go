@@ -11,8 +11,8 @@ import (
 // later. If both readings have a user or an invitation, the result has the version of later, unless s shows that
 // somebody accepted or that an invitation was renewed: later may be older than s. SeenOnce is true for a user that only
 // one reading has, and for an invitation that only one reading has with its expiration date. OtherHolders has those of
-// both readings. Access comes from later. But later cannot show what a user has who is missing in its Users: for such a
-// user, the holders come from s. What cannot be combined comes from later.
+// both readings. Access comes from later. But if later lacks a user, it cannot show what this user has: for such users,
+// the holders come from s. What cannot be combined comes from later.
 func (s Snapshot) Merge(later Snapshot) Snapshot {
 	merged := later
 	if merged.Organization.ID == "" {
@@ -56,7 +56,7 @@ func (s Snapshot) Merge(later Snapshot) Snapshot {
 	return merged
 }
 
-// withHoldersOf returns the access of later, with the holders in earlier who are not among the users of later.
+// withHoldersOf returns the access of later. It adds the holders in earlier who are not among the users of later.
 func withHoldersOf(earlier, later Snapshot) []Access {
 	isMissing := make(map[string]bool)
 	for _, u := range earlier.Users {

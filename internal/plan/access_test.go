@@ -196,7 +196,7 @@ func TestAccess(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{r}
 			in.Roster.Settings.Protected = []org.Address{r.Registered}
 		}, []string{"extra_access bob@example.com group everyone"}},
-		{"never revoke from a person whose second user, by the ledger, has a protected address", func(in *plan.Input) {
+		{"never revoke from a person whose second user in the ledger has a protected address", func(in *plan.Input) {
 			in.Roster.People[1] = person("bob@example.com", 4, "robert@example.com")
 			in.Roster.People[1].Groups = refs()
 			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
@@ -206,7 +206,7 @@ func TestAccess(t *testing.T) {
 			in.Snapshot.Users = append(in.Snapshot.Users, user("u-robert", "bobby@home.example"))
 			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("bobby@home.example")}
 		}, []string{"extra_access bob@example.com group everyone", "second_user bob@example.com bobby@home.example"}},
-		{"never revoke from a person whose second user, by the ledger, had a protected address", func(in *plan.Input) {
+		{"never revoke from a person whose second user in the ledger had a protected address", func(in *plan.Input) {
 			in.Roster.People[1] = person("bob@example.com", 4, "robert@example.com")
 			in.Roster.People[1].Groups = refs()
 			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
@@ -445,7 +445,7 @@ func TestUnsuspendOneOfTwoUsers(t *testing.T) {
 	}{
 		{"neither", nil, nil},
 		{"the first", map[string]string{ada: "u-ada"}, []string{"u-ada"}},
-		{"the first, by an id in other letters", map[string]string{ada: "U-ADA"}, []string{"u-ada"}},
+		{"the first, by an id in upper case", map[string]string{ada: "U-ADA"}, []string{"u-ada"}},
 		{"the second", map[string]string{lady: "u-lady"}, []string{"u-lady"}},
 		{"both", map[string]string{ada: "u-ada", lady: "u-lady"}, []string{"u-ada"}}, // the other one stays a second user
 		{"the first, who had another address", map[string]string{"a@home.example": "u-ada"}, []string{"u-ada"}},
@@ -972,8 +972,8 @@ func TestRenamedBesideADeletedGroup(t *testing.T) {
 	}
 }
 
-// TestIDsInOtherLetters: the API writes the ids of users in other letters than before, and the address of a person of
-// the roster has changed. The person is not removed.
+// TestIDsInOtherLetters: the API now writes the ids of users in upper case, and the address of a person of the roster
+// has changed. The person is not removed.
 func TestIDsInOtherLetters(t *testing.T) {
 	t.Parallel()
 	for name, record := range map[string]func(*org.Memory){

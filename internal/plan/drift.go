@@ -57,8 +57,8 @@ func Drift(in Input, hidden []org.Kind) (updates []roster.AccessUpdate, remarks 
 }
 
 // NewRevocations returns a remark for each group, role or policy that [Compute] would revoke from people of in.Roster
-// only if the roster also has the new entries and the updates: for example, orgsync revokes only access that the roster
-// names somewhere. Each remark names the people.
+// only if the roster also has the new entries and the updates. For example, orgsync revokes a group only if the roster
+// names this group somewhere, and a new entry may name it. Each remark names the people.
 func NewRevocations(in Input, added []roster.Entry, updates []roster.AccessUpdate) []string {
 	if in.Roster.Settings.ExtraAccess != roster.ExtraAccessRevoke || len(added)+len(updates) == 0 {
 		return nil

@@ -158,8 +158,8 @@ func newIndex(in Input) *index {
 	return ix
 }
 
-// spellIDs returns m with the ids of users in the letters in which the list of users has them: the API may write an id
-// in upper or lower case. It does not change m.
+// spellIDs returns m with the ids of users written as in the list of users: the API may write an id in upper or lower
+// case. It does not change m.
 func spellIDs(m org.Memory, users []org.User) org.Memory {
 	withCapitals := map[string]string{} // by the id in lower case
 	for i := range users {

@@ -248,9 +248,9 @@ func (ix *index) isKnownToLedger(u *org.User) bool {
 // isExempt reports whether orgsync never suspends or removes u, and never takes access from u.
 func (ix *index) isExempt(u *org.User) bool { return u.Service || ix.isSelf(u) || ix.isProtected(u) }
 
-// isProtected reports whether u has a protected address. It counts all possible addresses of u, the addresses with
-// which invitations to them were accepted, and all addresses of the users that the ledger has for them: u may have had
-// another address then, or the person may have two users.
+// isProtected reports whether u has a protected address. All possible addresses of u count, and the addresses with
+// which invitations to these addresses were accepted. If the ledger has a user for one of these addresses, all
+// addresses of this user count too: u may have had another address then, or the person may have two users.
 func (ix *index) isProtected(u *org.User) bool {
 	keys := ix.possibleAddresses(u) // computes registeredAs
 	for _, key := range keys {

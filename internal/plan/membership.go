@@ -154,8 +154,8 @@ func (ix *index) mayBeUnlisted(p *person) bool {
 		case org.StatusUnknown:
 			return true
 		case org.StatusAccepted:
-			// The ledger does not know which user p was, or p accepted after their last membership. If somebody else sent the
-			// invitation, the list must not show with which address p accepted.
+			// The ledger does not know which user p was, or p accepted after their last membership. In the second case, an
+			// invitation by somebody else counts only if the list does not show with which address p accepted.
 			return isUnknown || p.mailOf(inv.ID) != nil || isAcceptedSince(inv, p.record.JoinedAt)
 		default:
 			return false
@@ -530,7 +530,7 @@ func (ix *index) addJoinedFacts(p *person, d *decision) {
 		id, isNew := "", false
 		switch inRoster := i < len(p.keys); {
 		case p.user == nil: // the key cannot list users, and p accepted an invitation
-			// If p was a user before, the ledger must have that p may be another user now.
+			// If p was a user before, the ledger must record that p may be another user now.
 			isNew = i == 0 && !p.record.Joined || inRoster && isBack && !r.JoinedAsUnknown()
 		case r.UserID == p.user.ID || p.joinedAs(key) || ix.in.Memory.Unlisted[p.user.ID].Email == key:
 			id = p.user.ID

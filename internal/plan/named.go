@@ -100,8 +100,8 @@ func (d *decision) noteNotMailed(p *person) {
 }
 
 // StoppingMail returns the last mail if it went out for another organization, so that runs must not make changes. Its
-// Email is "" if there is no such mail, or if --reinvite says that somebody has found out why it went there. --reinvite
-// must name the person who got the mail. If r does not list this person, it may name anybody.
+// Email is "" if there is no such mail, or if --reinvite says that somebody has found out the reason. --reinvite must
+// name the person who got the mail. If r does not list this person, --reinvite may name anybody.
 func StoppingMail(memory org.Memory, r *roster.Roster, f Flags) org.Misdirected {
 	m := memory.Misdirected
 	if m.Email == "" {
@@ -126,9 +126,10 @@ func (ix *index) wrongOrganizationNotice(m org.Misdirected) Notice {
 	return n
 }
 
-// resetAfterMisdirected adds an [org.FactReset] if --reinvite names p, the last mail to p went out for another
-// organization, and no other rule has added the fact, for example because p is a member by now. It does the same if the
-// roster no longer lists the person who got that mail. Runs change nothing until the ledger has the fact.
+// resetAfterMisdirected adds an [org.FactReset] if --reinvite names p, and the last mail to p went out for another
+// organization. It does the same if the roster no longer lists the person who got that mail. If another rule has added
+// the fact, it adds nothing. For example, the other rules do not add the fact if p is a member by now. Runs change
+// nothing until the ledger has the fact.
 func (ix *index) resetAfterMisdirected(p *person, d *decision) {
 	misdirected := ix.in.Memory.Misdirected.Email
 	isReset := func(f org.Fact) bool { return f.Kind == org.FactReset }

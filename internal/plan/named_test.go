@@ -404,7 +404,7 @@ func TestOnlyAndUnknownAccess(t *testing.T) {
 	}
 }
 
-// TestOnlyShowsWhyUserStays: --only names an unlisted user, who stays because somebody else of the roster may be this
+// TestOnlyShowsWhyUserStays: --only names an unlisted user, who stays because a person of the roster may be this
 // user. The notice with this reason is selected, unless --only names only other people.
 func TestOnlyShowsWhyUserStays(t *testing.T) {
 	t.Parallel()

@@ -109,8 +109,8 @@ func (ix *index) wasUnlistedUser(p *person, since time.Time) bool {
 }
 
 // mayBeUserSince reports whether p may be a user that the key cannot see, although the list has an expired invitation
-// that was sent at sent: after that, orgsync suspended p, or saw p as an unlisted user. p may also have accepted an
-// invitation to another person.
+// that was sent at sent. This is so if orgsync suspended p or saw p as an unlisted user after sent, or if p may have
+// accepted an invitation to another person.
 func (ix *index) mayBeUserSince(p *person, sent time.Time) bool {
 	isHidden := !ix.visible.users || !ix.visible.suspended
 	return isHidden && p.record.Suspended && !p.record.Removed && !p.record.SuspendedAt.Before(sent) ||
@@ -119,7 +119,7 @@ func (ix *index) mayBeUserSince(p *person, sent time.Time) bool {
 
 // acceptedForAnother reports whether p may be suspended, because an invitation to another person of the roster was
 // accepted with an address of p. If the key can see all users, or if orgsync removed p, the result is false, because p
-// is no member. If the key cannot list users, such entries are a problem of the roster: see ownerOf.
+// is no member. If the key cannot list users, the entries of both people are a problem of the roster: see ownerOf.
 func (ix *index) acceptedForAnother(p *person) bool {
 	if !ix.visible.users || ix.visible.suspended || p.record.Removed {
 		return false

@@ -194,7 +194,8 @@ func (e *editor) replace(begin, end int, text string) {
 
 // apply returns the data with all edits.
 func (e *editor) apply() []byte {
-	// The edits of the last entry are the first ones. At the same offset, the lines of the entry above must come first.
+	// e.edits begins with the edits of the last entry. If two edits are at the same offset, the lines of the upper entry
+	// must come first.
 	slices.Reverse(e.edits)
 	slices.SortStableFunc(e.edits, func(a, b edit) int { return cmp.Compare(a.begin, b.begin) })
 	var out []byte

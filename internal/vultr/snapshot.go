@@ -31,9 +31,9 @@ func (c *Client) ReadOrganization(ctx context.Context, pin string, wanted org.Wa
 	return s, err
 }
 
-// confirmsOrganization reports whether the users in the list of suspended users of o, or the invitations, show that the
-// key belongs to o. An empty list of suspended users confirms nothing: an API may answer so for an organization of
-// somebody else.
+// confirmsOrganization reports whether the lists show that the key belongs to o: the list of suspended users of o has
+// users, or an invitation names o. An empty list of suspended users confirms nothing: an API may answer with
+// an empty list for an organization of somebody else.
 func confirmsOrganization(o org.Organization, suspended []org.User, invitations []org.Invitation) bool {
 	isOwn := func(i org.Invitation) bool { return i.OrgID != "" && strings.EqualFold(i.OrgID, o.ID) }
 	return len(suspended) > 0 || slices.ContainsFunc(invitations, isOwn)

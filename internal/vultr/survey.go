@@ -32,7 +32,7 @@ type Survey struct {
 		// is not the organization of the roster, or why its id cannot be used; nil if none is the case.
 		Organization org.Organization
 		Err          error
-		// PinConfirmed is true if an answer names Organization, and not only the pin.
+		// PinConfirmed is true if an answer of the API, and not only the pin, names Organization.
 		PinConfirmed bool
 	}
 

@@ -127,7 +127,7 @@ func TestAnotherAnswerThanTheRecord(t *testing.T) {
 	}
 }
 
-// TestAnotherAnswerThanTheBase: a run does not ignore a base because a proxy answers something else.
+// TestAnotherAnswerThanTheBase: if a proxy answers something else than the base, a run does not ignore the base.
 func TestAnotherAnswerThanTheBase(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

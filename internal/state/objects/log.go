@@ -206,8 +206,8 @@ func (r *logState) noteTime(info Info) {
 	}
 }
 
-// sizeError returns the error for an answer that has another size than the object name in the list. The answer may come
-// from a proxy, so the object is not damaged.
+// sizeError returns the error for an answer whose size is not the size that the list has for the object with this name.
+// The answer may come from a proxy, so orgsync does not take the object for damaged.
 func sizeError(name string, size int64, got int) error {
 	return fmt.Errorf("%w: the object %s has %d bytes, but the answer has %d", ErrUnknown, name, size, got)
 }

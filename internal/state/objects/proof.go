@@ -42,7 +42,7 @@ func (s *Store) checkConditional(ctx context.Context) (proved bool, err error) {
 			err = s.prove(ctx)
 		}
 		if err != nil {
-			// The next run must call prove again. If the storage has no record yet, it also does so with this object.
+			// The next run must call prove again. If the storage has no record yet, it calls prove even if this object exists.
 			_ = s.limited(context.WithoutCancel(ctx), func(ctx context.Context) error {
 				return s.objects.Delete(ctx, s.key(probeKey))
 			})
