@@ -219,7 +219,7 @@ func limitText(l doctor.Limit) string {
 	case doctor.LimitKeyRefused:
 		return "the key does not work: nothing can be read or sent"
 	case doctor.LimitIntercepted:
-		return fmt.Sprintf("something other than the API answers (%s): a captive portal, a proxy, "+
+		return fmt.Sprintf("the answers come from something other than the API (%s): a captive portal, a proxy, "+
 			"or the server of a wrong --api-url", detail)
 	case doctor.LimitInvitationsUnseen:
 		return "invitations cannot be listed: nothing can be planned"
