@@ -576,7 +576,7 @@ func (c *peopleWorld) suspendOrRemove(u sandbox.User, removed bool) {
 	if c.isProtected(u) {
 		c.fault("(p3) %s is suspended or removed, and protected by %v", u.Email, c.history.Protected)
 	}
-	// If no list says who accepted, orgsync takes another user with an address of the entry for the person.
+	// If no list says who accepted, orgsync treats another user with an address of the entry as the person.
 	isOther := false
 	for _, other := range c.read {
 		isOther = isOther || ownerOf(other.Email) == who && c.lists(other.Email)
@@ -965,7 +965,7 @@ func (c *peopleWorld) learn(present map[string]sandbox.User, sure bool) {
 			p.under = "" // the roster had this user in an entry of their own
 		}
 		if c.lists(address) && c.isOnlyInLedger(p) {
-			p.under = "" // orgsync may take this user for the person
+			p.under = "" // orgsync may treat this user as the person
 		}
 		if !sure || !c.joined[id].Before(c.began.Add(-c.history.Lag-time.Second)) {
 			continue

@@ -452,7 +452,7 @@ func (r *referee) compare(o outcome, before map[string][]sandbox.Mail) {
 // leaving checks (e): orgsync does not suspend or remove a person of the roster, also not under an unknown address with
 // which the person accepted a mail of orgsync. A person who was invited by hand and accepted with such an address is a
 // stranger. So is the second user of a person whose own address somebody else used to accept an invitation, if the list
-// does not show accepted invitations: orgsync takes the user with the person's address for the person.
+// does not show accepted invitations: orgsync treats the user with the person's address as the person.
 func (r *referee) leaving(change apply.ChangeResult) {
 	if change.Action != plan.Suspend && change.Action != plan.Remove || change.Outcome == apply.Skipped {
 		return // for example because the second reading shows that the person is in the roster
