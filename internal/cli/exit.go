@@ -41,15 +41,15 @@ var exitTexts = map[int]struct{ meaning, todo string }{
 	exitChanges: {"only with --detailed-exitcode: plan found changes, or apply made changes",
 		"after plan, review the plan"},
 	exitUnfinished: {"only apply: some changes are not done or have an unknown outcome, a mail waits for your decision, " +
-		"or the organization does not have a group, role or policy of the roster",
+		"or the roster names a group, role or policy that the organization does not have",
 		"read the error and its hint, then run again; if several runs in a row end with 3, read the notices"},
 	exitRefused: {"refused before the first change: the plan exceeds a limit (only apply), the key or --state does not " +
 		"fit the roster, the last mail went out for another organization, or the plan has changed",
 		"review the plan; then raise the limit, fix the roster, or save a new plan"},
 	exitLocked: {"another run has the lock, or took it over before this run sent anything",
 		"wait and run again, or let orgsync wait with --lock-timeout"},
-	exitInvalid: {"the roster is invalid, fmt --check found an unformatted file, or plan found that the organization " +
-		"does not have a group, role or policy of the roster",
+	exitInvalid: {"the roster is invalid, fmt --check found an unformatted file, or plan found that the roster " +
+		"names a group, role or policy that the organization does not have",
 		"fix what the output lists: the roster, its format with 'orgsync fmt', or what is missing in the organization"},
 	exitInterrupted: {"interrupted by Ctrl-C or SIGINT; requests in flight had up to 10 seconds to finish", "run again"},
 	exitTerminated: {"terminated by SIGTERM, or the terminal was closed; requests in flight had up to 10 seconds " +

@@ -80,7 +80,7 @@ func TestNoticeStyles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, listed, _ := strings.Cut(string(page), "the notices that may need a person (")
+	_, listed, _ := strings.Cut(string(page), "the notices that somebody may have to act on\n(")
 	listed, _, _ = strings.Cut(listed, ")")
 	for _, kind := range plan.NoticeKinds {
 		if !slices.ContainsFunc(noticeStyles, func(s noticeStyle) bool { return s.kind == kind }) {
