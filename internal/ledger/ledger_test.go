@@ -290,11 +290,12 @@ func TestMemory(t *testing.T) {
 		}}},
 		{"unlisted twice, and gone by an id in upper case", runs{func(l *ledger.Ledger) error {
 			var facts []org.Fact
-			for _, id := range []string{"u7", "U7", "u8"} {
+			for _, id := range []string{"u7", "U7", "u8", "U9", "u9"} {
 				facts = append(facts, org.Fact{Kind: org.FactUnlistedUser, Email: ada, UserID: id})
 			}
 			return l.RecordFacts(append(facts, org.Fact{Kind: org.FactUserGone, UserID: "U8"}))
-		}}, org.Memory{Unlisted: map[string]org.Sighting{"u7": {Email: ada, Sequence: 1, At: at(0)}}}},
+		}}, org.Memory{Unlisted: map[string]org.Sighting{"u7": {Email: ada, Sequence: 1, At: at(0)},
+			"u9": {Email: ada, Sequence: 4, At: at(0)}}}},
 		{"suspended under an alias, and another user with the alias later", runs{func(l *ledger.Ledger) error {
 			alias := org.Edit{Op: org.EditSuspend, Who: org.MustParseAddress("lady@example.com"), UserID: "u1"}
 			second := alias

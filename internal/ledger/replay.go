@@ -544,8 +544,8 @@ func (r *replayer) memory() org.Memory {
 
 		Misdirected: r.misdirected,
 	}
-	for _, seen := range r.unlisted {
-		memory.Unlisted[seen.user] = org.Sighting{Email: seen.email, Sequence: seen.line, At: seen.at}
+	for id, seen := range r.unlisted {
+		memory.Unlisted[id] = org.Sighting{Email: seen.email, Sequence: seen.line, At: seen.at}
 	}
 	for name, named := range r.access {
 		memory.Access[name] = named.id

@@ -182,7 +182,7 @@ func spellIDs(m org.Memory, users []org.User) org.Memory {
 		m.People = maps.Clone(m.People)
 		maps.Copy(m.People, changed)
 	}
-	if len(withCapitals) > 0 { // the ledger has the ids of unlisted users in lower case
+	if len(withCapitals) > 0 { // the memory has the ids of unlisted users in lower case
 		unlisted := make(map[string]org.Sighting, len(m.Unlisted))
 		for id, seen := range m.Unlisted {
 			unlisted[spell(id)] = seen
