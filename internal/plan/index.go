@@ -538,9 +538,14 @@ func (p *person) forgetBeforeRemoval() {
 	p.record.Mails = slices.DeleteFunc(slices.Clone(p.record.Mails), func(m org.Mail) bool {
 		return m.Sequence < p.record.RemovedSequence
 	})
-	since := func(t time.Time) bool { return t.After(p.record.RemovedAt) }
 	p.invitations = slices.DeleteFunc(slices.Clone(p.invitations), func(inv *org.Invitation) bool {
 		mailed := slices.ContainsFunc(p.record.Mails, func(m org.Mail) bool { return m.InvitationID == inv.ID })
-		return inv.Status != org.StatusPending && !mailed && !since(inv.SentAt()) && !since(inv.Responded)
+		return inv.Status != org.StatusPending && !mailed && p.isBeforeRemoval(inv)
 	})
+}
+
+// isBeforeRemoval reports whether inv was sent, and answered if it was, before orgsync last removed p.
+func (p *person) isBeforeRemoval(inv *org.Invitation) bool {
+	since := func(t time.Time) bool { return t.After(p.record.RemovedAt) }
+	return p.record.Removed && !since(inv.SentAt()) && !since(inv.Responded)
 }

@@ -80,7 +80,7 @@ func (ix *index) priorStatusOf(p *person) priorStatus {
 	isAccepted := func(inv *org.Invitation) bool { return inv.Status == org.StatusAccepted }
 	switch {
 	case (p.record.Joined || p.record.Suspended) && !p.record.Removed || slices.ContainsFunc(p.invitations, isAccepted),
-		ix.wasUnlistedUser(p, time.Time{}), ix.acceptedForAnother(p):
+		ix.wasUnlistedUser(p, time.Time{}), ix.acceptedForAnother(p, time.Time{}):
 		return memberBefore
 	case len(p.record.Mails) > 0:
 		return mailedBefore
@@ -109,23 +109,35 @@ func (ix *index) wasUnlistedUser(p *person, since time.Time) bool {
 }
 
 // mayBeUserSince reports whether p may be a user that the key cannot see, although the list has an expired invitation
-// that was sent at sent. This is so if orgsync suspended p or saw p as an unlisted user after sent, or if p may have
-// accepted an invitation to another person.
+// that was sent at sent. This is so if orgsync suspended p or saw p as an unlisted user after sent, or if p may
+// have accepted an invitation to another person after sent.
 func (ix *index) mayBeUserSince(p *person, sent time.Time) bool {
 	isHidden := !ix.visible.users || !ix.visible.suspended
 	return isHidden && p.record.Suspended && !p.record.Removed && !p.record.SuspendedAt.Before(sent) ||
-		ix.wasUnlistedUser(p, sent) || ix.acceptedForAnother(p)
+		ix.wasUnlistedUser(p, sent) || ix.acceptedForAnother(p, sent)
 }
 
 // acceptedForAnother reports whether p may be suspended, because an invitation to another person of the roster was
-// accepted with an address of p. If the key can see all users, or if orgsync removed p, the result is false, because p
-// is no member. If the key cannot list users, the entries of both people are a problem of the roster: see ownerOf.
-func (ix *index) acceptedForAnother(p *person) bool {
-	if !ix.visible.users || ix.visible.suspended || p.record.Removed {
+// accepted with an address of p, after orgsync last removed p, and perhaps not before since. If the key can see all
+// users, the result is false, because p is no member. If the key cannot list users, the entries of both people
+// are a problem of the roster: see ownerOf.
+func (ix *index) acceptedForAnother(p *person, since time.Time) bool {
+	if !ix.visible.users || ix.visible.suspended {
 		return false
 	}
 	ix.indexAddresses()
-	return slices.ContainsFunc(p.keys, func(key string) bool { return len(ix.invitedAs[key]) > 0 })
+	isOther := func(key string) bool { owner := ix.byKey[key]; return owner != nil && owner != p && !owner.ended }
+	if !slices.ContainsFunc(p.keys, func(key string) bool { return slices.ContainsFunc(ix.invitedAs[key], isOther) }) {
+		return false
+	}
+	return slices.ContainsFunc(ix.in.Snapshot.Invitations, func(inv org.Invitation) bool {
+		latest := inv.Responded
+		if latest.IsZero() {
+			latest = inv.ExpiresAt() // nobody can accept later
+		}
+		return isOther(inv.Invited.Key()) && slices.Contains(p.keys, acceptedBy(&inv)) && !p.isBeforeRemoval(&inv) &&
+			(latest.IsZero() || !latest.Before(since))
+	})
 }
 
 // NoAddress is the cause of an [UnknownMembership] notice if the key may see everything, but a user or an invitation
