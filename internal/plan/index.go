@@ -224,7 +224,7 @@ func (ix *index) assignInvitations() {
 	}
 	for i := range ix.people {
 		slices.SortFunc(ix.people[i].invitations, func(a, b *org.Invitation) int {
-			return cmp.Or(a.Created.Compare(b.Created), a.ExpiresAt().Compare(b.ExpiresAt()), cmp.Compare(a.ID, b.ID))
+			return cmp.Or(a.SentAt().Compare(b.SentAt()), a.ExpiresAt().Compare(b.ExpiresAt()), cmp.Compare(a.ID, b.ID))
 		})
 	}
 }

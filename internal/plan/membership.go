@@ -176,7 +176,7 @@ func (ix *index) joinedAsUnknown(p *person) bool {
 // isAcceptedSince reports whether inv is accepted and newer than a membership that orgsync saw at joined, and does not
 // say with which address it was accepted.
 func isAcceptedSince(inv *org.Invitation, joined time.Time) bool {
-	return inv.Status == org.StatusAccepted && inv.Registered.IsZero() && !joined.IsZero() && inv.Created.After(joined)
+	return inv.Status == org.StatusAccepted && inv.Registered.IsZero() && !joined.IsZero() && inv.SentAt().After(joined)
 }
 
 // decideWithoutInvitation decides whether to mail p, who is not a member and has no invitation that can be accepted.
@@ -188,7 +188,7 @@ func (ix *index) decideWithoutInvitation(p *person, d *decision) {
 	// If vanished is true, the last mail is newer than every invitation in the list. Its invitation expired or was
 	// accepted, and the list no longer shows it.
 	vanished := last != nil && !acceptedSince &&
-		(newest == nil || last.At.After(newest.Created) && !p.hasInvitation(last.InvitationID))
+		(newest == nil || last.At.After(newest.SentAt()) && !p.hasInvitation(last.InvitationID))
 	switch {
 	case (newest == nil || vanished) && ix.decidePossiblyHidden(p, d):
 	case vanished:
@@ -201,7 +201,7 @@ func (ix *index) decideWithoutInvitation(p *person, d *decision) {
 		(ix.mayBeUnidentified(p) || ix.mayBeUserSince(p, newest.SentAt())):
 		ix.holdHidden(p, d)
 	case newest.Status.IsUnanswered():
-		if p.record.Joined && p.mailOf(newest.ID) == nil && !newest.Created.After(p.record.JoinedAt) {
+		if p.record.Joined && p.mailOf(newest.ID) == nil && !newest.SentAt().After(p.record.JoinedAt) {
 			ix.decideAfterLeaving(p, d, "") // after this invitation was sent, they joined by another one
 			return
 		}
@@ -563,7 +563,7 @@ func (p *person) joinedAs(key string) bool {
 func (ix *index) invitedSince(p *person, t time.Time) bool {
 	return slices.ContainsFunc(p.invitations, func(inv *org.Invitation) bool {
 		isOpen := inv.Status != org.StatusAccepted || isAcceptedSince(inv, t)
-		return isOpen && inv.Created.After(t) && !inv.Created.After(ix.in.Snapshot.Now)
+		return isOpen && inv.SentAt().After(t) && !inv.SentAt().After(ix.in.Snapshot.Now)
 	})
 }
 

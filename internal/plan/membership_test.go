@@ -232,6 +232,17 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{inv}
 			addMails(in, sent(1, "i2", -100))
 		}, []string{"reinvite expired i2"}},
+		{"declined an invitation with no date of creation, and the last mail before it is not listed", func(in *plan.Input) {
+			inv := invitation("i2", ada, org.StatusDeclined, -200)
+			inv.Created, inv.Responded = time.Time{}, hours(-190)
+			in.Snapshot.Invitations = []org.Invitation{inv}
+			addMails(in, sent(1, "i1", -500))
+		}, []string{"needs_attention i2"}},
+		{"declined an invitation with no date of creation, and an older one expired", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -500),
+				invitation("i2", ada, org.StatusDeclined, -200)}
+			in.Snapshot.Invitations[1].Created = time.Time{}
+		}, []string{"needs_attention i2"}},
 		{"users cannot be listed, joined by the ledger, and no invitation", func(in *plan.Input) {
 			in.Snapshot.UsersVisible, in.Snapshot.Users = false, nil
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1"}
@@ -478,6 +489,18 @@ func TestMembership(t *testing.T) {
 				RoundsResetAt: hours(-200)}
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -190)}
 		}, []string{"reinvite expired i1"}},
+		{"was a member and left, and a later invitation with no date of creation expired", func(in *plan.Input) {
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-200), UserID: "u1", RoundsResetSequence: 3,
+				RoundsResetAt: hours(-200)}
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -190)}
+			in.Snapshot.Invitations[0].Created = time.Time{}
+		}, []string{"reinvite expired i1"}},
+		{"is a member since before an invitation with no date of creation", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-200), UserID: "u1"}
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -190)}
+			in.Snapshot.Invitations[0].Created = time.Time{}
+		}, []string{"fact joined " + ada}},
 		{"was a member and left, and a later renewal expired", func(in *plan.Input) {
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-200), UserID: "u1", RoundsResetSequence: 3,
 				RoundsResetAt: hours(-200)}
