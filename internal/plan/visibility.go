@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/orgsync/orgsync/internal/org"
@@ -88,8 +89,8 @@ func (ix *index) priorStatusOf(p *person) priorStatus {
 	return neverSeen
 }
 
-// wasUnlistedUser reports whether the ledger has an unlisted user with an address of p, seen after orgsync last removed
-// p, and not before since. If the key can see all users, the result is false, because the user is gone.
+// wasUnlistedUser reports whether the ledger has an unlisted user who was p, or who had an address of p, seen after
+// orgsync last removed p, and not before since. If the key can see all users, the result is false, because the user is gone.
 func (ix *index) wasUnlistedUser(p *person, since time.Time) bool {
 	if ix.visible.users && ix.visible.suspended {
 		return false
@@ -102,10 +103,11 @@ func (ix *index) wasUnlistedUser(p *person, since time.Time) bool {
 			}
 		}
 	}
-	return slices.ContainsFunc(p.keys, func(key string) bool {
-		seen := ix.seenUnlisted[key]
+	isSince := func(seen org.Sighting) bool {
 		return seen.Sequence > p.record.RemovedSequence && !seen.At.Before(since)
-	})
+	}
+	isKeySince := func(key string) bool { return isSince(ix.seenUnlisted[key]) }
+	return isSince(ix.in.Memory.Unlisted[p.record.UserID]) || slices.ContainsFunc(p.knownKeys(), isKeySince)
 }
 
 // mayBeUserSince reports whether p may be a user that the key cannot see, although the list has an expired invitation
@@ -113,8 +115,17 @@ func (ix *index) wasUnlistedUser(p *person, since time.Time) bool {
 // have accepted an invitation to another person after sent.
 func (ix *index) mayBeUserSince(p *person, sent time.Time) bool {
 	isHidden := !ix.visible.users || !ix.visible.suspended
-	return isHidden && p.record.Suspended && !p.record.Removed && !p.record.SuspendedAt.Before(sent) ||
+	return isHidden && !p.record.Removed && ix.wasSuspendedSince(p, sent) ||
 		ix.wasUnlistedUser(p, sent) || ix.acceptedForAnother(p, sent)
+}
+
+// wasSuspendedSince reports whether orgsync suspended a user of p, under any address, and not before since.
+func (ix *index) wasSuspendedSince(p *person, since time.Time) bool {
+	keys := slices.Concat(p.knownKeys(), ix.suspendedAddresses()[strings.ToLower(p.record.UserID)])
+	return slices.ContainsFunc(keys, func(key string) bool {
+		r := ix.in.Memory.People[key]
+		return r.Suspended && !r.SuspendedAt.Before(since)
+	})
 }
 
 // acceptedForAnother reports whether p may be suspended, because an invitation to another person of the roster was

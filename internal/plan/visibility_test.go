@@ -199,6 +199,40 @@ func TestAcceptedForAnotherEntry(t *testing.T) {
 	}
 }
 
+// TestHiddenUnderOtherAddress: orgsync suspended ada or saw her as an unlisted user, under an address that the roster
+// does not have. The suspended users cannot be listed. She is not mailed because of an expired invitation, unless it was
+// sent after that.
+func TestHiddenUnderOtherAddress(t *testing.T) {
+	t.Parallel()
+	const countess = "countess@home.example"
+	for name, connect := range map[string]func(*plan.Input){
+		"accepted with this address": func(in *plan.Input) {
+			accepted := invitation("i1", ada, org.StatusAccepted, -500)
+			accepted.Registered, accepted.Responded = org.MustParseAddress(countess), hours(-490)
+			in.Snapshot.Invitations = append(in.Snapshot.Invitations, accepted)
+		},
+		"joined as this user": func(in *plan.Input) {
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-480), UserID: "u1"}
+		},
+	} {
+		for sent, want := range map[float64]string{-300: "unknown_membership", -90: "reinvite"} {
+			for _, suspended := range []bool{false, true} {
+				in := inputWithVisible("u ao")
+				in.Memory.Unlisted["u1"] = org.Sighting{Email: countess, Sequence: 9, At: hours(-100)}
+				if suspended {
+					delete(in.Memory.Unlisted, "u1")
+					in.Memory.People[countess] = org.PersonRecord{Suspended: true, SuspendedAt: hours(-100), SuspendedUserID: "U1"}
+				}
+				in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i2", ada, org.StatusExpired, sent))
+				connect(&in)
+				if got := about(plan.Compute(in), ada); got != want {
+					t.Errorf("%s, suspended: %v, and an invitation sent at %v hours: %s, want %s", name, suspended, sent, got, want)
+				}
+			}
+		}
+	}
+}
+
 // TestUnidentified: a user or an invitation without a readable address may belong to anybody that the ledger and the
 // lists do not show.
 func TestUnidentified(t *testing.T) {
