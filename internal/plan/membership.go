@@ -198,7 +198,7 @@ func (ix *index) decideWithoutInvitation(p *person, d *decision) {
 	case newest == nil:
 		d.invite(p, Invite, NotInvited, "")
 	case newest.Status.IsUnanswered() && !ix.mayMailHidden(p) &&
-		(ix.mayBeUnidentified(p) || ix.mayBeUserSince(p, newest.SentAt())):
+		(ix.mayBeUnidentified(p) || ix.mayBeUserSince(p, p.lastSent(newest))):
 		ix.holdHidden(p, d)
 	case newest.Status.IsUnanswered():
 		if p.record.Joined && p.mailOf(newest.ID) == nil && !newest.SentAt().After(p.record.JoinedAt) {
@@ -336,6 +336,14 @@ func (p *person) expiresAt(inv *org.Invitation) time.Time {
 		return org.Later(at, m.ExpiresAt())
 	}
 	return at
+}
+
+// lastSent returns when inv was sent, or when orgsync renewed it last.
+func (p *person) lastSent(inv *org.Invitation) time.Time {
+	if m := p.mailOf(inv.ID); m != nil {
+		return org.Later(inv.SentAt(), m.At)
+	}
+	return inv.SentAt()
 }
 
 // renewable reports whether the invitation id was sent to the `email` of the entry and not to an alias.

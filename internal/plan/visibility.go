@@ -111,8 +111,8 @@ func (ix *index) wasUnlistedUser(p *person, since time.Time) bool {
 }
 
 // mayBeUserSince reports whether p may be a user that the key cannot see, although the list has an expired invitation
-// that was sent at sent. This is so if orgsync suspended p or saw p as an unlisted user after sent, or if p may
-// have accepted an invitation to another person after sent.
+// that was last sent at sent. This is so if orgsync suspended p or saw p as an unlisted user after sent, or if p
+// may have accepted an invitation to another person after sent.
 func (ix *index) mayBeUserSince(p *person, sent time.Time) bool {
 	isHidden := !ix.visible.users || !ix.visible.suspended
 	return isHidden && !p.record.Removed && ix.wasSuspendedSince(p, sent) ||

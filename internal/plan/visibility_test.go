@@ -201,7 +201,7 @@ func TestAcceptedForAnotherEntry(t *testing.T) {
 
 // TestHiddenUnderOtherAddress: orgsync suspended ada or saw her as an unlisted user, under an address that the roster
 // does not have. The suspended users cannot be listed. She is not mailed because of an expired invitation, unless it was
-// sent after that.
+// sent or renewed after that.
 func TestHiddenUnderOtherAddress(t *testing.T) {
 	t.Parallel()
 	const countess = "countess@home.example"
@@ -225,8 +225,13 @@ func TestHiddenUnderOtherAddress(t *testing.T) {
 				}
 				in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i2", ada, org.StatusExpired, sent))
 				connect(&in)
-				if got := about(plan.Compute(in), ada); got != want {
+				got := about(plan.Compute(in), ada)
+				if got != want {
 					t.Errorf("%s, suspended: %v, and an invitation sent at %v hours: %s, want %s", name, suspended, sent, got, want)
+				}
+				addMails(&in, org.Mail{Email: ada, InvitationID: "i2", Renewal: true, Sequence: 10, At: hours(-80)})
+				if got = about(plan.Compute(in), ada); got != "reinvite" {
+					t.Errorf("%s, suspended: %v, and renewed since: %s, want reinvite", name, suspended, got)
 				}
 			}
 		}
