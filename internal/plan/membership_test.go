@@ -1109,6 +1109,15 @@ func TestMembership(t *testing.T) {
 			addMails(in, lost(1, -1.0/60), bob)
 			in.Snapshot.Invitations = []org.Invitation{invitation("i5", "bob@example.com", org.StatusExpired, -100)}
 		}, []string{"held invite not_invited ", "unsettled ", "waiting bob@example.com i5"}},
+		{"answer lost, and the server renewed the later invitation, still listed as expired with no date of creation",
+			func(in *plan.Input) {
+				in.Roster.People = append(in.Roster.People, person("bob@example.com", 4))
+				bob := sent(5, "i5", -1.0/60)
+				bob.Email = "bob@example.com"
+				addMails(in, lost(1, -1.0/60), bob)
+				in.Snapshot.Invitations = []org.Invitation{invitation("i5", "bob@example.com", org.StatusExpired, -100)}
+				in.Snapshot.Invitations[0].Created = time.Time{}
+			}, []string{"held invite not_invited ", "unsettled ", "waiting bob@example.com i5"}},
 		{"answer lost, and the server renewed the later invitation, which is listed with its new date", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("bob@example.com", 4))
 			bob := sent(5, "i5", -1.0/60)
