@@ -545,8 +545,10 @@ func (ix *index) addJoinedFacts(p *person, d *decision) {
 			isNew = inRoster && (!r.Joined || r.UserID != id || r.JoinedAsUnknown() || r.Unlisted ||
 				ix.invitedSince(p, r.JoinedAt))
 		}
-		// A member has answered all mails, whichever address they went to.
-		if isNew || isOutdated(key) {
+		// A member has answered all mails, whichever address they went to. If p has a user of their own, another address
+		// that accepted an invitation of p may be that of somebody else.
+		isOwn := i < len(p.keys) || id != "" || !p.hasOwnUser
+		if isNew || isOwn && isOutdated(key) {
 			d.facts = append(d.facts, org.Fact{Kind: org.FactJoined, Email: key, UserID: id})
 		}
 	}

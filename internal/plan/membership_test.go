@@ -1373,6 +1373,30 @@ func TestJoinedFacts(t *testing.T) {
 	}
 }
 
+// TestRemovedPersonWhoAcceptedForAnother: ada accepted an invitation to bob, who later joined with a user of his own.
+// Bob's membership does not say that ada, whom orgsync removed, is back.
+func TestRemovedPersonWhoAcceptedForAnother(t *testing.T) {
+	t.Parallel()
+	const bob = "bob@example.com"
+	in := newInput()
+	in.Roster.People = []roster.Person{person(bob, 3)}
+	in.Snapshot.Users = []org.User{user("u-bob", bob)}
+	accepted := invitation("i1", bob, org.StatusAccepted, -500)
+	accepted.Registered, accepted.Responded = org.MustParseAddress(ada), hours(-490)
+	in.Snapshot.Invitations = []org.Invitation{accepted}
+	in.Memory.People[bob] = org.PersonRecord{Joined: true, UserID: "u-bob", JoinedAt: hours(-50), JoinedSequence: 12,
+		UserSequence: 12}
+	in.Memory.People[ada] = org.PersonRecord{Unlisted: true, Removed: true, RemovedAt: hours(-100), RemovedSequence: 9,
+		RemovedUserID: "u-ada"}
+	if got := summarize(plan.Compute(in)); len(got) > 0 {
+		t.Errorf("ada is not listed: %q", got)
+	}
+	in.Roster.People = append(in.Roster.People, person(ada, 9))
+	if diff := cmp.Diff([]string{"invite listed_again "}, summarize(plan.Compute(in))); diff != "" {
+		t.Errorf("ada is listed again (-want +got):\n%s", diff)
+	}
+}
+
 // TestFactsNewestFirst: facts about several mails to one person begin with the newest mail, and end before the first
 // mail that is unsettled. The ledger applies each fact to the last lost mail.
 func TestFactsNewestFirst(t *testing.T) {
