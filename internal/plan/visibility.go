@@ -90,7 +90,8 @@ func (ix *index) priorStatusOf(p *person) priorStatus {
 }
 
 // wasUnlistedUser reports whether the ledger has an unlisted user who was p, or who had an address of p, seen after
-// orgsync last removed p, and not before since. If the key can see all users, the result is false, because the user is gone.
+// orgsync last removed p, and not before since. If the key can see all users, the result is false, because the user is
+// gone.
 func (ix *index) wasUnlistedUser(p *person, since time.Time) bool {
 	if ix.visible.users && ix.visible.suspended {
 		return false

@@ -200,8 +200,8 @@ func TestAcceptedForAnotherEntry(t *testing.T) {
 }
 
 // TestHiddenUnderOtherAddress: orgsync suspended ada or saw her as an unlisted user, under an address that the roster
-// does not have. The suspended users cannot be listed. She is not mailed because of an expired invitation, unless it was
-// sent or renewed after that.
+// does not have. The suspended users cannot be listed. She is not mailed because of an expired invitation, unless it
+// was sent or renewed after that.
 func TestHiddenUnderOtherAddress(t *testing.T) {
 	t.Parallel()
 	const countess = "countess@home.example"
