@@ -403,11 +403,15 @@ func (ix *index) decidingInvitation(p *person) *org.Invitation {
 		return nil
 	}
 	newest := p.invitations[len(p.invitations)-1]
+	sent := newest.Created
+	if newest.Status.IsAnswered() { // otherwise the estimate may be the time of a renewal, after p accepted another one
+		sent = newest.SentAt()
+	}
 	last := p.lastMail()
 	for _, inv := range slices.Backward(p.invitations) {
 		mailedSince := last != nil && last.InvitationID != inv.ID && !inv.ExpiresAt().IsZero() &&
 			last.At.After(inv.ExpiresAt()) && ix.visible.users && ix.visible.suspended
-		isLater := inv.Responded.IsZero() && !mailedSince || inv.Responded.After(newest.Created)
+		isLater := inv.Responded.IsZero() && !mailedSince || inv.Responded.After(sent)
 		if inv.Status == org.StatusAccepted && (newest.ExpiresAt().IsZero() || isLater) {
 			return inv
 		}

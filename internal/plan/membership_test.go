@@ -238,6 +238,13 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{inv}
 			addMails(in, sent(1, "i1", -500))
 		}, []string{"needs_attention i2"}},
+		{"left, and declined a later invitation with no date of creation, with --invite-left", func(in *plan.Input) {
+			in.InviteLeft = true
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -500),
+				invitation("i2", ada, org.StatusDeclined, -200)}
+			in.Snapshot.Invitations[0].Responded = hours(-490)
+			in.Snapshot.Invitations[1].Created, in.Snapshot.Invitations[1].Responded = time.Time{}, hours(-190)
+		}, []string{"needs_attention i2"}},
 		{"declined an invitation with no date of creation, and an older one expired", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -500),
 				invitation("i2", ada, org.StatusDeclined, -200)}
