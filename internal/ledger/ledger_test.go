@@ -896,3 +896,25 @@ func TestFoundLedgerOfWrongClock(t *testing.T) {
 		})
 	}
 }
+
+// TestUnsuspendAfterWrongClock: a run with a clock that was ahead lost the answer to a suspension. Once a run has
+// limited the times, the end of the suspension counts.
+func TestUnsuspendAfterWrongClock(t *testing.T) {
+	t.Parallel()
+	s := &ledgertest.Store{}
+	l := open(t, s, 5000)
+	must(t, edit(l, org.EditSuspend, ledger.Lost))
+	must(t, l.Close())
+	l = open(t, s, 1)
+	_, err := l.LimitFuture()
+	must(t, err)
+	must(t, l.Close())
+	l = open(t, s, 2)
+	must(t, edit(l, org.EditUnsuspend, ledger.Sent))
+	must(t, l.Close())
+	memory, _, err := ledger.Read(t.Context(), s, "o1")
+	must(t, err)
+	if ada := memory.People["ada@example.com"]; ada.Suspended {
+		t.Errorf("still suspended: %+v", ada)
+	}
+}
