@@ -290,11 +290,12 @@ func TestMemory(t *testing.T) {
 		}}},
 		{"unlisted twice, and gone by an id in upper case", runs{func(l *ledger.Ledger) error {
 			var facts []org.Fact
-			for _, id := range []string{"u7", "U7", "u8"} {
+			for _, id := range []string{"u7", "U7", "u8", "U9", "u9"} {
 				facts = append(facts, org.Fact{Kind: org.FactUnlistedUser, Email: ada, UserID: id})
 			}
 			return l.RecordFacts(append(facts, org.Fact{Kind: org.FactUserGone, UserID: "U8"}))
-		}}, org.Memory{Unlisted: map[string]org.Sighting{"u7": {Email: ada, Sequence: 1, At: at(0)}}}},
+		}}, org.Memory{Unlisted: map[string]org.Sighting{"u7": {Email: ada, Sequence: 1, At: at(0)},
+			"u9": {Email: ada, Sequence: 4, At: at(0)}}}},
 		{"suspended under an alias, and another user with the alias later", runs{func(l *ledger.Ledger) error {
 			alias := org.Edit{Op: org.EditSuspend, Who: org.MustParseAddress("lady@example.com"), UserID: "u1"}
 			second := alias
@@ -893,5 +894,27 @@ func TestFoundLedgerOfWrongClock(t *testing.T) {
 				t.Errorf("bob %+v, cat %+v, %+v", bob, cat, memory)
 			}
 		})
+	}
+}
+
+// TestUnsuspendAfterWrongClock: a run with a clock that was ahead lost the answer to a suspension. Once a run has
+// limited the times, the end of the suspension counts.
+func TestUnsuspendAfterWrongClock(t *testing.T) {
+	t.Parallel()
+	s := &ledgertest.Store{}
+	l := open(t, s, 5000)
+	must(t, edit(l, org.EditSuspend, ledger.Lost))
+	must(t, l.Close())
+	l = open(t, s, 1)
+	_, err := l.LimitFuture()
+	must(t, err)
+	must(t, l.Close())
+	l = open(t, s, 2)
+	must(t, edit(l, org.EditUnsuspend, ledger.Sent))
+	must(t, l.Close())
+	memory, _, err := ledger.Read(t.Context(), s, "o1")
+	must(t, err)
+	if ada := memory.People["ada@example.com"]; ada.Suspended {
+		t.Errorf("still suspended: %+v", ada)
 	}
 }

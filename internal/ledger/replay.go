@@ -519,6 +519,12 @@ func (r *replayer) limitTimes(names []string, t time.Time) {
 		for _, recorded := range []*mark{&p.joined, &p.suspended, &p.removed, &p.markBefore} {
 			limit(&recorded.at, r.runOf(recorded.line))
 		}
+		isWrong := wrong[r.runOf(p.suspended.line)] || wrong[r.runOf(p.markBefore.line)]
+		for _, until := range []*time.Time{&p.suspendUntil, &p.suspendUntilBefore} {
+			if late := t.Add(org.SendWithin + org.ActWithin); isWrong && until.After(late) {
+				*until = late
+			}
+		}
 		limit(&p.roundsFromAt, r.runOf(p.roundsFrom))
 		limit(&p.refused.last.at, p.refused.last.run)
 		for i, removed := range p.removals {
@@ -544,8 +550,8 @@ func (r *replayer) memory() org.Memory {
 
 		Misdirected: r.misdirected,
 	}
-	for _, seen := range r.unlisted {
-		memory.Unlisted[seen.user] = org.Sighting{Email: seen.email, Sequence: seen.line, At: seen.at}
+	for id, seen := range r.unlisted {
+		memory.Unlisted[id] = org.Sighting{Email: seen.email, Sequence: seen.line, At: seen.at}
 	}
 	for name, named := range r.access {
 		memory.Access[name] = named.id

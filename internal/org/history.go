@@ -172,7 +172,8 @@ type Removal struct {
 type Memory struct {
 	// People has what the ledger knows about people, by the canonical keys of their addresses.
 	People map[string]PersonRecord
-	// Unlisted has the users who were in the organization and not in the roster when orgsync last looked, by user id.
+	// Unlisted has the users who were in the organization and not in the roster when orgsync last looked, by user id in
+	// lower case.
 	Unlisted map[string]Sighting
 	// Access has the id of each group, role and policy that a roster named, by the name in the roster.
 	Access map[AccessName]string

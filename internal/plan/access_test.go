@@ -665,6 +665,12 @@ func TestUnlistedUsers(t *testing.T) {
 				in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusAccepted, -100)}
 				in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, JoinedAt: hours(-200), UserID: "u-eva"}
 			}, []string{"left eva@example.com ", "unlisted_kept eva@example.com ", "unlisted eve@example.com "}},
+		{"the same, and the list has no date of creation", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusAccepted, -100)}
+			in.Snapshot.Invitations[0].Created = time.Time{}
+			in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, JoinedAt: hours(-200), UserID: "u-eva"}
+		}, []string{"left eva@example.com ", "unlisted_kept eva@example.com ", "unlisted eve@example.com "}},
 		{"the same, and the list says with which address", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusAccepted, -100)}

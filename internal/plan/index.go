@@ -182,7 +182,7 @@ func spellIDs(m org.Memory, users []org.User) org.Memory {
 		m.People = maps.Clone(m.People)
 		maps.Copy(m.People, changed)
 	}
-	if len(withCapitals) > 0 { // the ledger has the ids of unlisted users in lower case
+	if len(withCapitals) > 0 { // the memory has the ids of unlisted users in lower case
 		unlisted := make(map[string]org.Sighting, len(m.Unlisted))
 		for id, seen := range m.Unlisted {
 			unlisted[spell(id)] = seen
@@ -224,7 +224,7 @@ func (ix *index) assignInvitations() {
 	}
 	for i := range ix.people {
 		slices.SortFunc(ix.people[i].invitations, func(a, b *org.Invitation) int {
-			return cmp.Or(a.Created.Compare(b.Created), a.ExpiresAt().Compare(b.ExpiresAt()), cmp.Compare(a.ID, b.ID))
+			return cmp.Or(a.SentAt().Compare(b.SentAt()), a.ExpiresAt().Compare(b.ExpiresAt()), cmp.Compare(a.ID, b.ID))
 		})
 	}
 }
@@ -538,9 +538,14 @@ func (p *person) forgetBeforeRemoval() {
 	p.record.Mails = slices.DeleteFunc(slices.Clone(p.record.Mails), func(m org.Mail) bool {
 		return m.Sequence < p.record.RemovedSequence
 	})
-	since := func(t time.Time) bool { return t.After(p.record.RemovedAt) }
 	p.invitations = slices.DeleteFunc(slices.Clone(p.invitations), func(inv *org.Invitation) bool {
 		mailed := slices.ContainsFunc(p.record.Mails, func(m org.Mail) bool { return m.InvitationID == inv.ID })
-		return inv.Status != org.StatusPending && !mailed && !since(inv.SentAt()) && !since(inv.Responded)
+		return inv.Status != org.StatusPending && !mailed && p.isBeforeRemoval(inv)
 	})
+}
+
+// isBeforeRemoval reports whether inv was sent, and answered if it was, before orgsync last removed p.
+func (p *person) isBeforeRemoval(inv *org.Invitation) bool {
+	since := func(t time.Time) bool { return t.After(p.record.RemovedAt) }
+	return p.record.Removed && !since(inv.SentAt()) && !since(inv.Responded)
 }

@@ -176,7 +176,7 @@ func (ix *index) joinedAsUnknown(p *person) bool {
 // isAcceptedSince reports whether inv is accepted and newer than a membership that orgsync saw at joined, and does not
 // say with which address it was accepted.
 func isAcceptedSince(inv *org.Invitation, joined time.Time) bool {
-	return inv.Status == org.StatusAccepted && inv.Registered.IsZero() && !joined.IsZero() && inv.Created.After(joined)
+	return inv.Status == org.StatusAccepted && inv.Registered.IsZero() && !joined.IsZero() && inv.SentAt().After(joined)
 }
 
 // decideWithoutInvitation decides whether to mail p, who is not a member and has no invitation that can be accepted.
@@ -188,7 +188,7 @@ func (ix *index) decideWithoutInvitation(p *person, d *decision) {
 	// If vanished is true, the last mail is newer than every invitation in the list. Its invitation expired or was
 	// accepted, and the list no longer shows it.
 	vanished := last != nil && !acceptedSince &&
-		(newest == nil || last.At.After(newest.Created) && !p.hasInvitation(last.InvitationID))
+		(newest == nil || last.At.After(newest.SentAt()) && !p.hasInvitation(last.InvitationID))
 	switch {
 	case (newest == nil || vanished) && ix.decidePossiblyHidden(p, d):
 	case vanished:
@@ -198,10 +198,10 @@ func (ix *index) decideWithoutInvitation(p *person, d *decision) {
 	case newest == nil:
 		d.invite(p, Invite, NotInvited, "")
 	case newest.Status.IsUnanswered() && !ix.mayMailHidden(p) &&
-		(ix.mayBeUnidentified(p) || ix.mayBeUserSince(p, newest.SentAt())):
+		(ix.mayBeUnidentified(p) || ix.mayBeUserSince(p, p.lastSent(newest))):
 		ix.holdHidden(p, d)
 	case newest.Status.IsUnanswered():
-		if p.record.Joined && p.mailOf(newest.ID) == nil && !newest.Created.After(p.record.JoinedAt) {
+		if p.record.Joined && p.mailOf(newest.ID) == nil && !newest.SentAt().After(p.record.JoinedAt) {
 			ix.decideAfterLeaving(p, d, "") // after this invitation was sent, they joined by another one
 			return
 		}
@@ -338,6 +338,14 @@ func (p *person) expiresAt(inv *org.Invitation) time.Time {
 	return at
 }
 
+// lastSent returns when inv was sent, or when orgsync renewed it last.
+func (p *person) lastSent(inv *org.Invitation) time.Time {
+	if m := p.mailOf(inv.ID); m != nil {
+		return org.Later(inv.SentAt(), m.At)
+	}
+	return inv.SentAt()
+}
+
 // renewable reports whether the invitation id was sent to the `email` of the entry and not to an alias.
 func (p *person) renewable(id string) bool {
 	for _, inv := range p.invitations {
@@ -395,11 +403,15 @@ func (ix *index) decidingInvitation(p *person) *org.Invitation {
 		return nil
 	}
 	newest := p.invitations[len(p.invitations)-1]
+	sent := newest.Created
+	if newest.Status.IsAnswered() { // otherwise the estimate may be the time of a renewal, after p accepted another one
+		sent = newest.SentAt()
+	}
 	last := p.lastMail()
 	for _, inv := range slices.Backward(p.invitations) {
 		mailedSince := last != nil && last.InvitationID != inv.ID && !inv.ExpiresAt().IsZero() &&
 			last.At.After(inv.ExpiresAt()) && ix.visible.users && ix.visible.suspended
-		isLater := inv.Responded.IsZero() && !mailedSince || inv.Responded.After(newest.Created)
+		isLater := inv.Responded.IsZero() && !mailedSince || inv.Responded.After(sent)
 		if inv.Status == org.StatusAccepted && (newest.ExpiresAt().IsZero() || isLater) {
 			return inv
 		}
@@ -537,8 +549,10 @@ func (ix *index) addJoinedFacts(p *person, d *decision) {
 			isNew = inRoster && (!r.Joined || r.UserID != id || r.JoinedAsUnknown() || r.Unlisted ||
 				ix.invitedSince(p, r.JoinedAt))
 		}
-		// A member has answered all mails, whichever address they went to.
-		if isNew || isOutdated(key) {
+		// A member has answered all mails, whichever address they went to. If p has a user of their own, another address
+		// that accepted an invitation of p may be that of somebody else.
+		isOwn := i < len(p.keys) || id != "" || !p.hasOwnUser
+		if isNew || isOwn && isOutdated(key) {
 			d.facts = append(d.facts, org.Fact{Kind: org.FactJoined, Email: key, UserID: id})
 		}
 	}
@@ -563,7 +577,7 @@ func (p *person) joinedAs(key string) bool {
 func (ix *index) invitedSince(p *person, t time.Time) bool {
 	return slices.ContainsFunc(p.invitations, func(inv *org.Invitation) bool {
 		isOpen := inv.Status != org.StatusAccepted || isAcceptedSince(inv, t)
-		return isOpen && inv.Created.After(t) && !inv.Created.After(ix.in.Snapshot.Now)
+		return isOpen && inv.SentAt().After(t) && !inv.SentAt().After(ix.in.Snapshot.Now)
 	})
 }
 

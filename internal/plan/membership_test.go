@@ -232,6 +232,24 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{inv}
 			addMails(in, sent(1, "i2", -100))
 		}, []string{"reinvite expired i2"}},
+		{"declined an invitation with no date of creation, and the last mail before it is not listed", func(in *plan.Input) {
+			inv := invitation("i2", ada, org.StatusDeclined, -200)
+			inv.Created, inv.Responded = time.Time{}, hours(-190)
+			in.Snapshot.Invitations = []org.Invitation{inv}
+			addMails(in, sent(1, "i1", -500))
+		}, []string{"needs_attention i2"}},
+		{"left, and declined a later invitation with no date of creation, with --invite-left", func(in *plan.Input) {
+			in.InviteLeft = true
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -500),
+				invitation("i2", ada, org.StatusDeclined, -200)}
+			in.Snapshot.Invitations[0].Responded = hours(-490)
+			in.Snapshot.Invitations[1].Created, in.Snapshot.Invitations[1].Responded = time.Time{}, hours(-190)
+		}, []string{"needs_attention i2"}},
+		{"declined an invitation with no date of creation, and an older one expired", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -500),
+				invitation("i2", ada, org.StatusDeclined, -200)}
+			in.Snapshot.Invitations[1].Created = time.Time{}
+		}, []string{"needs_attention i2"}},
 		{"users cannot be listed, joined by the ledger, and no invitation", func(in *plan.Input) {
 			in.Snapshot.UsersVisible, in.Snapshot.Users = false, nil
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1"}
@@ -478,6 +496,18 @@ func TestMembership(t *testing.T) {
 				RoundsResetAt: hours(-200)}
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -190)}
 		}, []string{"reinvite expired i1"}},
+		{"was a member and left, and a later invitation with no date of creation expired", func(in *plan.Input) {
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-200), UserID: "u1", RoundsResetSequence: 3,
+				RoundsResetAt: hours(-200)}
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -190)}
+			in.Snapshot.Invitations[0].Created = time.Time{}
+		}, []string{"reinvite expired i1"}},
+		{"is a member since before an invitation with no date of creation", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-200), UserID: "u1"}
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -190)}
+			in.Snapshot.Invitations[0].Created = time.Time{}
+		}, []string{"fact joined " + ada}},
 		{"was a member and left, and a later renewal expired", func(in *plan.Input) {
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-200), UserID: "u1", RoundsResetSequence: 3,
 				RoundsResetAt: hours(-200)}
@@ -1086,6 +1116,15 @@ func TestMembership(t *testing.T) {
 			addMails(in, lost(1, -1.0/60), bob)
 			in.Snapshot.Invitations = []org.Invitation{invitation("i5", "bob@example.com", org.StatusExpired, -100)}
 		}, []string{"held invite not_invited ", "unsettled ", "waiting bob@example.com i5"}},
+		{"answer lost, and the server renewed the later invitation, still listed as expired with no date of creation",
+			func(in *plan.Input) {
+				in.Roster.People = append(in.Roster.People, person("bob@example.com", 4))
+				bob := sent(5, "i5", -1.0/60)
+				bob.Email = "bob@example.com"
+				addMails(in, lost(1, -1.0/60), bob)
+				in.Snapshot.Invitations = []org.Invitation{invitation("i5", "bob@example.com", org.StatusExpired, -100)}
+				in.Snapshot.Invitations[0].Created = time.Time{}
+			}, []string{"held invite not_invited ", "unsettled ", "waiting bob@example.com i5"}},
 		{"answer lost, and the server renewed the later invitation, which is listed with its new date", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("bob@example.com", 4))
 			bob := sent(5, "i5", -1.0/60)
@@ -1338,6 +1377,30 @@ func TestJoinedFacts(t *testing.T) {
 		if diff := cmp.Diff(want, plan.Compute(in).Facts); diff != "" {
 			t.Errorf("%s: facts (-want +got):\n%s", name, diff)
 		}
+	}
+}
+
+// TestRemovedPersonWhoAcceptedForAnother: ada accepted an invitation to bob, who later joined with a user of his own.
+// Bob's membership does not say that ada, whom orgsync removed, is back.
+func TestRemovedPersonWhoAcceptedForAnother(t *testing.T) {
+	t.Parallel()
+	const bob = "bob@example.com"
+	in := newInput()
+	in.Roster.People = []roster.Person{person(bob, 3)}
+	in.Snapshot.Users = []org.User{user("u-bob", bob)}
+	accepted := invitation("i1", bob, org.StatusAccepted, -500)
+	accepted.Registered, accepted.Responded = org.MustParseAddress(ada), hours(-490)
+	in.Snapshot.Invitations = []org.Invitation{accepted}
+	in.Memory.People[bob] = org.PersonRecord{Joined: true, UserID: "u-bob", JoinedAt: hours(-50), JoinedSequence: 12,
+		UserSequence: 12}
+	in.Memory.People[ada] = org.PersonRecord{Unlisted: true, Removed: true, RemovedAt: hours(-100), RemovedSequence: 9,
+		RemovedUserID: "u-ada"}
+	if got := summarize(plan.Compute(in)); len(got) > 0 {
+		t.Errorf("ada is not listed: %q", got)
+	}
+	in.Roster.People = append(in.Roster.People, person(ada, 9))
+	if diff := cmp.Diff([]string{"invite listed_again "}, summarize(plan.Compute(in))); diff != "" {
+		t.Errorf("ada is listed again (-want +got):\n%s", diff)
 	}
 }
 

@@ -237,6 +237,6 @@ func lastVisible(memory org.Memory, invitations []org.Invitation) org.Mail {
 // provesSent reports whether inv, which has the id of m, proves that m was sent. A new invitation proves it by being
 // in the list. A renewed invitation was in the list before, so only its new expiration date proves it.
 func provesSent(inv org.Invitation, m org.Mail) bool {
-	renewed := m.Renewal || !inv.Created.IsZero() && inv.Created.Before(m.At.Add(-org.SettleAfter))
+	renewed := m.Renewal || !inv.SentAt().IsZero() && inv.SentAt().Before(m.At.Add(-org.SettleAfter))
 	return !renewed || m.Expires.After(m.At) && m.Expires.After(m.RenewedFrom) && !inv.Expires.Before(m.Expires)
 }

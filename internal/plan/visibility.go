@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/orgsync/orgsync/internal/org"
@@ -80,7 +81,7 @@ func (ix *index) priorStatusOf(p *person) priorStatus {
 	isAccepted := func(inv *org.Invitation) bool { return inv.Status == org.StatusAccepted }
 	switch {
 	case (p.record.Joined || p.record.Suspended) && !p.record.Removed || slices.ContainsFunc(p.invitations, isAccepted),
-		ix.wasUnlistedUser(p, time.Time{}), ix.acceptedForAnother(p):
+		ix.wasUnlistedUser(p, time.Time{}), ix.acceptedForAnother(p, time.Time{}):
 		return memberBefore
 	case len(p.record.Mails) > 0:
 		return mailedBefore
@@ -88,8 +89,9 @@ func (ix *index) priorStatusOf(p *person) priorStatus {
 	return neverSeen
 }
 
-// wasUnlistedUser reports whether the ledger has an unlisted user with an address of p, seen after orgsync last removed
-// p, and not before since. If the key can see all users, the result is false, because the user is gone.
+// wasUnlistedUser reports whether the ledger has an unlisted user who was p, or who had an address of p, seen after
+// orgsync last removed p, and not before since. If the key can see all users, the result is false, because the user is
+// gone.
 func (ix *index) wasUnlistedUser(p *person, since time.Time) bool {
 	if ix.visible.users && ix.visible.suspended {
 		return false
@@ -102,30 +104,52 @@ func (ix *index) wasUnlistedUser(p *person, since time.Time) bool {
 			}
 		}
 	}
-	return slices.ContainsFunc(p.keys, func(key string) bool {
-		seen := ix.seenUnlisted[key]
+	isSince := func(seen org.Sighting) bool {
 		return seen.Sequence > p.record.RemovedSequence && !seen.At.Before(since)
-	})
+	}
+	isKeySince := func(key string) bool { return isSince(ix.seenUnlisted[key]) }
+	return isSince(ix.in.Memory.Unlisted[p.record.UserID]) || slices.ContainsFunc(p.knownKeys(), isKeySince)
 }
 
 // mayBeUserSince reports whether p may be a user that the key cannot see, although the list has an expired invitation
-// that was sent at sent. This is so if orgsync suspended p or saw p as an unlisted user after sent, or if p may have
-// accepted an invitation to another person.
+// that was last sent at sent. This is so if orgsync suspended p or saw p as an unlisted user after sent, or if p
+// may have accepted an invitation to another person after sent.
 func (ix *index) mayBeUserSince(p *person, sent time.Time) bool {
 	isHidden := !ix.visible.users || !ix.visible.suspended
-	return isHidden && p.record.Suspended && !p.record.Removed && !p.record.SuspendedAt.Before(sent) ||
-		ix.wasUnlistedUser(p, sent) || ix.acceptedForAnother(p)
+	return isHidden && !p.record.Removed && ix.wasSuspendedSince(p, sent) ||
+		ix.wasUnlistedUser(p, sent) || ix.acceptedForAnother(p, sent)
+}
+
+// wasSuspendedSince reports whether orgsync suspended a user of p, under any address, and not before since.
+func (ix *index) wasSuspendedSince(p *person, since time.Time) bool {
+	keys := slices.Concat(p.knownKeys(), ix.suspendedAddresses()[strings.ToLower(p.record.UserID)])
+	return slices.ContainsFunc(keys, func(key string) bool {
+		r := ix.in.Memory.People[key]
+		return r.Suspended && !r.SuspendedAt.Before(since)
+	})
 }
 
 // acceptedForAnother reports whether p may be suspended, because an invitation to another person of the roster was
-// accepted with an address of p. If the key can see all users, or if orgsync removed p, the result is false, because p
-// is no member. If the key cannot list users, the entries of both people are a problem of the roster: see ownerOf.
-func (ix *index) acceptedForAnother(p *person) bool {
-	if !ix.visible.users || ix.visible.suspended || p.record.Removed {
+// accepted with an address of p, after orgsync last removed p, and perhaps not before since. If the key can see all
+// users, the result is false, because p is no member. If the key cannot list users, the entries of both people
+// are a problem of the roster: see ownerOf.
+func (ix *index) acceptedForAnother(p *person, since time.Time) bool {
+	if !ix.visible.users || ix.visible.suspended {
 		return false
 	}
 	ix.indexAddresses()
-	return slices.ContainsFunc(p.keys, func(key string) bool { return len(ix.invitedAs[key]) > 0 })
+	isOther := func(key string) bool { owner := ix.byKey[key]; return owner != nil && owner != p && !owner.ended }
+	if !slices.ContainsFunc(p.keys, func(key string) bool { return slices.ContainsFunc(ix.invitedAs[key], isOther) }) {
+		return false
+	}
+	return slices.ContainsFunc(ix.in.Snapshot.Invitations, func(inv org.Invitation) bool {
+		latest := inv.Responded
+		if latest.IsZero() {
+			latest = inv.ExpiresAt() // nobody can accept later
+		}
+		return isOther(inv.Invited.Key()) && slices.Contains(p.keys, acceptedBy(&inv)) && !p.isBeforeRemoval(&inv) &&
+			(latest.IsZero() || !latest.Before(since))
+	})
 }
 
 // NoAddress is the cause of an [UnknownMembership] notice if the key may see everything, but a user or an invitation

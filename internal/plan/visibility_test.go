@@ -151,6 +151,93 @@ func TestAbsence(t *testing.T) {
 	}
 }
 
+// TestAcceptedForAnotherEntry: the suspended users cannot be listed. Ada's address accepted an invitation to her, or to
+// bob, who has a user of his own. An invitation to her that expired since then shows that she was no member when it was
+// sent. A removal by orgsync shows nothing about later.
+func TestAcceptedForAnotherEntry(t *testing.T) {
+	t.Parallel()
+	const hold, alias, bob = "unknown_membership", "countess@home.example", "bob@example.com"
+	for _, tt := range []struct {
+		name, invited   string
+		sent, responded float64 // 0 if the list does not say when
+		removed         float64 // 0 if orgsync did not remove her
+		expired         float64 // when the expired invitation to her was sent; 0 if there is none
+		want            string
+	}{
+		{"her own", ada, -300, -290, 0, 0, hold},
+		{"her own, and a later one expired", ada, -300, -290, 0, -200, "reinvite"},
+		{"that of her alias, and a later one expired", alias, -300, -290, 0, -200, "reinvite"},
+		{"that of bob", bob, -300, -290, 0, 0, hold},
+		{"that of bob, and an earlier one expired", bob, -300, -290, 0, -400, hold},
+		{"that of bob, and one expired that was sent in between", bob, -300, -240, 0, -250, hold},
+		{"that of bob, and a later one expired", bob, -300, -290, 0, -200, "reinvite"},
+		{"that of bob, perhaps later than one that expired", bob, -300, 0, 0, -250, hold},
+		{"that of bob, earlier than one that expired", bob, -300, 0, 0, -200, "reinvite"},
+		{"that of bob, before her removal", bob, -300, -290, -100, 0, "invite"},
+		{"that of bob, after her removal", bob, -300, -290, -400, 0, hold},
+		{"that of bob, sent before her removal", bob, -300, -240, -250, 0, hold},
+		{"that of bob, after her removal and a mail that expired", bob, -300, -290, -500, -400, hold},
+	} {
+		in := inputWithVisible("u ao")
+		in.Roster.People = []roster.Person{person(ada, 3, alias), person(bob, 9)}
+		in.Snapshot.Users = append(in.Snapshot.Users, user("u-bob", bob))
+		accepted := invitation("i1", tt.invited, org.StatusAccepted, tt.sent)
+		accepted.Registered = org.MustParseAddress(ada)
+		if tt.responded != 0 {
+			accepted.Responded = hours(tt.responded)
+		}
+		in.Snapshot.Invitations = append(in.Snapshot.Invitations, accepted)
+		if tt.expired != 0 {
+			in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i2", ada, org.StatusExpired, tt.expired))
+		}
+		if tt.removed != 0 {
+			in.Memory.People[ada] = org.PersonRecord{Removed: true, RemovedAt: hours(tt.removed), RemovedSequence: 1}
+		}
+		if got := about(plan.Compute(in), ada); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestHiddenUnderOtherAddress: orgsync suspended ada or saw her as an unlisted user, under an address that the roster
+// does not have. The suspended users cannot be listed. She is not mailed because of an expired invitation, unless it
+// was sent or renewed after that.
+func TestHiddenUnderOtherAddress(t *testing.T) {
+	t.Parallel()
+	const countess = "countess@home.example"
+	for name, connect := range map[string]func(*plan.Input){
+		"accepted with this address": func(in *plan.Input) {
+			accepted := invitation("i1", ada, org.StatusAccepted, -500)
+			accepted.Registered, accepted.Responded = org.MustParseAddress(countess), hours(-490)
+			in.Snapshot.Invitations = append(in.Snapshot.Invitations, accepted)
+		},
+		"joined as this user": func(in *plan.Input) {
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-480), UserID: "u1"}
+		},
+	} {
+		for sent, want := range map[float64]string{-300: "unknown_membership", -90: "reinvite"} {
+			for _, suspended := range []bool{false, true} {
+				in := inputWithVisible("u ao")
+				in.Memory.Unlisted["u1"] = org.Sighting{Email: countess, Sequence: 9, At: hours(-100)}
+				if suspended {
+					delete(in.Memory.Unlisted, "u1")
+					in.Memory.People[countess] = org.PersonRecord{Suspended: true, SuspendedAt: hours(-100), SuspendedUserID: "U1"}
+				}
+				in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i2", ada, org.StatusExpired, sent))
+				connect(&in)
+				got := about(plan.Compute(in), ada)
+				if got != want {
+					t.Errorf("%s, suspended: %v, and an invitation sent at %v hours: %s, want %s", name, suspended, sent, got, want)
+				}
+				addMails(&in, org.Mail{Email: ada, InvitationID: "i2", Renewal: true, Sequence: 10, At: hours(-80)})
+				if got = about(plan.Compute(in), ada); got != "reinvite" {
+					t.Errorf("%s, suspended: %v, and renewed since: %s, want reinvite", name, suspended, got)
+				}
+			}
+		}
+	}
+}
+
 // TestUnidentified: a user or an invitation without a readable address may belong to anybody that the ledger and the
 // lists do not show.
 func TestUnidentified(t *testing.T) {
