@@ -99,6 +99,7 @@ func TestInvitationStatus(t *testing.T) {
 		// The status says that nobody has answered, and the other fields say who answered and when.
 		{`{"invite_status":"Pending",` + responded + `,` + registered + `}`, org.StatusUnknown, "Pending"},
 		{`{"invite_status":"Expired",` + responded + `,` + registered + `}`, org.StatusUnknown, "Expired"},
+		{`{"invite_status":"Pending",` + responded + `,"email_registered":"m***@home.example"}`, org.StatusUnknown, "Pending"},
 		{`{"invite_status":"Pending",` + registered + `}`, org.StatusPending, "Pending"},
 		{`{"invite_status":"Pending",` + responded + `}`, org.StatusPending, "Pending"},
 		{`{"invite_status":"Expired",` + responded + `}`, org.StatusExpired, "Expired"},
@@ -336,6 +337,11 @@ func TestEscapedTexts(t *testing.T) {
 		`ada x@example.com`:               "ada+x@example.com",
 		`ada@x, bob@example.com`:          "",
 		`ada@example.com <eve@evil.test>`: "",
+		`a***@example.com`:                "", // masked
+		`a*@e*.com`:                       "",
+		`a•••@example.com`:                "",
+		`a…@example.com`:                  "",
+		`a*b@example.com`:                 "a*b@example.com",
 	} {
 		row := decodeFields(t, `{"id":"i1","email":"`+text+`","email_invited":"`+text+`","email_registered":"`+text+`"}`)
 		i := decodeInvitation(row)

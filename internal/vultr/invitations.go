@@ -206,7 +206,7 @@ func decodeInvitation(f fields) org.Invitation {
 	invitation.Status = statusOf(invitation)
 	if invitation.Status.IsUnanswered() {
 		// One field may say that the invitation was answered, and the other that it was not.
-		isAnswered := !invitation.Registered.IsZero() && !invitation.Responded.IsZero()
+		isAnswered := f.text("email_registered") != "" && !invitation.Responded.IsZero() // also a masked address
 		if wordStatus(f.text("status")).IsAnswered() || isAnswered && !wasSentAgain(invitation) {
 			invitation.Status, invitation.StatusIfSentAgain = org.StatusUnknown, invitation.Status
 		}
