@@ -73,6 +73,26 @@ func TestList(t *testing.T) {
 		{name: "links at the top", pages: []string{`{"users":[{"id":"a"}],"links":{"Next":"x"}}`}, words: "goes on"},
 		{name: "links as a list", pages: []string{userPage("a", `{"links":[{"rel":"next","cursor":"x"}]}`)},
 			words: "goes on"},
+		{name: "a cursor in an object of another name",
+			pages: []string{`{"users":[{"id":"a"}],"pagination":{"cursors":{"next":"x"}}}`}, words: "goes on"},
+		{name: "a cursor in an object inside meta", pages: []string{userPage("a", `{"pagination":{"next":"x"}}`)},
+			words: "goes on"},
+		{name: "meta in capitals", pages: []string{`{"users":[{"id":"a"}],"Meta":{"Links":{"Next":"x"}}}`}, words: "goes on"},
+		{name: "meta as a list", pages: []string{userPage("a", `[{"total":9,"links":{"next":"x"}}]`)},
+			words: "meta is a list"},
+		{name: "meta as a text", pages: []string{userPage("a", `"next=x"`)}, words: "meta is a text"},
+		{name: "a link as a text", pages: []string{userPage("a", `{"links":"/v2/users?cursor=x"}`)},
+			words: "meta.links is a text"},
+		{name: "meta as PHP writes nothing", pages: []string{userPage("a", `[]`)}, want: "a"},
+		{name: "total at the top", pages: []string{`{"users":[{"id":"a"}],"total":600}`},
+			words: "counts 600 rows but lists 1"},
+		{name: "total by another name", pages: []string{userPage("a", `{"total_count":"600"}`)},
+			words: "counts 600 rows but lists 1"},
+		{name: "total by another name, above meta.total",
+			pages: []string{userPage("a", `{"total":1,"pagination":{"totalItems":600}}`)}, words: "counts 600 rows but lists 1"},
+		{name: "total of all pages", pages: []string{userPage("a", `{"total_pages":24,"page":1}`)},
+			words: "the server counts 24 pages but names no page after page 1"},
+		{name: "total of one page", pages: []string{`{"users":[{"id":"a"}],"total":1,"last_page":1,"per_page":25}`}, want: "a"},
 		{name: "no more pages by other names", pages: []string{`{"users":[{"id":"a"}],"has_more":false,"next_page":null}`},
 			want: "a"},
 		{name: "no cursor", pages: []string{userPage("a b c", `{"total":3,"links":{}}`)}, want: "a b c"},
@@ -360,7 +380,10 @@ func TestListWithLinkHeader(t *testing.T) {
 	for link, goesOn := range map[string]bool{
 		`</v2/users?page=2>; rel="next"`:                                 true,
 		`</v2/users?page=1>; rel="prev", </v2/users?page=2>; REL="NEXT"`: true,
+		`</v2/users?page=2>; rel=next`:                                   true,
+		`</v2/users?page=2>; title="2"; rel = "last next"`:               true,
 		`</v2/users?page=1>; rel="prev"`:                                 false,
+		`</v2/users?page=1>; rel=prev; title="not next"`:                 false,
 	} {
 		c := inProcess(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Link", link)
@@ -370,6 +393,31 @@ func TestListWithLinkHeader(t *testing.T) {
 		if goesOn && (err == nil || !strings.Contains(err.Error(), "goes on")) || !goesOn && (err != nil || len(rows) != 1) {
 			t.Errorf("%s: %v, %v", link, rows, err)
 		}
+	}
+}
+
+// TestListWithCountHeaders checks that a list is not complete if a header counts more rows or pages, or names a next
+// page.
+func TestListWithCountHeaders(t *testing.T) {
+	t.Parallel()
+	for header, test := range map[string]struct{ value, words string }{
+		"X-Total-Count": {"600", "counts 600 rows but lists 1"},
+		"X-Total":       {"2", "counts 2 rows but lists 1"},
+		"X-Total-Pages": {"24", "counts 24 pages"},
+		"X-Next-Page":   {"2", "goes on"},
+		"X-Per-Page":    {"25", ""},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newBubbleClient(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set(header, test.value)
+				answerJSON(w, 200, userPage("a", `{"total":1}`))
+			}, nil)
+			rows, err := list(t.Context(), c, users)
+			if test.words == "" && (err != nil || len(rows) != 1) ||
+				test.words != "" && (err == nil || !strings.Contains(err.Error(), test.words)) {
+				t.Errorf("%s: %v, %v", header, rows, err)
+			}
+		})
 	}
 }
 
