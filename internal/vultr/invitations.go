@@ -202,7 +202,7 @@ func decodeInvitation(f fields) org.Invitation {
 	invitation.Expires, expires = f.date("expiration_date")
 	invitation.DateUnreadable = !created || !responded || !expires
 	// The documents explain invite_status. They do not explain status, which may be beside it.
-	invitation.StatusText = intern(cmp.Or(f.text("invite_status"), f.text("status")))
+	invitation.StatusText = intern(cmp.Or(f.state("invite_status"), f.state("status")))
 	invitation.Status = statusOf(invitation)
 	if invitation.Status.IsUnanswered() {
 		// One field may say that the invitation was answered, and the other that it was not.

@@ -67,17 +67,18 @@ func decodeUser(f fields) org.User {
 	// status is a bool in SPEC's example. SPEC does not say that false means suspended, so the client
 	// reads the list of suspended users too. A user whose status is not understood counts as suspended:
 	// such a user is not mailed and gets no access.
-	switch strings.ToLower(f.text("status")) {
+	switch status := f.state("status"); strings.ToLower(status) {
 	case "", "true", "1", "active", "enabled":
 	case "invited", "pending":
 		u.Accepted = new(false)
 	case "suspended", "false", "0", "inactive", "disabled":
 		u.Suspended = true
 	default:
-		u.Suspended, u.StatusText = true, intern(f.text("status"))
+		u.Suspended, u.StatusText = true, intern(status)
 	}
 	suspended, understood := f.date("date_suspended")
-	u.Suspended = u.Suspended || f.is("suspended", true) || !suspended.IsZero() || !understood
+	isActive := f.is("suspended", false) || isEmptyValue(f["suspended"]) // any other value may say when or why
+	u.Suspended = u.Suspended || !isActive || !suspended.IsZero() || !understood
 	// manage_users is the legacy ACL of users who may manage other users (SPEC). A policy may allow
 	// that too, so other users may be admins as well.
 	// Only the letters count, because the documents write the ACL in several ways. orgsync uses Admin only
