@@ -255,6 +255,13 @@ func TestDates(t *testing.T) {
 		`"1970-01-01 00:00:00"`:           absent,
 		`"Thu, 01 Jan 1970 00:00:00 GMT"`: absent,
 
+		`"1969-12-31 19:00:00"`:            unreadable, // 0 in a local zone
+		`"1970-01-01 01:00:00"`:            unreadable,
+		`"1970-01-01T05:30:00+00:00"`:      unreadable,
+		`"0001-01-01T05:00:00Z"`:           unreadable,
+		`"1753-01-01 00:00:00"`:            unreadable, // the first dates of some programs
+		`"1899-12-30T00:00:00Z"`:           unreadable,
+		`"1900-01-01 00:00:00"`:            unreadable,
 		`"soon"`:                           unreadable,
 		`"yesterday"`:                      unreadable,
 		`true`:                             unreadable,
@@ -280,6 +287,8 @@ func TestDates(t *testing.T) {
 		`"9991-01-01T00:00:00Z"`:           unreadable,
 		"{" + strings.Repeat(`"a":1,`, maxMembers) + `"b":1}`:                                unreadable, // too many members
 		`{"date":"2026-06-01 10:00:00.000000","timezone_type":3,"timezone":"Europe/Berlin"}`: unreadable,
+		`{"date":"1970-01-01 00:00:00.000000","timezone_type":3,"timezone":"UTC"}`:           absent,
+		`{"date":"1969-12-31 19:00:00.000000","timezone_type":3,"timezone":"UTC"}`:           unreadable,
 		`{"date":"2026-06-01T10:00:00Z","timezone_type":3,"timezone":"+02:00"}`:              unreadable,
 	}
 	for text, want := range tests {
