@@ -99,7 +99,8 @@ func TestInvitationStatus(t *testing.T) {
 		// The status says that nobody has answered, and the other fields say who answered and when.
 		{`{"invite_status":"Pending",` + responded + `,` + registered + `}`, org.StatusUnknown, "Pending"},
 		{`{"invite_status":"Expired",` + responded + `,` + registered + `}`, org.StatusUnknown, "Expired"},
-		{`{"invite_status":"Pending",` + responded + `,"email_registered":"m***@home.example"}`, org.StatusUnknown, "Pending"},
+		{`{"invite_status":"Pending",` + responded + `,"email_registered":"m***@home.example"}`,
+			org.StatusUnknown, "Pending"},
 		{`{"invite_status":"Pending",` + registered + `}`, org.StatusPending, "Pending"},
 		{`{"invite_status":"Pending",` + responded + `}`, org.StatusPending, "Pending"},
 		{`{"invite_status":"Expired",` + responded + `}`, org.StatusExpired, "Expired"},

@@ -23,6 +23,14 @@ var invitations = listing[org.Invitation]{
 	isEmpty: func(i org.Invitation) bool { return i.ID == "" && i.Invited.IsZero() },
 	// Two invitations with one id and different addresses are two invitations.
 	rowID: func(f fields) string { return f.rowID() + " " + f.address("email_invited").Key() },
+	// A list may keep the row from before a renewal, or show both states of an invitation that is renewed or accepted
+	// during the reading.
+	combine: func(earlier, row org.Invitation) org.Invitation {
+		if earlier.IsAfter(row) {
+			return earlier
+		}
+		return row
+	},
 }
 
 // apiEnabledFormat is the form of api_enabled in the request for an invitation, which says whether

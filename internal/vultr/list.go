@@ -47,6 +47,8 @@ type listing[T any] struct {
 	// mayRepeat is true if a page may rightly have the same row twice, and the server counts both. If it is false,
 	// another row may be missing where a row is repeated.
 	mayRepeat bool
+	// combine returns what two rows with the same identity say together, the earlier one first; nil: the later row counts.
+	combine func(T, T) T
 	// address returns the address of a row; nil if rows have none. If two rows have the same id and different
 	// addresses, the list is read again. If this does not change, it is an error, because one of the people would be
 	// missing.
@@ -60,7 +62,8 @@ type listing[T any] struct {
 //   - the count was the same on every page: otherwise rows have moved, and one may be missing,
 //   - rows with the same id have the same address.
 //
-// Rows with different ids are different rows. If several rows have the same id, the last one counts.
+// Rows with different ids are different rows. If several rows have the same id, the last one counts, or what
+// listing.combine makes of them.
 //
 // A count that cannot be decoded is an error. If the server gives no count, or counts fewer rows than it lists, it must
 // say that no page follows (next is "" or null), or the last page must be smaller than every page size in the
@@ -203,6 +206,9 @@ func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size
 				}
 				if l.mayRepeat && i >= firstOfPage {
 					r.repeated++
+				}
+				if l.combine != nil {
+					decoded = l.combine(r.rows[i], decoded)
 				}
 				r.rows[i] = decoded
 				continue

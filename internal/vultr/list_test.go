@@ -92,7 +92,8 @@ func TestList(t *testing.T) {
 			pages: []string{userPage("a", `{"total":1,"pagination":{"totalItems":600}}`)}, words: "counts 600 rows but lists 1"},
 		{name: "total of all pages", pages: []string{userPage("a", `{"total_pages":24,"page":1}`)},
 			words: "the server counts 24 pages but names no page after page 1"},
-		{name: "total of one page", pages: []string{`{"users":[{"id":"a"}],"total":1,"last_page":1,"per_page":25}`}, want: "a"},
+		{name: "total of one page", pages: []string{`{"users":[{"id":"a"}],"total":1,"last_page":1,"per_page":25}`},
+			want: "a"},
 		{name: "no more pages by other names", pages: []string{`{"users":[{"id":"a"}],"has_more":false,"next_page":null}`},
 			want: "a"},
 		{name: "no cursor", pages: []string{userPage("a b c", `{"total":3,"links":{}}`)}, want: "a b c"},
@@ -319,6 +320,56 @@ func TestList(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestRowsOfOneThing checks which of several rows about one invitation or user counts, in either order and on one page
+// or two.
+func TestRowsOfOneThing(t *testing.T) {
+	t.Parallel()
+	const created = `"date_created":"2026-06-01T10:00:00Z"`
+	const renewed = `"invite_status":"Pending","expiration_date":"2026-06-09T10:00:00Z",` + created
+	const before = `"invite_status":"Expired","expiration_date":"2026-06-04T10:00:00Z",` + created
+	for name, test := range map[string]struct{ row, other, want string }{
+		"invitation renewed":  {renewed, before, "pending"},
+		"invitation accepted": {`"invite_status":"Accepted"`, renewed, "accepted"},
+		"user suspended":      {`"status":false`, `"status":true`, "suspended"},
+		"user locked":         {`"status":"Locked"`, `"status":true`, "suspended Locked"},
+	} {
+		for _, rows := range [][]string{{test.row, test.other}, {test.other, test.row}} {
+			for i := range rows {
+				rows[i] = `{"id":"x","email":"ada@example.com","email_invited":"ada@example.com",` + rows[i] + `}`
+			}
+			for _, pages := range [][]string{{strings.Join(rows, ","), ""}, rows} {
+				w := func(rw http.ResponseWriter, r *http.Request) {
+					page, meta := pages[0], `{"links":{"next":"c"}}`
+					if r.FormValue("cursor") != "" {
+						page, meta = pages[1], `{"links":{"next":""}}`
+					}
+					answerJSON(rw, 200, `{"users":[`+page+`],"invites":[`+page+`],"meta":`+meta+`}`)
+				}
+				c := newTestClient(t, w)
+				var got string
+				if strings.HasPrefix(name, "invitation") {
+					all, err := list(t.Context(), c, invitations)
+					if err != nil || len(all) != 1 {
+						t.Fatal(all, err)
+					}
+					got = string(all[0].Status)
+				} else {
+					all, err := list(t.Context(), c, users)
+					if err != nil || len(all) != 1 {
+						t.Fatal(all, err)
+					}
+					if all[0].Suspended {
+						got = strings.TrimSpace("suspended " + all[0].StatusText)
+					}
+				}
+				if got != test.want {
+					t.Errorf("%s, %q: %q, want %q", name, pages, got, test.want)
+				}
+			}
+		}
 	}
 }
 

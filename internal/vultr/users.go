@@ -17,6 +17,7 @@ var users = listing[org.User]{
 	decode:  decodeUser,
 	isEmpty: isEmptyUser,
 	rowID:   rowIDOfUser,
+	combine: combineUsers,
 	address: addressOfUser,
 }
 
@@ -30,8 +31,17 @@ func suspendedUsers(organization string) listing[org.User] {
 		decode:  decodeUser,
 		isEmpty: isEmptyUser,
 		rowID:   rowIDOfUser,
+		combine: combineUsers,
 		address: addressOfUser,
 	}
+}
+
+// combineUsers returns what two rows about one user say together: the user is suspended if one of them says so.
+func combineUsers(earlier, row org.User) org.User {
+	if earlier.Suspended && !row.Suspended {
+		row.Suspended, row.StatusText = true, earlier.StatusText
+	}
+	return row
 }
 
 // isEmptyUser reports whether a row has nothing that identifies a user.
