@@ -268,6 +268,42 @@ func TestHolderTwice(t *testing.T) {
 	}
 }
 
+// TestUnidentifiedHolders checks that nobody relies on a list of holders if one of its rows does not say who it is
+// about. Such a holder may be a person who is to lose the access.
+func TestUnidentifiedHolders(t *testing.T) {
+	t.Parallel()
+	const ada = `{"id":"m1","email":"ada@example.com"}`
+	for row, unreadable := range map[string]bool{
+		ada:                               false,
+		`{"user_id":"u9"}`:                false,
+		`{"group_id":"g7","name":"ops"}`:  false,
+		`{"assignment_type":"inherited"}`: false,
+		`{}`:                              true,
+		`{"user":{"id":"u1","email":"ada@example.com"}}`: true,
+		`{"email":"a***@example.com"}`:                   true,
+		`{"name":"Ada Lovelace"}`:                        true,
+	} {
+		for _, members := range []any{`{"members":[` + ada + `,` + row + `]}`, 404} {
+			c := smallWorld().with(world{
+				"/v2/groups":            `{"groups":[{"id":"g1","display_name":"dev","members":[` + ada + `,` + row + `]}]}`,
+				"/v2/groups/g1/members": members,
+			}).client(t)
+			s, err := c.ReadOrganization(t.Context(), "o1", org.Wanted{org.KindGroup: {"dev"}})
+			if err != nil || len(s.Access) != 1 || s.Access[0].Unreadable != unreadable {
+				t.Errorf("%s, %v: %+v, %v", row, members, s.Access, err)
+			}
+			survey, err := c.Survey(t.Context(), "o1")
+			if err != nil || (survey.Holders[org.KindGroup].Err != nil) != unreadable {
+				t.Errorf("%s, %v: the survey finds %v, %v", row, members, survey.Holders[org.KindGroup].Err, err)
+			}
+			all, _, err := c.ReadAll(t.Context(), "o1")
+			if err == nil && all.Access[0].Unreadable != unreadable {
+				t.Errorf("%s, %v: ReadAll: %+v", row, members, all.Access)
+			}
+		}
+	}
+}
+
 // The holders of something that cannot be given are not requested. A server may answer such a
 // request with an error, which would stop the run.
 func TestHoldersOfUnusableAccess(t *testing.T) {
