@@ -247,7 +247,7 @@ func decodePolicy(f fields) accessRow {
 // isDeleted reports whether a row is about something that was deleted and can be restored.
 func (f fields) isDeleted() bool {
 	deleted, understood := f.date("date_deleted")
-	return strings.EqualFold(f.text("status"), "deleted") || f.is("deleted", true) || !deleted.IsZero() || !understood
+	return strings.EqualFold(f.text("status"), "deleted") || f.mayBe("deleted") || !deleted.IsZero() || !understood
 }
 
 func decodeHolder(f fields) holderRow {

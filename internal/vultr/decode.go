@@ -123,6 +123,9 @@ func (f fields) is(name string, want bool) bool {
 	return value != nil && *value == want
 }
 
+// mayBe reports whether name has a flag that is true, or a value that is no flag: it may say when or why.
+func (f fields) mayBe(name string) bool { return !f.is(name, false) && !isEmptyValue(f[name]) }
+
 // name returns the name of a person or thing under key, without the escapes that the API may add.
 func (f fields) name(key string) string { return strings.TrimSpace(org.UnescapeHTML(f.text(key))) }
 

@@ -181,6 +181,7 @@ func TestAnswerToAnInvitation(t *testing.T) {
 		{"expired", `"invite_status":"expired"`, `an invitation that is "expired"`},
 		{"cancelled", `"invite_status":"Cancelled"`, `an invitation that is "Cancelled"`},
 		{"an unknown word", `"invite_status":"Frozen","status":"pending"`, `an invitation that is "Frozen"`},
+		{"a status that is an object", `"invite_status":{"name":"Accepted"}`, `an invitation that is "{\"name\":`},
 		{
 			"an end that is past", `"invite_status":"Pending","expiration_date":"2026-06-01T09:59:59Z"`,
 			"an invitation that expired at 2026-06-01T09:59:59Z",

@@ -187,7 +187,7 @@ func checkOpen(i org.Invitation, f fields, now time.Time) error {
 // isYesStatus reports whether the status in f is a number or a bool that means yes. Such a status is
 // about the request, not about the invitation.
 func isYesStatus(f fields) bool {
-	if f.text("invite_status") != "" || kindOf(f["status"]) == "text" {
+	if f.state("invite_status") != "" || kindOf(f["status"]) == "text" {
 		return false
 	}
 	text := f.text("status")

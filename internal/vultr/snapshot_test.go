@@ -244,6 +244,10 @@ func TestDeleted(t *testing.T) {
 		`{"id":"g1","status":"active"}`:                     false,
 		`{"id":"g1","status":"Deleted"}`:                    true,
 		`{"id":"g1","deleted":true}`:                        true,
+		`{"id":"g1","deleted":"no"}`:                        false,
+		`{"id":"g1","deleted":null}`:                        false,
+		`{"id":"g1","deleted":"2026-01-31T08:00:00Z"}`:      true,
+		`{"id":"g1","deleted":{"by":"ops"}}`:                true,
 		`{"id":"g1","date_deleted":"2026-01-31T08:00:00Z"}`: true,
 		`{"id":"g1","date_deleted":"yesterday"}`:            true,
 	} {

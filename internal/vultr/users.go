@@ -87,8 +87,7 @@ func decodeUser(f fields) org.User {
 		u.Suspended, u.StatusText = true, intern(status)
 	}
 	suspended, understood := f.date("date_suspended")
-	isActive := f.is("suspended", false) || isEmptyValue(f["suspended"]) // any other value may say when or why
-	u.Suspended = u.Suspended || !isActive || !suspended.IsZero() || !understood
+	u.Suspended = u.Suspended || f.mayBe("suspended") || !suspended.IsZero() || !understood
 	// manage_users is the legacy ACL of users who may manage other users (SPEC). A policy may allow
 	// that too, so other users may be admins as well.
 	// Only the letters count, because the documents write the ACL in several ways. orgsync uses Admin only
