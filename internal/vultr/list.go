@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"net/http"
 	"net/url"
@@ -343,7 +344,7 @@ var (
 // checkNoNextPage returns an error if an answer says that the list goes on, in a form that this client does
 // not know.
 func checkNoNextPage(a answer) error {
-	for _, o := range a.fields.objectsAbout(maxNesting) {
+	for o := range a.fields.objectsAbout(maxNesting) {
 		for name, value := range o {
 			isNothing := slices.Contains([]string{`""`, "null", "false", "0", "[]", "{}"}, string(value))
 			if nextPageName().MatchString(name) && !isNothing {
@@ -362,22 +363,30 @@ func checkNoNextPage(a answer) error {
 // maxNesting is the maximum depth at which an answer is searched for signs that a list goes on.
 const maxNesting = 3
 
-// objectsAbout returns f and the objects inside it, down to a depth. In an answer with a list, they are about the
-// list, because the rows are in a JSON list.
-func (f fields) objectsAbout(depth int) []fields {
-	all := []fields{f}
-	for name, raw := range f {
-		if depth > 1 && kindOf(raw) == "object" {
-			all = append(all, f.object(name).objectsAbout(depth-1)...)
+// objectsAbout yields f and the objects inside it, down to a depth. In an answer with a list, they are about the list,
+// because the rows are in a JSON list. It keeps only one object per depth in memory, because an answer may have many.
+func (f fields) objectsAbout(depth int) iter.Seq[fields] {
+	return func(yield func(fields) bool) {
+		if !yield(f) || depth == 1 {
+			return
+		}
+		for name, raw := range f {
+			if kindOf(raw) != "object" {
+				continue
+			}
+			for inside := range f.object(name).objectsAbout(depth - 1) {
+				if !yield(inside) {
+					return
+				}
+			}
 		}
 	}
-	return all
 }
 
 // countUnder returns the largest count in an answer, or in its headers, under a name that matches; -1 if there is none.
 func countUnder(a answer, names *regexp.Regexp) int {
 	most := -1
-	for _, o := range a.fields.objectsAbout(maxNesting) {
+	for o := range a.fields.objectsAbout(maxNesting) {
 		for name := range o {
 			if names.MatchString(memberName(name)) {
 				most = max(most, wholeNumber(o.text(name)))
