@@ -48,7 +48,7 @@ func (s Snapshot) Merge(later Snapshot) Snapshot {
 			return rowKey{email: i.Invited.Key(), created: i.Created}
 		}, func(i, other *Invitation) {
 			once := i.SeenOnce || other == nil || !other.Expires.Equal(i.Expires)
-			if other != nil && i.ID != "" && other.isAfter(*i) { // without an id, they may be two invitations
+			if other != nil && i.ID != "" && other.IsAfter(*i) { // without an id, they may be two invitations
 				*i = *other
 			}
 			i.SeenOnce = once
@@ -87,9 +87,9 @@ func withHoldersOf(earlier, later Snapshot) []Access {
 	return all
 }
 
-// isAfter reports whether i shows something that happened after other, which is the same invitation: the person
+// IsAfter reports whether i shows something that happened after other, which is the same invitation: the person
 // accepted it, or it was renewed.
-func (i Invitation) isAfter(other Invitation) bool {
+func (i Invitation) IsAfter(other Invitation) bool {
 	if accepted := i.Status == StatusAccepted; accepted != (other.Status == StatusAccepted) {
 		return accepted
 	}

@@ -50,6 +50,11 @@ type holderRow struct {
 	inactive  bool // the user was removed from the group, or is suspended
 }
 
+// isEmpty reports whether a row says neither which user it is about, nor that it is about no user.
+func (h holderRow) isEmpty() bool {
+	return h.id == "" && h.userID == "" && h.email.IsZero() && !h.inherited
+}
+
 // accessKind says how one kind of access is read and changed.
 type accessKind struct {
 	list listing[accessRow]
@@ -144,7 +149,8 @@ func (c *Client) readKind(ctx context.Context, kind org.Kind, wanted org.Wanted,
 
 // readHolders reads the holders of row. govultr has no list of the members of a group. If the API
 // has none either (404), the members in the list of groups are kept. If that list names no members
-// either, the row is unreadable.
+// either, the row is unreadable. It is also unreadable if a holder in either list is not identified, because nobody
+// could then tell whether a person still has the access.
 func (c *Client) readHolders(ctx context.Context, row *accessRow) error {
 	kind := accessKinds[row.Kind]
 	q := listing[holderRow]{op: "list who has the " + string(row.Kind), keys: kind.keys, decode: decodeHolder,
@@ -158,7 +164,7 @@ func (c *Client) readHolders(ctx context.Context, row *accessRow) error {
 			message := fmt.Sprintf("the list of groups names more than %d of them", maxElements)
 			return call{op: q.op}.failed(org.Unreadable, 0, message, nil)
 		}
-		row.Unreadable = !row.namesMembers()
+		row.Unreadable = !row.namesMembers() || slices.ContainsFunc(row.holders(), holderRow.isEmpty)
 		return nil
 	}
 	if hasStatus(err, http.StatusNotFound) { // it was probably deleted after the list was read
@@ -169,6 +175,7 @@ func (c *Client) readHolders(ctx context.Context, row *accessRow) error {
 		return err // the members in the list of groups may show a person who is not among the users
 	}
 	row.fetched, row.embedded = rows, nil
+	row.Unreadable = slices.ContainsFunc(rows, holderRow.isEmpty)
 	return nil
 }
 
@@ -240,14 +247,15 @@ func decodePolicy(f fields) accessRow {
 // isDeleted reports whether a row is about something that was deleted and can be restored.
 func (f fields) isDeleted() bool {
 	deleted, understood := f.date("date_deleted")
-	return strings.EqualFold(f.text("status"), "deleted") || f.is("deleted", true) || !deleted.IsZero() || !understood
+	return strings.EqualFold(f.text("status"), "deleted") || f.mayBe("deleted") || !deleted.IsZero() || !understood
 }
 
 func decodeHolder(f fields) holderRow {
 	assignment := f.text("assignment_type") // of govultr; SPEC lists direct assignments only
+	isGroup := f.text("group_id") != "" && f.text("user_id") == ""
 	return holderRow{
 		id: f.text("id"), userID: f.text("user_id"), email: f.address("email"),
-		inherited: assignment != "" && !strings.EqualFold(assignment, "direct"),
+		inherited: isGroup || assignment != "" && !strings.EqualFold(assignment, "direct"),
 		inactive:  f.is("active", false) || f.isDeleted(),
 	}
 }

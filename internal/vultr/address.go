@@ -14,9 +14,12 @@ import (
 
 // address returns the address under name; the zero Address if there is none. The documents do not say how the API
 // writes addresses. So address removes possible additions, one kind after the other, until the rest is a valid
-// address.
+// address. A masked address such as a***@example.com is none: it does not say who it belongs to.
 func (f fields) address(name string) org.Address {
 	text := f.name(name)
+	if strings.Count(text, "*") > 1 || strings.ContainsAny(text, "•●…") {
+		return org.Address{}
+	}
 	if strings.Contains(text, "&#") { // a numeric escape without its semicolon
 		text = strings.TrimSpace(html.UnescapeString(text))
 	}

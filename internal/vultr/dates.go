@@ -29,8 +29,21 @@ func (f fields) date(name string) (t time.Time, understood bool) {
 	if !understood {
 		t, understood = parseUnix(text)
 	}
-	if t.Unix() == 0 {
-		return time.Time{}, understood // 0 means no date
+	return dateIfReal(t, understood)
+}
+
+// firstYear is the first year of a date, as in parseUnix.
+const firstYear = 1973
+
+// dateIfReal returns t, or the zero time if t means that there is no date. The arguments are the results of ParseDate
+// or parseUnix. A program may also write 0 in a local zone, as in 1969-12-31 19:00:00, or begin its calendar in 1753 or
+// 1900. Such a date is not understood: it is no date of an invitation, but that it means no date is a guess.
+func dateIfReal(t time.Time, understood bool) (time.Time, bool) {
+	switch {
+	case t.Unix() == 0 || t.IsZero():
+		return time.Time{}, understood
+	case t.Year() < firstYear:
+		return time.Time{}, false
 	}
 	return t, understood
 }
@@ -49,7 +62,7 @@ func (f fields) dateObject(name string) (t time.Time, understood bool) {
 		if o.text("date") == "" || o.text("timezone") == "" {
 			return time.Time{}, false
 		}
-		return ParseDate(o.text("date") + " " + o.text("timezone"))
+		return dateIfReal(ParseDate(o.text("date") + " " + o.text("timezone")))
 	case "list":
 		return time.Time{}, len(bytes.TrimSpace(raw[1:len(raw)-1])) == 0 // PHP's empty object
 	}

@@ -93,6 +93,15 @@ func decodeText(raw json.RawMessage) string {
 	return string(raw) // true, false or a number; an id may have too many digits for a float64
 }
 
+// state returns the text under name. If the value is an object or a list with something in it, state returns its JSON,
+// because such a state is unknown, and not absent.
+func (f fields) state(name string) string {
+	if kind := kindOf(f[name]); (kind == "object" || kind == "list") && !isEmptyValue(f[name]) {
+		return string(f[name][:min(len(f[name]), maxState)])
+	}
+	return f.text(name)
+}
+
 // intern returns text in memory that equal texts share, because some values are the same in each
 // row of a list.
 func intern(text string) string { return unique.Make(text).Value() }
@@ -114,6 +123,9 @@ func (f fields) is(name string, want bool) bool {
 	return value != nil && *value == want
 }
 
+// mayBe reports whether name has a flag that is true, or a value that is no flag: it may say when or why.
+func (f fields) mayBe(name string) bool { return !f.is(name, false) && !isEmptyValue(f[name]) }
+
 // name returns the name of a person or thing under key, without the escapes that the API may add.
 func (f fields) name(key string) string { return strings.TrimSpace(org.UnescapeHTML(f.text(key))) }
 
@@ -130,6 +142,8 @@ const (
 	maxElements = 50_000
 	// perElement is the maximum average number of members of the objects in a list.
 	perElement = 20
+	// maxState is the maximum size of a state that is an object or a list, in bytes.
+	maxState = 512
 	// maxErrorText is the maximum size of an error value that is searched for a text, in bytes.
 	maxErrorText = 8 << 10
 )

@@ -99,6 +99,8 @@ func TestInvitationStatus(t *testing.T) {
 		// The status says that nobody has answered, and the other fields say who answered and when.
 		{`{"invite_status":"Pending",` + responded + `,` + registered + `}`, org.StatusUnknown, "Pending"},
 		{`{"invite_status":"Expired",` + responded + `,` + registered + `}`, org.StatusUnknown, "Expired"},
+		{`{"invite_status":"Pending",` + responded + `,"email_registered":"m***@home.example"}`,
+			org.StatusUnknown, "Pending"},
 		{`{"invite_status":"Pending",` + registered + `}`, org.StatusPending, "Pending"},
 		{`{"invite_status":"Pending",` + responded + `}`, org.StatusPending, "Pending"},
 		{`{"invite_status":"Expired",` + responded + `}`, org.StatusExpired, "Expired"},
@@ -120,6 +122,9 @@ func TestInvitationStatus(t *testing.T) {
 		{`{"invite_status":null,"status":"accepted"}`, org.StatusAccepted, "accepted"},
 		{`{"invite_status":"Accepted","status":"pending"}`, org.StatusAccepted, "Accepted"},
 		{`{"invite_status":"Frozen","status":"pending"}`, org.StatusUnknown, "Frozen"},
+		{`{"invite_status":{"name":"Accepted"},"status":"pending"}`, org.StatusUnknown, `{"name":"Accepted"}`},
+		{`{"status":["accepted"],` + responded + `,` + registered + `}`, org.StatusUnknown, `["accepted"]`},
+		{`{"invite_status":[],"status":"pending"}`, org.StatusPending, "pending"},
 		{`{"status":1}`, org.StatusUnknown, "1"},
 		{`{"status":true}`, org.StatusUnknown, "true"},
 		{`{}`, org.StatusUnknown, ""},
@@ -251,6 +256,13 @@ func TestDates(t *testing.T) {
 		`"1970-01-01 00:00:00"`:           absent,
 		`"Thu, 01 Jan 1970 00:00:00 GMT"`: absent,
 
+		`"1969-12-31 19:00:00"`:            unreadable, // 0 in a local zone
+		`"1970-01-01 01:00:00"`:            unreadable,
+		`"1970-01-01T05:30:00+00:00"`:      unreadable,
+		`"0001-01-01T05:00:00Z"`:           unreadable,
+		`"1753-01-01 00:00:00"`:            unreadable, // the first dates of some programs
+		`"1899-12-30T00:00:00Z"`:           unreadable,
+		`"1900-01-01 00:00:00"`:            unreadable,
 		`"soon"`:                           unreadable,
 		`"yesterday"`:                      unreadable,
 		`true`:                             unreadable,
@@ -276,6 +288,8 @@ func TestDates(t *testing.T) {
 		`"9991-01-01T00:00:00Z"`:           unreadable,
 		"{" + strings.Repeat(`"a":1,`, maxMembers) + `"b":1}`:                                unreadable, // too many members
 		`{"date":"2026-06-01 10:00:00.000000","timezone_type":3,"timezone":"Europe/Berlin"}`: unreadable,
+		`{"date":"1970-01-01 00:00:00.000000","timezone_type":3,"timezone":"UTC"}`:           absent,
+		`{"date":"1969-12-31 19:00:00.000000","timezone_type":3,"timezone":"UTC"}`:           unreadable,
 		`{"date":"2026-06-01T10:00:00Z","timezone_type":3,"timezone":"+02:00"}`:              unreadable,
 	}
 	for text, want := range tests {
@@ -336,6 +350,11 @@ func TestEscapedTexts(t *testing.T) {
 		`ada x@example.com`:               "ada+x@example.com",
 		`ada@x, bob@example.com`:          "",
 		`ada@example.com <eve@evil.test>`: "",
+		`a***@example.com`:                "", // masked
+		`a*@e*.com`:                       "",
+		`a•••@example.com`:                "",
+		`a…@example.com`:                  "",
+		`a*b@example.com`:                 "a*b@example.com",
 	} {
 		row := decodeFields(t, `{"id":"i1","email":"`+text+`","email_invited":"`+text+`","email_registered":"`+text+`"}`)
 		i := decodeInvitation(row)
@@ -415,6 +434,16 @@ func TestDecodeUser(t *testing.T) {
 		{"active by a word", `{"id":"u1","status":"Active"}`, org.User{ID: "u1"}},
 		{"suspended by a flag", `{"id":"u1","suspended":true}`, org.User{ID: "u1", Suspended: true}},
 		{"suspended by a date", `{"id":"u1","date_suspended":"2026-06-01T10:00:00Z"}`, org.User{ID: "u1", Suspended: true}},
+		{"suspended by an object", `{"id":"u1","status":{"name":"suspended"}}`,
+			org.User{ID: "u1", Suspended: true, StatusText: `{"name":"suspended"}`}},
+		{"suspended by a list", `{"id":"u1","status":["suspended"]}`,
+			org.User{ID: "u1", Suspended: true, StatusText: `["suspended"]`}},
+		{"a status as PHP writes nothing", `{"id":"u1","status":[]}`, org.User{ID: "u1"}},
+		{"suspended by a date in place of a flag", `{"id":"u1","suspended":"2026-06-01T10:00:00Z"}`,
+			org.User{ID: "u1", Suspended: true}},
+		{"suspended by a reason in place of a flag", `{"id":"u1","suspended":{"reason":"abuse"}}`,
+			org.User{ID: "u1", Suspended: true}},
+		{"not suspended by null", `{"id":"u1","suspended":null}`, org.User{ID: "u1"}},
 		{"suspended by a date in an unknown form", `{"id":"u1","date_suspended":"soon"}`,
 			org.User{ID: "u1", Suspended: true}},
 		{"not suspended by an empty date", `{"id":"u1","date_suspended":"","suspended":false}`, org.User{ID: "u1"}},

@@ -66,8 +66,8 @@ func isFromAPI(a answer, body []byte) bool {
 // a similar member, the title of a web page, the first line, or else the standard text for its
 // status.
 func failureText(a answer, body []byte) string {
-	if a.status/100 == 3 {
-		return "a redirect to " + a.header.Get("Location") + ", which is not followed"
+	if location := a.header.Get("Location"); a.status/100 == 3 && location != "" {
+		return "a redirect to " + location + ", which is not followed"
 	}
 	if text := decodeObject(body).errorText(); text != "" {
 		return text

@@ -108,6 +108,10 @@ var failures = []struct {
 		http.Redirect(w, r, "/elsewhere", http.StatusFound)
 	}, want: org.CallError{Failure: org.Unreadable, Status: 302}, words: "a redirect to /elsewhere, which is not " +
 		"followed"},
+	{name: "304", handler: status(304, ""), want: org.CallError{Failure: org.Unreadable, Status: 304},
+		words: "HTTP 304: Not Modified"},
+	{name: "301 without a place", handler: status(301, ""), want: org.CallError{Failure: org.Unreadable, Status: 301},
+		words: "HTTP 301: Moved Permanently"},
 	{name: "307", handler: func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
 	}, want: org.CallError{Failure: org.Unreadable, Status: 307}, words: "a redirect to /elsewhere"},
@@ -177,6 +181,7 @@ func TestAnswerToAnInvitation(t *testing.T) {
 		{"expired", `"invite_status":"expired"`, `an invitation that is "expired"`},
 		{"cancelled", `"invite_status":"Cancelled"`, `an invitation that is "Cancelled"`},
 		{"an unknown word", `"invite_status":"Frozen","status":"pending"`, `an invitation that is "Frozen"`},
+		{"a status that is an object", `"invite_status":{"name":"Accepted"}`, `an invitation that is "{\"name\":`},
 		{
 			"an end that is past", `"invite_status":"Pending","expiration_date":"2026-06-01T09:59:59Z"`,
 			"an invitation that expired at 2026-06-01T09:59:59Z",

@@ -23,6 +23,14 @@ var invitations = listing[org.Invitation]{
 	isEmpty: func(i org.Invitation) bool { return i.ID == "" && i.Invited.IsZero() },
 	// Two invitations with one id and different addresses are two invitations.
 	rowID: func(f fields) string { return f.rowID() + " " + f.address("email_invited").Key() },
+	// A list may keep the row from before a renewal, or show both states of an invitation that is renewed or accepted
+	// during the reading.
+	combine: func(earlier, row org.Invitation) org.Invitation {
+		if earlier.IsAfter(row) {
+			return earlier
+		}
+		return row
+	},
 }
 
 // apiEnabledFormat is the form of api_enabled in the request for an invitation, which says whether
@@ -179,7 +187,7 @@ func checkOpen(i org.Invitation, f fields, now time.Time) error {
 // isYesStatus reports whether the status in f is a number or a bool that means yes. Such a status is
 // about the request, not about the invitation.
 func isYesStatus(f fields) bool {
-	if f.text("invite_status") != "" || kindOf(f["status"]) == "text" {
+	if f.state("invite_status") != "" || kindOf(f["status"]) == "text" {
 		return false
 	}
 	text := f.text("status")
@@ -202,11 +210,11 @@ func decodeInvitation(f fields) org.Invitation {
 	invitation.Expires, expires = f.date("expiration_date")
 	invitation.DateUnreadable = !created || !responded || !expires
 	// The documents explain invite_status. They do not explain status, which may be beside it.
-	invitation.StatusText = intern(cmp.Or(f.text("invite_status"), f.text("status")))
+	invitation.StatusText = intern(cmp.Or(f.state("invite_status"), f.state("status")))
 	invitation.Status = statusOf(invitation)
 	if invitation.Status.IsUnanswered() {
 		// One field may say that the invitation was answered, and the other that it was not.
-		isAnswered := !invitation.Registered.IsZero() && !invitation.Responded.IsZero()
+		isAnswered := f.text("email_registered") != "" && !invitation.Responded.IsZero() // also a masked address
 		if wordStatus(f.text("status")).IsAnswered() || isAnswered && !wasSentAgain(invitation) {
 			invitation.Status, invitation.StatusIfSentAgain = org.StatusUnknown, invitation.Status
 		}

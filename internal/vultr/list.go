@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,6 +48,8 @@ type listing[T any] struct {
 	// mayRepeat is true if a page may rightly have the same row twice, and the server counts both. If it is false,
 	// another row may be missing where a row is repeated.
 	mayRepeat bool
+	// combine returns what two rows with the same identity say together, the earlier one first; nil: the later row counts.
+	combine func(T, T) T
 	// address returns the address of a row; nil if rows have none. If two rows have the same id and different
 	// addresses, the list is read again. If this does not change, it is an error, because one of the people would be
 	// missing.
@@ -59,7 +63,8 @@ type listing[T any] struct {
 //   - the count was the same on every page: otherwise rows have moved, and one may be missing,
 //   - rows with the same id have the same address.
 //
-// Rows with different ids are different rows. If several rows have the same id, the last one counts.
+// Rows with different ids are different rows. If several rows have the same id, the last one counts, or what
+// listing.combine makes of them.
 //
 // A count that cannot be decoded is an error. If the server gives no count, or counts fewer rows than it lists, it must
 // say that no page follows (next is "" or null), or the last page must be smaller than every page size in the
@@ -90,9 +95,9 @@ func listPages[T any](ctx context.Context, c *Client, l listing[T]) (rows []T, p
 			continue
 		case r.endUnknown:
 			message = "the answer does not say whether the list goes on"
-		case len(r.rows)+r.repeated < r.total:
-			message = fmt.Sprintf("the server counts %d rows but lists %d, in each of %d attempts", r.total, len(r.rows),
-				maxListReads)
+		case len(r.rows)+r.repeated < max(r.total, r.otherTotal):
+			message = fmt.Sprintf("the server counts %d rows but lists %d, in each of %d attempts",
+				max(r.total, r.otherTotal), len(r.rows), maxListReads)
 		case r.countChanged:
 			message = fmt.Sprintf("the number of rows changed between pages, in each of %d attempts", maxListReads)
 		case r.sharedID != "":
@@ -124,6 +129,7 @@ func (q call) partialReadError(err error) error {
 type listRead[T any] struct {
 	rows         []T
 	total        int  // the last count of the server; -1: none
+	otherTotal   int  // the largest count under another name than meta.total, on the last page; -1: none
 	repeated     int  // rows that repeat an earlier row of their page; counted only with mayRepeat
 	countChanged bool // the count was not the same on every page
 	paged        bool // there was more than one page
@@ -137,7 +143,7 @@ func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size
 	unreadable := func(a answer, message string) (listRead[T], error) {
 		return listRead[T]{}, q.failed(org.Unreadable, a.status, c.CleanText(message), nil)
 	}
-	r := listRead[T]{total: -1}
+	r := listRead[T]{total: -1, otherTotal: -1}
 	rowID := l.rowID
 	if rowID == nil {
 		rowID = fields.rowID
@@ -202,6 +208,9 @@ func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size
 				if l.mayRepeat && i >= firstOfPage {
 					r.repeated++
 				}
+				if l.combine != nil {
+					decoded = l.combine(r.rows[i], decoded)
+				}
 				r.rows[i] = decoded
 				continue
 			}
@@ -210,6 +219,10 @@ func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size
 		}
 		switch {
 		case p.next == "":
+			r.otherTotal = countUnder(a, totalName())
+			if n := countUnder(a, pagesName()); n > pages {
+				return unreadable(a, fmt.Sprintf("the server counts %d pages but names no page after page %d", n, pages))
+			}
 			isCounted := r.total >= len(r.rows)+r.repeated // a smaller count is not about the whole list
 			r.endUnknown = !isCounted && !p.isLast && len(p.rows) >= min(size, defaultPage)
 			return r, nil
@@ -288,6 +301,14 @@ func (f fields) rowID() string {
 func decodeMeta(top fields) (listPage, error) {
 	p := listPage{total: -1}
 	meta := top.object("meta")
+	for name, raw := range map[string]json.RawMessage{"meta": top["meta"], "meta.links": meta["links"]} {
+		if kind := kindOf(raw); kind != "object" && kind != "list" && !isEmptyValue(raw) {
+			return listPage{}, fmt.Errorf("%s is a %s, which is not an object", name, kind)
+		}
+	}
+	if kindOf(top["meta"]) == "list" && !isEmptyValue(top["meta"]) {
+		return listPage{}, errors.New("meta is a list, which is not an object")
+	}
 	if total, named := meta["total"]; named && string(total) != "null" {
 		// An invalid count must not be treated as no count: the end of the list would be unknown.
 		if p.total = wholeNumber(meta.text("total")); p.total < 0 {
@@ -310,11 +331,20 @@ func decodeMeta(top fields) (listPage, error) {
 // nextPageName matches names of members by which APIs say that a list goes on.
 var nextPageName = lazyregexp.New(`(?i)next|more|partial|truncated|incomplete`)
 
+// nextPageLink matches a Link header (RFC 8288) with a next page.
+var nextPageLink = lazyregexp.New(`(?i)\brel\s*=\s*(?:"[^"]*\bnext\b|next\b)`)
+
+// totalName and pagesName match names of members and headers by which APIs count all rows or all pages of a list, in
+// the form that memberName returns.
+var (
+	totalName = lazyregexp.New(`^x?(?:total|total(?:count|rows|items|records|results|entries|elements)|recordstotal)$`)
+	pagesName = lazyregexp.New(`^x?(?:totalpages|pagestotal|pagecount|lastpage|numpages)$`)
+)
+
 // checkNoNextPage returns an error if an answer says that the list goes on, in a form that this client does
 // not know.
 func checkNoNextPage(a answer) error {
-	meta := a.fields.object("meta")
-	for _, o := range []fields{a.fields, a.fields.object("links"), meta, meta.object("links")} {
+	for o := range a.fields.objectsAbout(maxNesting) {
 		for name, value := range o {
 			isNothing := slices.Contains([]string{`""`, "null", "false", "0", "[]", "{}"}, string(value))
 			if nextPageName().MatchString(name) && !isNothing {
@@ -322,11 +352,53 @@ func checkNoNextPage(a answer) error {
 			}
 		}
 	}
-	if kindOf(meta["links"]) == "list" && bytes.Contains(meta["links"], []byte(`"next"`)) ||
-		strings.Contains(strings.ToLower(strings.Join(a.header.Values("Link"), ",")), `rel="next"`) {
+	links := a.fields.object("meta")["links"]
+	if kindOf(links) == "list" && bytes.Contains(links, []byte(`"next"`)) || a.header.Get("X-Next-Page") != "" ||
+		nextPageLink().MatchString(strings.Join(a.header.Values("Link"), ",")) {
 		return errors.New("the answer says that the list goes on, in an unknown form")
 	}
 	return nil
+}
+
+// maxNesting is the maximum depth at which an answer is searched for signs that a list goes on.
+const maxNesting = 3
+
+// objectsAbout yields f and the objects inside it, down to a depth. In an answer with a list, they are about the list,
+// because the rows are in a JSON list. It keeps only one object per depth in memory, because an answer may have many.
+func (f fields) objectsAbout(depth int) iter.Seq[fields] {
+	return func(yield func(fields) bool) {
+		if !yield(f) || depth == 1 {
+			return
+		}
+		for name, raw := range f {
+			if kindOf(raw) != "object" {
+				continue
+			}
+			for inside := range f.object(name).objectsAbout(depth - 1) {
+				if !yield(inside) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// countUnder returns the largest count in an answer, or in its headers, under a name that matches; -1 if there is none.
+func countUnder(a answer, names *regexp.Regexp) int {
+	most := -1
+	for o := range a.fields.objectsAbout(maxNesting) {
+		for name := range o {
+			if names.MatchString(memberName(name)) {
+				most = max(most, wholeNumber(o.text(name)))
+			}
+		}
+	}
+	for name := range a.header {
+		if names.MatchString(memberName(name)) {
+			most = max(most, wholeNumber(a.header.Get(name)))
+		}
+	}
+	return most
 }
 
 // decodeRows decodes the rows, which are under one or more of keys.

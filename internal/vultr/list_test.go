@@ -73,6 +73,27 @@ func TestList(t *testing.T) {
 		{name: "links at the top", pages: []string{`{"users":[{"id":"a"}],"links":{"Next":"x"}}`}, words: "goes on"},
 		{name: "links as a list", pages: []string{userPage("a", `{"links":[{"rel":"next","cursor":"x"}]}`)},
 			words: "goes on"},
+		{name: "a cursor in an object of another name",
+			pages: []string{`{"users":[{"id":"a"}],"pagination":{"cursors":{"next":"x"}}}`}, words: "goes on"},
+		{name: "a cursor in an object inside meta", pages: []string{userPage("a", `{"pagination":{"next":"x"}}`)},
+			words: "goes on"},
+		{name: "meta in capitals", pages: []string{`{"users":[{"id":"a"}],"Meta":{"Links":{"Next":"x"}}}`}, words: "goes on"},
+		{name: "meta as a list", pages: []string{userPage("a", `[{"total":9,"links":{"next":"x"}}]`)},
+			words: "meta is a list"},
+		{name: "meta as a text", pages: []string{userPage("a", `"next=x"`)}, words: "meta is a text"},
+		{name: "a link as a text", pages: []string{userPage("a", `{"links":"/v2/users?cursor=x"}`)},
+			words: "meta.links is a text"},
+		{name: "meta as PHP writes nothing", pages: []string{userPage("a", `[]`)}, want: "a"},
+		{name: "total at the top", pages: []string{`{"users":[{"id":"a"}],"total":600}`},
+			words: "counts 600 rows but lists 1"},
+		{name: "total by another name", pages: []string{userPage("a", `{"total_count":"600"}`)},
+			words: "counts 600 rows but lists 1"},
+		{name: "total by another name, above meta.total",
+			pages: []string{userPage("a", `{"total":1,"pagination":{"totalItems":600}}`)}, words: "counts 600 rows but lists 1"},
+		{name: "total of all pages", pages: []string{userPage("a", `{"total_pages":24,"page":1}`)},
+			words: "the server counts 24 pages but names no page after page 1"},
+		{name: "total of one page", pages: []string{`{"users":[{"id":"a"}],"total":1,"last_page":1,"per_page":25}`},
+			want: "a"},
 		{name: "no more pages by other names", pages: []string{`{"users":[{"id":"a"}],"has_more":false,"next_page":null}`},
 			want: "a"},
 		{name: "no cursor", pages: []string{userPage("a b c", `{"total":3,"links":{}}`)}, want: "a b c"},
@@ -302,6 +323,56 @@ func TestList(t *testing.T) {
 	}
 }
 
+// TestRowsOfOneThing checks which of several rows about one invitation or user counts, in either order and on one page
+// or two.
+func TestRowsOfOneThing(t *testing.T) {
+	t.Parallel()
+	const created = `"date_created":"2026-06-01T10:00:00Z"`
+	const renewed = `"invite_status":"Pending","expiration_date":"2026-06-09T10:00:00Z",` + created
+	const before = `"invite_status":"Expired","expiration_date":"2026-06-04T10:00:00Z",` + created
+	for name, test := range map[string]struct{ row, other, want string }{
+		"invitation renewed":  {renewed, before, "pending"},
+		"invitation accepted": {`"invite_status":"Accepted"`, renewed, "accepted"},
+		"user suspended":      {`"status":false`, `"status":true`, "suspended"},
+		"user locked":         {`"status":"Locked"`, `"status":true`, "suspended Locked"},
+	} {
+		for _, rows := range [][]string{{test.row, test.other}, {test.other, test.row}} {
+			for i := range rows {
+				rows[i] = `{"id":"x","email":"ada@example.com","email_invited":"ada@example.com",` + rows[i] + `}`
+			}
+			for _, pages := range [][]string{{strings.Join(rows, ","), ""}, rows} {
+				w := func(rw http.ResponseWriter, r *http.Request) {
+					page, meta := pages[0], `{"links":{"next":"c"}}`
+					if r.FormValue("cursor") != "" {
+						page, meta = pages[1], `{"links":{"next":""}}`
+					}
+					answerJSON(rw, 200, `{"users":[`+page+`],"invites":[`+page+`],"meta":`+meta+`}`)
+				}
+				c := newTestClient(t, w)
+				var got string
+				if strings.HasPrefix(name, "invitation") {
+					all, err := list(t.Context(), c, invitations)
+					if err != nil || len(all) != 1 {
+						t.Fatal(all, err)
+					}
+					got = string(all[0].Status)
+				} else {
+					all, err := list(t.Context(), c, users)
+					if err != nil || len(all) != 1 {
+						t.Fatal(all, err)
+					}
+					if all[0].Suspended {
+						got = strings.TrimSpace("suspended " + all[0].StatusText)
+					}
+				}
+				if got != test.want {
+					t.Errorf("%s, %q: %q, want %q", name, pages, got, test.want)
+				}
+			}
+		}
+	}
+}
+
 func TestListWithoutEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -360,7 +431,10 @@ func TestListWithLinkHeader(t *testing.T) {
 	for link, goesOn := range map[string]bool{
 		`</v2/users?page=2>; rel="next"`:                                 true,
 		`</v2/users?page=1>; rel="prev", </v2/users?page=2>; REL="NEXT"`: true,
+		`</v2/users?page=2>; rel=next`:                                   true,
+		`</v2/users?page=2>; title="2"; rel = "last next"`:               true,
 		`</v2/users?page=1>; rel="prev"`:                                 false,
+		`</v2/users?page=1>; rel=prev; title="not next"`:                 false,
 	} {
 		c := inProcess(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Link", link)
@@ -370,6 +444,31 @@ func TestListWithLinkHeader(t *testing.T) {
 		if goesOn && (err == nil || !strings.Contains(err.Error(), "goes on")) || !goesOn && (err != nil || len(rows) != 1) {
 			t.Errorf("%s: %v, %v", link, rows, err)
 		}
+	}
+}
+
+// TestListWithCountHeaders checks that a list is not complete if a header counts more rows or pages, or names a next
+// page.
+func TestListWithCountHeaders(t *testing.T) {
+	t.Parallel()
+	for header, test := range map[string]struct{ value, words string }{
+		"X-Total-Count": {"600", "counts 600 rows but lists 1"},
+		"X-Total":       {"2", "counts 2 rows but lists 1"},
+		"X-Total-Pages": {"24", "counts 24 pages"},
+		"X-Next-Page":   {"2", "goes on"},
+		"X-Per-Page":    {"25", ""},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newBubbleClient(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set(header, test.value)
+				answerJSON(w, 200, userPage("a", `{"total":1}`))
+			}, nil)
+			rows, err := list(t.Context(), c, users)
+			if test.words == "" && (err != nil || len(rows) != 1) ||
+				test.words != "" && (err == nil || !strings.Contains(err.Error(), test.words)) {
+				t.Errorf("%s: %v, %v", header, rows, err)
+			}
+		})
 	}
 }
 

@@ -244,6 +244,10 @@ func TestDeleted(t *testing.T) {
 		`{"id":"g1","status":"active"}`:                     false,
 		`{"id":"g1","status":"Deleted"}`:                    true,
 		`{"id":"g1","deleted":true}`:                        true,
+		`{"id":"g1","deleted":"no"}`:                        false,
+		`{"id":"g1","deleted":null}`:                        false,
+		`{"id":"g1","deleted":"2026-01-31T08:00:00Z"}`:      true,
+		`{"id":"g1","deleted":{"by":"ops"}}`:                true,
 		`{"id":"g1","date_deleted":"2026-01-31T08:00:00Z"}`: true,
 		`{"id":"g1","date_deleted":"yesterday"}`:            true,
 	} {
@@ -264,6 +268,42 @@ func TestHolderTwice(t *testing.T) {
 		s, err := c.ReadOrganization(t.Context(), "o1", org.Wanted{org.KindRole: {"deployer"}})
 		if err != nil || len(s.Access) != 2 || len(s.Access[0].Holders) != 1 || !s.Access[1].Deleted {
 			t.Errorf("%s: %+v, %v", rows, s.Access, err)
+		}
+	}
+}
+
+// TestUnidentifiedHolders checks that nobody relies on a list of holders if one of its rows does not say who it is
+// about. Such a holder may be a person who is to lose the access.
+func TestUnidentifiedHolders(t *testing.T) {
+	t.Parallel()
+	const ada = `{"id":"m1","email":"ada@example.com"}`
+	for row, unreadable := range map[string]bool{
+		ada:                               false,
+		`{"user_id":"u9"}`:                false,
+		`{"group_id":"g7","name":"ops"}`:  false,
+		`{"assignment_type":"inherited"}`: false,
+		`{}`:                              true,
+		`{"user":{"id":"u1","email":"ada@example.com"}}`: true,
+		`{"email":"a***@example.com"}`:                   true,
+		`{"name":"Ada Lovelace"}`:                        true,
+	} {
+		for _, members := range []any{`{"members":[` + ada + `,` + row + `]}`, 404} {
+			c := smallWorld().with(world{
+				"/v2/groups":            `{"groups":[{"id":"g1","display_name":"dev","members":[` + ada + `,` + row + `]}]}`,
+				"/v2/groups/g1/members": members,
+			}).client(t)
+			s, err := c.ReadOrganization(t.Context(), "o1", org.Wanted{org.KindGroup: {"dev"}})
+			if err != nil || len(s.Access) != 1 || s.Access[0].Unreadable != unreadable {
+				t.Errorf("%s, %v: %+v, %v", row, members, s.Access, err)
+			}
+			survey, err := c.Survey(t.Context(), "o1")
+			if err != nil || (survey.Holders[org.KindGroup].Err != nil) != unreadable {
+				t.Errorf("%s, %v: the survey finds %v, %v", row, members, survey.Holders[org.KindGroup].Err, err)
+			}
+			all, _, err := c.ReadAll(t.Context(), "o1")
+			if err == nil && all.Access[0].Unreadable != unreadable {
+				t.Errorf("%s, %v: ReadAll: %+v", row, members, all.Access)
+			}
 		}
 	}
 }

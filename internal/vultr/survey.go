@@ -3,6 +3,7 @@ package vultr
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -132,7 +133,12 @@ func (s *Survey) run(ctx context.Context, pin string) {
 			e := s.Holders[kind]
 			second.Go(func() {
 				e.Err = c.readHolders(withObserver(ctx, e.observe), row)
-				if kind == org.KindGroup && e.Err == nil && row.Unreadable {
+				switch {
+				case e.Err != nil || !row.Unreadable:
+				case e.Status() != http.StatusNotFound:
+					e.Err = call{op: "list who has the " + string(kind)}.failed(org.Unreadable, 0,
+						"a row of the list does not say which user it is about", nil)
+				case kind == org.KindGroup:
 					e.Err = call{op: "list who has the group"}.failed(org.Unreadable, 0,
 						"there is no such list, and the list of groups does not show the members either", nil)
 				}

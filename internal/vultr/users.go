@@ -17,6 +17,7 @@ var users = listing[org.User]{
 	decode:  decodeUser,
 	isEmpty: isEmptyUser,
 	rowID:   rowIDOfUser,
+	combine: combineUsers,
 	address: addressOfUser,
 }
 
@@ -30,8 +31,17 @@ func suspendedUsers(organization string) listing[org.User] {
 		decode:  decodeUser,
 		isEmpty: isEmptyUser,
 		rowID:   rowIDOfUser,
+		combine: combineUsers,
 		address: addressOfUser,
 	}
+}
+
+// combineUsers returns what two rows about one user say together: the user is suspended if one of them says so.
+func combineUsers(earlier, row org.User) org.User {
+	if earlier.Suspended && !row.Suspended {
+		row.Suspended, row.StatusText = true, earlier.StatusText
+	}
+	return row
 }
 
 // isEmptyUser reports whether a row has nothing that identifies a user.
@@ -67,17 +77,17 @@ func decodeUser(f fields) org.User {
 	// status is a bool in SPEC's example. SPEC does not say that false means suspended, so the client
 	// reads the list of suspended users too. A user whose status is not understood counts as suspended:
 	// such a user is not mailed and gets no access.
-	switch strings.ToLower(f.text("status")) {
+	switch status := f.state("status"); strings.ToLower(status) {
 	case "", "true", "1", "active", "enabled":
 	case "invited", "pending":
 		u.Accepted = new(false)
 	case "suspended", "false", "0", "inactive", "disabled":
 		u.Suspended = true
 	default:
-		u.Suspended, u.StatusText = true, intern(f.text("status"))
+		u.Suspended, u.StatusText = true, intern(status)
 	}
 	suspended, understood := f.date("date_suspended")
-	u.Suspended = u.Suspended || f.is("suspended", true) || !suspended.IsZero() || !understood
+	u.Suspended = u.Suspended || f.mayBe("suspended") || !suspended.IsZero() || !understood
 	// manage_users is the legacy ACL of users who may manage other users (SPEC). A policy may allow
 	// that too, so other users may be admins as well.
 	// Only the letters count, because the documents write the ACL in several ways. orgsync uses Admin only
