@@ -1381,7 +1381,7 @@ func TestJoinedFacts(t *testing.T) {
 }
 
 // TestRemovedPersonWhoAcceptedForAnother: ada accepted an invitation to bob, who later joined with a user of his own.
-// Bob's membership does not say that ada, whom orgsync removed, is back.
+// Bob's membership does not say that ada is back after orgsync removed her.
 func TestRemovedPersonWhoAcceptedForAnother(t *testing.T) {
 	t.Parallel()
 	const bob = "bob@example.com"
