@@ -39,7 +39,7 @@ func (s Snapshot) Merge(later Snapshot) Snapshot {
 				u.Accepted = other.Accepted
 			}
 		})
-	merged.Access = withHoldersOf(s, later)
+	merged.Access = withHoldersOf(merged.Users[len(later.Users):], s.Access, later.Access)
 	merged.Invitations = union(s.Invitations, later.Invitations,
 		func(i *Invitation) rowKey {
 			if i.ID != "" { // two invitations with one id and different addresses are two invitations
@@ -56,30 +56,24 @@ func (s Snapshot) Merge(later Snapshot) Snapshot {
 	return merged
 }
 
-// withHoldersOf returns the access of later. It adds the holders in earlier who are not among the users of later.
-func withHoldersOf(earlier, later Snapshot) []Access {
-	isMissing := make(map[string]bool)
-	for _, u := range earlier.Users {
-		isMissing[strings.ToLower(u.ID)] = true
+// withHoldersOf returns the access of later. It adds what missing, the users that only the earlier reading has, have in
+// earlier.
+func withHoldersOf(missing []User, earlier, later []Access) []Access {
+	if len(missing) == 0 {
+		return later
 	}
-	for _, u := range later.Users {
-		delete(isMissing, strings.ToLower(u.ID))
-	}
-	if len(isMissing) == 0 {
-		return later.Access
-	}
-	all := slices.Clone(later.Access)
+	all := slices.Clone(later)
 	for i := range all {
 		a := &all[i]
-		before := slices.IndexFunc(earlier.Access, func(e Access) bool { return e.Kind == a.Kind && e.ID == a.ID })
+		before := slices.IndexFunc(earlier, func(e Access) bool { return e.Kind == a.Kind && e.ID == a.ID })
 		if before < 0 {
 			continue
 		}
 		holders := map[string]string{}
 		maps.Copy(holders, a.Holders)
-		for user, membership := range earlier.Access[before].Holders {
-			if isMissing[strings.ToLower(user)] {
-				holders[user] = membership
+		for _, u := range missing {
+			if membership, holds := earlier[before].Holders[u.ID]; holds {
+				holders[u.ID] = membership
 			}
 		}
 		a.Holders = holders
