@@ -301,13 +301,11 @@ func (f fields) rowID() string {
 func decodeMeta(top fields) (listPage, error) {
 	p := listPage{total: -1}
 	meta := top.object("meta")
-	for name, raw := range map[string]json.RawMessage{"meta": top["meta"], "meta.links": meta["links"]} {
-		if kind := kindOf(raw); kind != "object" && kind != "list" && !isEmptyValue(raw) {
-			return listPage{}, fmt.Errorf("%s is a %s, which is not an object", name, kind)
-		}
+	if kind := kindOf(top["meta"]); kind != "object" && !isEmptyValue(top["meta"]) {
+		return listPage{}, fmt.Errorf("meta is a %s, which is not an object", kind)
 	}
-	if kindOf(top["meta"]) == "list" && !isEmptyValue(top["meta"]) {
-		return listPage{}, errors.New("meta is a list, which is not an object")
+	if kind := kindOf(meta["links"]); kind != "object" && kind != "list" && !isEmptyValue(meta["links"]) {
+		return listPage{}, fmt.Errorf("meta.links is a %s, which is not an object", kind)
 	}
 	if total, named := meta["total"]; named && string(total) != "null" {
 		// An invalid count must not be treated as no count: the end of the list would be unknown.
