@@ -303,6 +303,17 @@ func (c *company) postCount() int {
 	return n
 }
 
+// expectUnknownMembership makes a run. It expects that who is held with the notice unknown_membership, and that the run
+// asks for no mail.
+func (c *company) expectUnknownMembership(who string) {
+	c.t.Helper()
+	asked := c.postCount()
+	c.expect(c.run(with{}), 3, who, "unknown_membership")
+	if n := c.postCount() - asked; n > 0 {
+		c.t.Errorf("%d mails were asked for", n)
+	}
+}
+
 // checkInvariants fails the test if orgsync sent an undocumented request. It also fails the test if somebody got a
 // second mail while the first invitation was valid.
 func (c *company) checkInvariants() {

@@ -409,6 +409,7 @@ func TestHistoryListedWhileSuspendedUsersHidden(t *testing.T) {
 	t.Parallel()
 	for _, hidden := range []int{http.StatusForbidden, http.StatusNotFound} {
 		synctest.Test(t, func(t *testing.T) {
+			t.Logf("the status is %d", hidden)
 			c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Suspended: sandbox.SuspendedListed}}, zoe)
 			c.roster.Settings.Unlisted, c.roster.Settings.UnlistedAfter = roster.UnlistedSuspend, 0
 			c.addMembers(zoe, mallory)
@@ -416,11 +417,7 @@ func TestHistoryListedWhileSuspendedUsersHidden(t *testing.T) {
 			must(t, c.Advance(time.Hour))
 			c.setRoster(zoe, mallory)
 			c.failReading(suspendedList, hidden)
-			asked := c.postCount()
-			c.expect(c.run(with{}), 3, mallory, "unknown_membership")
-			if c.postCount() > asked {
-				t.Errorf("%d mails were asked for", c.postCount()-asked)
-			}
+			c.expectUnknownMembership(mallory)
 			c.ClearFaults()
 			c.expect(c.run(with{}), 0, mallory, "unsuspend done")
 		})
@@ -433,6 +430,7 @@ func TestHistoryUnlistedUserListedWhileHidden(t *testing.T) {
 	t.Parallel()
 	for _, hidden := range []string{"/v2/users", suspendedList} {
 		synctest.Test(t, func(t *testing.T) {
+			t.Logf("hidden: %s", hidden)
 			c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Suspended: sandbox.SuspendedListed}}, zoe)
 			c.run(with{})
 			must(t, c.Accept(zoe))
@@ -444,11 +442,7 @@ func TestHistoryUnlistedUserListedWhileHidden(t *testing.T) {
 			}
 			c.failReading(hidden, http.StatusForbidden)
 			c.setRoster(zoe, mallory)
-			asked := c.postCount()
-			c.expect(c.run(with{}), 3, mallory, "unknown_membership")
-			if c.postCount() > asked {
-				t.Errorf("%s: %d mails were asked for", hidden, c.postCount()-asked)
-			}
+			c.expectUnknownMembership(mallory)
 		})
 	}
 }
@@ -498,6 +492,7 @@ func TestHistorySecondEntryOfSuspendedPerson(t *testing.T) {
 	t.Parallel()
 	for _, expired := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
+			t.Logf("expired: %v", expired)
 			const oldBob, newBob = "bob@home.example", "bob@example.com"
 			c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{Suspended: sandbox.SuspendedListed}}, zoe, oldBob)
 			if expired {
@@ -512,11 +507,7 @@ func TestHistorySecondEntryOfSuspendedPerson(t *testing.T) {
 			must(t, c.Suspend(newBob))
 			c.failReading(suspendedList, http.StatusForbidden)
 			c.setRoster(zoe, oldBob, newBob)
-			asked := c.postCount()
-			c.expect(c.run(with{}), 3, newBob, "unknown_membership")
-			if c.postCount() > asked {
-				t.Errorf("expired: %v: %d mails were asked for", expired, c.postCount()-asked)
-			}
+			c.expectUnknownMembership(newBob)
 		})
 	}
 }

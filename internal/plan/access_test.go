@@ -61,6 +61,17 @@ func teamWithAccess() []roster.Team {
 		Access: roster.Access{Groups: refs("everyone", "platform"), Roles: refs("deployer")}}}
 }
 
+// revokeFromBob changes the input of [staffInput] so that orgsync may revoke the access of bob, whose entry has none.
+// With aliases, the entry is another one, which has only these addresses.
+func revokeFromBob(in *plan.Input, aliases ...string) {
+	if len(aliases) > 0 {
+		in.Roster.People[1] = person("bob@example.com", 4, aliases...)
+	}
+	in.Roster.People[1].Groups = refs()
+	in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+	in.Roster.Teams = teamWithAccess()
+}
+
 // describe returns a line for each part of p, with the access that each change is about.
 func describe(p plan.Plan) []string {
 	lines := []string{}
@@ -154,10 +165,7 @@ func TestAccess(t *testing.T) {
 			"grant bob@example.com missing_access group platform", "revoke bob@example.com extra_access group everyone as m-bob",
 		}},
 		{"never revoke from protected people", func(in *plan.Input) {
-			in.Roster.People[1] = person("bob@example.com", 4, "robert@example.com")
-			in.Roster.People[1].Groups = refs()
-			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
-			in.Roster.Teams = teamWithAccess()
+			revokeFromBob(in, "robert@example.com")
 			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("robert@example.com")}
 		}, []string{"extra_access bob@example.com group everyone"}},
 		{"never switch API access off for protected people", func(in *plan.Input) {
@@ -165,52 +173,38 @@ func TestAccess(t *testing.T) {
 			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("bob@example.com")}
 		}, []string{"extra_access bob@example.com API access"}},
 		{"never revoke from the key's own user", func(in *plan.Input) {
-			in.Roster.People[1].Groups = refs()
-			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
-			in.Roster.Teams = teamWithAccess()
+			revokeFromBob(in)
 			in.Snapshot.Self = org.MustParseAddress("bob@example.com")
 			in.Roster.People = append(in.Roster.People, person("owner@example.com", 5))
 			in.Memory.People["owner@example.com"] = org.PersonRecord{Joined: true}
 		}, []string{"extra_access bob@example.com group everyone"}},
 		{"never revoke if the key's own user is not known", func(in *plan.Input) {
-			in.Roster.People[1].Groups = refs()
-			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
-			in.Roster.Teams = teamWithAccess()
+			revokeFromBob(in)
 			in.Snapshot.Self = org.MustParseAddress("somebody@example.com")
 		}, []string{"self_unseen  ", "extra_access bob@example.com group everyone"}},
 		{"never revoke from a user who accepted the invitation of a protected address", func(in *plan.Input) {
-			in.Roster.People[1].Groups = refs()
-			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
-			in.Roster.Teams = teamWithAccess()
+			revokeFromBob(in)
 			r := invitation("i1", "robert@example.com", org.StatusAccepted, -100)
 			r.Registered = org.MustParseAddress("bob@example.com")
 			in.Snapshot.Invitations = []org.Invitation{r}
 			in.Roster.Settings.Protected = []org.Address{r.Invited}
 		}, []string{"extra_access bob@example.com group everyone"}},
 		{"never revoke from a person who accepted with a protected address", func(in *plan.Input) {
-			in.Roster.People[1].Groups = refs()
-			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
-			in.Roster.Teams = teamWithAccess()
+			revokeFromBob(in)
 			r := invitation("i1", "bob@example.com", org.StatusAccepted, -100)
 			r.Registered = org.MustParseAddress("robert@example.com") // bob@example.com since then
 			in.Snapshot.Invitations = []org.Invitation{r}
 			in.Roster.Settings.Protected = []org.Address{r.Registered}
 		}, []string{"extra_access bob@example.com group everyone"}},
 		{"never revoke from a person whose second user in the ledger has a protected address", func(in *plan.Input) {
-			in.Roster.People[1] = person("bob@example.com", 4, "robert@example.com")
-			in.Roster.People[1].Groups = refs()
-			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
-			in.Roster.Teams = teamWithAccess()
+			revokeFromBob(in, "robert@example.com")
 			in.Memory.People["robert@example.com"] = org.PersonRecord{Joined: true, UserID: "u-robert", JoinedSequence: 1,
 				UserSequence: 1}
 			in.Snapshot.Users = append(in.Snapshot.Users, user("u-robert", "bobby@home.example"))
 			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("bobby@home.example")}
 		}, []string{"extra_access bob@example.com group everyone", "second_user bob@example.com bobby@home.example"}},
 		{"never revoke from a person whose second user in the ledger had a protected address", func(in *plan.Input) {
-			in.Roster.People[1] = person("bob@example.com", 4, "robert@example.com")
-			in.Roster.People[1].Groups = refs()
-			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
-			in.Roster.Teams = teamWithAccess()
+			revokeFromBob(in, "robert@example.com")
 			in.Memory.People["robert@example.com"] = org.PersonRecord{Joined: true, UserID: "u-robert", JoinedSequence: 9,
 				UserSequence: 9}
 			in.Memory.People["bobby@home.example"] = org.PersonRecord{Joined: true, UserID: "u-robert", JoinedSequence: 1,
@@ -219,18 +213,13 @@ func TestAccess(t *testing.T) {
 			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("bobby@home.example")}
 		}, []string{"extra_access bob@example.com group everyone", "second_user bob@example.com bobby@new.example"}},
 		{"never revoke from a person whose second user had a protected address when unlisted", func(in *plan.Input) {
-			in.Roster.People[1] = person("bob@example.com", 4, "robert@example.com")
-			in.Roster.People[1].Groups = refs()
-			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
-			in.Roster.Teams = teamWithAccess()
+			revokeFromBob(in, "robert@example.com")
 			in.Memory.Unlisted = map[string]org.Sighting{"u-robert": {Email: "robert@example.com", Sequence: 1}}
 			in.Snapshot.Users = append(in.Snapshot.Users, user("u-robert", "bobby@new.example"))
 			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("bobby@new.example")}
 		}, []string{"extra_access bob@example.com group everyone", "second_user bob@example.com bobby@new.example"}},
 		{"never revoke from a person who has a second user with a protected address", func(in *plan.Input) {
-			in.Roster.People[1].Groups = refs()
-			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
-			in.Roster.Teams = teamWithAccess()
+			revokeFromBob(in)
 			r := invitation("i1", "bob@example.com", org.StatusAccepted, -100)
 			r.Registered = org.MustParseAddress("robert@example.com")
 			in.Snapshot.Invitations = []org.Invitation{r}
