@@ -78,10 +78,12 @@ func (f fields) ownErrorText() string {
 	return text
 }
 
+var withoutSeparators = strings.NewReplacer("_", "", "-", "")
+
 // memberName returns name in lower case without hyphens and underscores. errorMessage, error_message
 // and Error-Message are the same member.
 func memberName(name string) string {
-	return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name))
+	return strings.ToLower(withoutSeparators.Replace(name))
 }
 
 // isObject reports whether f is an object of the organization, such as a user, and not a message

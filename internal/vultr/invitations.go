@@ -259,10 +259,12 @@ func statusOf(i org.Invitation) org.InvitationStatus {
 	return wordStatus(i.StatusText)
 }
 
+var separatorsAsSpaces = strings.NewReplacer("_", " ", "-", " ")
+
 // wordStatus returns the status for a word of the server. The words of the web console begin with
 // "Invite".
 func wordStatus(text string) org.InvitationStatus {
-	words := strings.Fields(strings.NewReplacer("_", " ", "-", " ").Replace(strings.ToLower(text)))
+	words := strings.Fields(separatorsAsSpaces.Replace(strings.ToLower(text)))
 	if len(words) == 2 && (words[0] == "invite" || words[0] == "invitation") {
 		words = words[1:]
 	}
