@@ -138,7 +138,7 @@ func planSummary(p plan.Plan) string {
 	n := countByAction(p.Changes)
 	held := ""
 	if n[plan.Invite]+n[plan.Reinvite] > 0 && len(p.Held) > 0 {
-		held = " " + document.Capitalize(heldText(p, "invitation mail", "invitation mails")) + "."
+		held = " " + document.Capitalize(heldText(p, "more invitation mail", "more invitation mails")) + "."
 	}
 	var counts []string
 	for _, a := range plan.Actions {
