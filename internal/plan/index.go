@@ -342,21 +342,27 @@ func acceptedBy(inv *org.Invitation) string {
 func isUnaccepted(u *org.User) bool { return u.Accepted != nil && !*u.Accepted }
 
 // ownerOf returns the person who is the user with the address key. claimants are the people whose invitations this
-// address accepted. The owner is the person whose entry has the address. If there is none, it is the first of the
-// claimants without a user of their own, or else the first claimant. If other claimants have no user of their own
-// either, they are more entries for the same person. ownerOf then adds a problem of the roster for each of them, but
-// only once, although several users may have the address.
+// address accepted. The owner is the person whose entry has the address. If there is none, or the last day of this
+// entry is over, it is the first of the claimants without a user of their own. If no entry has the address, it may also
+// be a claimant with a user of their own. If other claimants have no user of their own either, they are more entries
+// for the same person. ownerOf then adds a problem of the roster for each of them, but only once, although several
+// users may have the address.
 func (ix *index) ownerOf(key string, claimants []*person) *person {
 	owner := ix.byKey[key]
-	if owner == nil && len(claimants) > 0 {
-		owner = claimants[max(0, slices.IndexFunc(claimants, func(p *person) bool { return !p.hasOwnUser }))]
+	if owner == nil || owner.ended {
+		switch i := slices.IndexFunc(claimants, func(p *person) bool { return !p.hasOwnUser }); {
+		case i >= 0:
+			owner = claimants[i]
+		case owner == nil && len(claimants) > 0:
+			owner = claimants[0]
+		}
 	}
 	for _, other := range claimants {
 		if other == owner || other.hasOwnUser {
 			continue
 		}
 		text := fmt.Sprintf("%q accepted the invitation to %q, and is listed at %s", key, other.Email, owner.At.Source())
-		if ix.byKey[key] == nil {
+		if ix.byKey[key] != owner {
 			text = fmt.Sprintf("%q accepted the invitation to %q, and also the one to %q, who is listed at %s", key,
 				other.Email, owner.Email, owner.At.Source())
 		}

@@ -101,6 +101,17 @@ func summarize(p plan.Plan) []string {
 	return lines
 }
 
+// acceptAsEndedPerson adds a user whose entry has a last day that is over. This user accepted ada's invitation.
+func acceptAsEndedPerson(in *plan.Input) {
+	former := person("countess@home.example", 9)
+	former.Until = hours(-48)
+	in.Roster.People = append(in.Roster.People, former)
+	r := invitation("i1", ada, org.StatusAccepted, -10)
+	r.Registered = org.MustParseAddress("countess@home.example")
+	in.Snapshot.Invitations = []org.Invitation{r}
+	in.Snapshot.Users = []org.User{user("u1", "countess@home.example")}
+}
+
 // acceptAsOneAddress adds an entry for Bob. Ada and Bob accepted with the address of users.
 func acceptAsOneAddress(in *plan.Input, users ...org.User) {
 	in.Roster.People = append(in.Roster.People, person("bob@example.com", 9))
@@ -636,6 +647,26 @@ func TestMembership(t *testing.T) {
 				`users.yaml:9: one person needs one entry, with the other address as an alias; for two people, invite ` +
 				`ada@example.com in Vultr's console`,
 		}},
+		{"an entry whose last day is over, and a newer entry, match one user", func(in *plan.Input) {
+			acceptAsEndedPerson(in)
+		}, []string{"other_address u1", "fact joined " + ada}},
+		{"two entries and an entry whose last day is over match one user", func(in *plan.Input) {
+			acceptAsEndedPerson(in)
+			in.Roster.People = append(in.Roster.People, person("bob@example.com", 12))
+			r := invitation("i2", "bob@example.com", org.StatusAccepted, -9)
+			r.Registered = org.MustParseAddress("countess@home.example")
+			in.Snapshot.Invitations = append(in.Snapshot.Invitations, r)
+		}, []string{
+			"other_address u1", "left bob@example.com i2",
+			`users.yaml:12:5: "countess@home.example" accepted the invitation to "bob@example.com", and also the one to ` +
+				`"ada@example.com", who is listed at users.yaml:3: one person needs one entry, with the other address as an ` +
+				`alias; for two people, invite bob@example.com in Vultr's console`, "fact joined " + ada,
+		}},
+		{"an entry whose last day is over matches the user of another member's invitation", func(in *plan.Input) {
+			acceptAsEndedPerson(in)
+			in.Snapshot.Users = append(in.Snapshot.Users, user("u2", ada))
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u2"}
+		}, []string{"unlisted countess@home.example u1", "fact unlisted_user countess@home.example"}},
 		{"an invitation was accepted by a user of another entry, and the person has a user too", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("countess@home.example", 9))
 			r := invitation("i1", ada, org.StatusAccepted, -10)
