@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"maps"
 	"net/http/httptest"
 	"os"
@@ -305,6 +306,20 @@ func TestAction(t *testing.T) {
 		t.Errorf("the folder of ORGSYNC_STATE_DIR has no ledger: %v, %v", files, err)
 	}
 	delete(r.variables, "ORGSYNC_STATE_DIR")
+
+	// The cache of the name orgsync may have been restored, because the key of the cache of orgsync-state begins like its
+	// key. No run uses it, or saves it under the wrong name.
+	r.inputs["name"] = "orgsync-state"
+	if log := do(1, map[string]string{"command": "apply", "api-key": "key-of-the-action"}); !strings.Contains(log,
+		`must not contain "-state"`) {
+		t.Errorf("the name of another cache: it says\n%s", log)
+	}
+	if _, err := os.Stat(filepath.Join(r.temp, "orgsync-state")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the ledger of another name would be saved: %v", err)
+	}
+	do(0, map[string]string{"command": "plan", "api-key": "key-of-the-action",
+		"state-dir": filepath.Join(r.temp, "kept-state")})
+	r.inputs["name"], r.inputs["state-dir"] = "orgsync", ""
 	do(1, map[string]string{"command": "import"})
 	if log := do(1, map[string]string{"command": "diff", "base": "HEAD~99"}); !strings.Contains(log, "fetch-depth 2") {
 		t.Errorf("the base is not there, and it says\n%s", log)
