@@ -25,9 +25,9 @@ The exit code stays the same.
 With --out FILE, orgsync also saves the plan. 'orgsync apply FILE' carries out
 exactly this plan. If a new plan would differ, apply changes nothing. orgsync
 replaces an existing FILE only if FILE is empty or a saved plan. If FILE is in a
-folder of the roster, give it a name that begins with a dot, such as .plan.json.
-In this folder, orgsync refuses names such as plan.json, because they look like
-a roster.
+folder of the roster, its name must begin with a dot, as in .plan.json. In this
+folder, orgsync refuses names such as plan.json, because they look like a
+roster.
 
 For a pull request, --output markdown prints a comment. The comment is empty if
 there are no changes and no notices that need action. --output github annotates
