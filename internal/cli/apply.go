@@ -44,9 +44,9 @@ If --resend or --reinvite sends no mail, a notice says why.
 PLANFILE is a plan that 'orgsync plan --out PLANFILE' saved. apply makes a new
 plan and compares it with the saved plan. If the plans are equal, orgsync
 carries out the plan. If they differ, orgsync shows the difference, changes
-nothing, and exits with 4. apply uses the --only, --resend and --reinvite of the
-saved plan. If you made the saved plan with --invite-left, give this flag to
-apply too.`,
+nothing, and exits with 4. A saved plan keeps the flags --only, --resend and
+--reinvite, and apply uses them. If you made the saved plan with --invite-left,
+give this flag to apply too.`,
 		Annotations: exitStatus(exitChanges, exitUnfinished, exitRefused, exitLocked, exitInvalid, exitInterrupted),
 		Example: `  orgsync apply
   orgsync apply --yes --output json

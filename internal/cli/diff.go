@@ -31,7 +31,7 @@ branch or a tag. PATH is relative to the top of the repository. If PATH begins
 with ./, it is relative to the working directory.
 
 If there is no old roster, write /dev/null as OLD. diff then shows everybody in
-NEW as added. On Windows, write NUL.`,
+NEW as added. On Windows, write NUL instead of /dev/null.`,
 		Annotations: exitStatus(exitInvalid, exitInterrupted),
 		Example: `  orgsync diff git:origin/main:users.yaml users.yaml
   orgsync diff git:HEAD~1:teams git:HEAD:teams --output markdown

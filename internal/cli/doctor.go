@@ -27,7 +27,7 @@ func (a *app) doctorCommand() *cobra.Command {
 reports whether the key works, and which organization the key belongs to. It
 shows the answer to each request. Vultr's documents leave some points of the API
 open. For these points, doctor shows how the API behaves, and what orgsync
-cannot do because of that.
+cannot do because of this behaviour.
 
 doctor needs no roster. If there is a roster with an organization, doctor
 compares this organization with the organization of the key.

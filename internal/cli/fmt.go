@@ -31,8 +31,8 @@ their own line, divide a list into blocks. fmt sorts the people of each block,
 and does not move these comments. Two kinds of comments belong to an entry, and
 move with it:
 
-- a comment directly above the entry that begins with the entry's address
-- a comment below the entry that is indented like the keys of the entry
+- a comment that begins with the address of the entry, directly above the entry
+- a comment that is indented like the keys of the entry, below the entry
 
 fmt does not change lists that are written on one line. Without arguments, fmt
 formats users.yaml, or the files that --roster names. fmt needs no API key.

@@ -54,7 +54,7 @@ func (a *app) historyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history [EMAIL...]",
 		Short: "Show what orgsync did for each person, when, and in which run",
-		Long: `Reads the ledger, orgsync's record of the mails and changes that it sent.
+		Long: `Reads the ledger. The ledger records the mails and changes that orgsync sent.
 history prints each mail and each change of access or membership. It also prints
 when people joined the organization or left the roster. history needs no API
 key.

@@ -47,15 +47,16 @@ many groups, roles and policies, import needs many requests.
 With --by-team, each group becomes a team with the members of the group.
 
 With --csv, import reads people from a CSV file instead of the organization. The
-first line of the file names the columns. The column email is required. The
-columns name, groups, roles, policies, api_enabled, aliases, until and note are
-optional. Separate columns by commas, semicolons or tabs. Separate the items of
+first line of the file names the columns. The column "email" is required. These
+columns are optional: name, groups, roles, policies, api_enabled, aliases, until
+and note. Separate columns by commas, semicolons or tabs. Separate the items of
 a list by semicolons. If semicolons also separate the columns, put the list in
 double quotes. Empty columns at the end are ignored. The file can also be a
 plain list of addresses.
 
-With --merge FILE, import prints the roster FILE with the missing people added.
-They are at the end of the list users. The rest of the output is as in FILE.
+With --merge FILE, import prints the roster FILE and adds the missing people.
+The added people are at the end of the list "users". The rest of the output is
+the same as FILE.
 
 With --merge FILE --access, import also changes the access of people in FILE to
 the access that they have in the organization. It changes only access that the

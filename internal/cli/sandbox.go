@@ -60,9 +60,9 @@ the API and a key. Run these commands in another shell. orgsync and other
 clients then use the simulated API in that shell. The simulated API accepts
 every key.
 
-Vultr's documents leave open how the API answers in some cases. A dialect is one
-way in which the API may answer. An axis is one detail of the API, such as the
-form of dates. A dialect has one value for each axis. docs/sandbox.md lists
+In some cases, Vultr's documents do not say how the API answers. A dialect is
+one way in which the API may answer. An axis is one detail of the API, such as
+the form of dates. A dialect has one value for each axis. docs/sandbox.md lists
 dialects and axes.
 
 A fault is a list of words in one argument. Exactly one word says what goes
@@ -75,7 +75,8 @@ The other words are optional:
 
   GET, POST, PUT, PATCH, DELETE  only requests with this method
   /v2/invitation                 only requests with this path
-  /v2/invitation*                only requests whose path begins like this
+  /v2/invitation*                only requests whose path begins with the text
+                                 before the *
   after                          the server acts, and then its answer goes wrong
   late=TIME                      the server acts TIME after the wrong answer
   from=N                         begin with the N-th request

@@ -11,13 +11,13 @@ func (a *app) schemaCommand() *cobra.Command {
 		Use:   "schema",
 		Short: "Print the JSON Schema of a roster",
 		Long: `Prints the JSON Schema (draft 2020-12) of a roster file. Editors use the schema
-to check and complete rosters. Save the schema next to the roster, and name it
-in the first line of the roster:
+to check and complete rosters. Save the schema next to the roster, and name the
+schema in the first line of the roster:
 
   # yaml-language-server: $schema=./roster.schema.json
 
-The schema does not find every problem, for example a person who is listed
-twice. 'orgsync validate' finds all problems.`,
+The schema does not find every problem. For example, it does not notice that a
+person is listed twice. 'orgsync validate' finds all problems.`,
 		Annotations: exitStatus(),
 		Example:     `  orgsync schema > roster.schema.json`,
 		Args:        a.noArguments,

@@ -26,8 +26,8 @@ func (a *app) stateCommand() *cobra.Command {
 		Long: `The state is the ledger and the lock. The ledger is orgsync's record of the
 mails and changes that it sent. The lock prevents two runs from changing the
 organization at the same time. orgsync keeps the state in a folder, a bucket or
-a database: see --state in 'orgsync state show --help'. These commands need no
-API key.`,
+a database: see --state in 'orgsync state show --help'. The subcommands of state
+need no API key.`,
 		Annotations: exitStatus(),
 	}
 	needSubcommand(cmd)

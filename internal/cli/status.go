@@ -45,15 +45,16 @@ prints:
   person has not answered
 - how long the invitation is still valid
 - the number of invitation mails without an answer
-- how much access the roster gives to the person, and how much of it they have
+- how much access the roster gives to the person, and how much of this access
+  the person has
 
 If you give neither EMAIL nor --stale, status also lists people who are not in
 the roster, but are in the organization or invited to it. status changes
 nothing, and does not wait for the lock of another run.
 
 EMAIL is an address or an alias in the roster. For each EMAIL, status prints
-everything that is known about the person. To be sure of the state of their
-invitation, status also reads the invitation by its id.
+everything that is known about the person. To be sure of the state of the
+person's invitation, status also reads the invitation by its id.
 
 With --by team, the table has one part for each team. People who are in several
 teams appear in each of their teams.

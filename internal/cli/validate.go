@@ -23,8 +23,8 @@ valid roster, validate warns about probable mistakes, for example a last day
 that is over.
 
 In GitHub Actions, --output github annotates each problem and each warning at
-its line of the pull request. For a valid roster without warnings, it prints
-nothing.`,
+its line of the pull request. If the roster is valid and has no warnings,
+--output github prints nothing.`,
 		Annotations: exitStatus(exitInvalid, exitInterrupted),
 		Example: `  orgsync validate
   orgsync validate teams/ contractors.yaml
