@@ -249,7 +249,7 @@ func (a *app) watch(ctx context.Context, read func() (report.Status, error)) err
 	for {
 		s, err := read()
 		if err != nil {
-			return watchError(ctx, pending, err)
+			return a.watchError(ctx, pending, err)
 		}
 		pending = 0
 		for _, p := range s.People {
@@ -281,14 +281,16 @@ func (a *app) watch(ctx context.Context, read func() (report.Status, error)) err
 		select {
 		case <-a.after(watchInterval):
 		case <-ctx.Done():
-			return watchError(ctx, pending, context.Cause(ctx))
+			return a.watchError(ctx, pending, context.Cause(ctx))
 		}
 	}
 }
 
 // watchError returns the error with which --watch ends because of err. If --timeout ended it, the
-// error says how many people are still pending.
-func watchError(ctx context.Context, pending int, err error) error {
+// error says how many people are still pending. In JSON, the error is one more document: the
+// documents before it do not have it.
+func (a *app) watchError(ctx context.Context, pending int, err error) error {
+	a.reported = false
 	if cause := context.Cause(ctx); pending > 0 && is[*timeoutError](cause) {
 		return fmt.Errorf("%s still pending: %w", document.Pluralize(pending, "person is", "people are"), cause)
 	}

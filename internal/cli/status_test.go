@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -63,6 +64,22 @@ func (w *world) states() map[string]string {
 		got[p.Email] = p.State
 	}
 	return got
+}
+
+// wantErrorAfter checks that stdout has this many JSON documents without an error, and then one with this code.
+func (w *world) wantErrorAfter(documents, code int) {
+	w.t.Helper()
+	var codes []int
+	for d := json.NewDecoder(&w.stdout); d.More(); {
+		var r result
+		if err := d.Decode(&r); err != nil {
+			w.t.Fatal(err)
+		}
+		codes = append(codes, r.Error.Code)
+	}
+	if want := append(make([]int, documents), code); !slices.Equal(codes, want) {
+		w.t.Errorf("the documents have the error codes %v, want %v", codes, want)
+	}
 }
 
 // TestWatch checks that --watch prints a new table after a change, and ends when nobody is pending.
@@ -157,6 +174,7 @@ func TestWatch(t *testing.T) {
 		}
 		w.want(w.run(ctx, "status", "--watch", "-o", "json"), exitError, 3)
 		w.wantStderr("orgsync: 3 people are still pending: the run took longer than 2h0m0s")
+		w.wantErrorAfter(1, exitError)
 	})
 	t.Run("time-out before anything was read", func(t *testing.T) {
 		t.Parallel()
@@ -186,6 +204,14 @@ func TestWatch(t *testing.T) {
 		w.after = ticks(func() { w.api.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Status: 401}) })
 		w.want(w.run(t.Context(), "status", "--watch"), exitError, 3)
 		w.wantStderr("HTTP 401")
+	})
+	t.Run("broken in JSON", func(t *testing.T) {
+		t.Parallel()
+		w := invited(t)
+		w.after = ticks(w.accept("ada@example.com"),
+			func() { w.api.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Status: 401}) })
+		w.want(w.run(t.Context(), "status", "--watch", "-o", "json"), exitError, 3)
+		w.wantErrorAfter(2, exitError)
 	})
 }
 
