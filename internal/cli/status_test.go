@@ -109,6 +109,43 @@ func TestWatch(t *testing.T) {
 			t.Errorf("tables end with %q, want %q:\n%s", summaries, want, got)
 		}
 	})
+	t.Run("a stranger", func(t *testing.T) {
+		t.Parallel()
+		w := invited(t)
+		roster := "organization: Example Org\nsettings:\n  unlisted: remove\n" + threePeople
+		if err := os.WriteFile(filepath.Join(w.dir, "users.yaml"), []byte(roster), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.api.AddUser(sandbox.User{Email: "eve@example.com"}); err != nil {
+			t.Fatal(err)
+		}
+		later := func() {
+			if err := w.api.Advance(10 * time.Minute); err != nil {
+				t.Error(err)
+			}
+		}
+		for _, format := range []string{"text", "json"} {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			w.after = ticks(later, later, func() { cancel(&timeoutError{time.Hour}) })
+			w.want(w.run(ctx, "status", "--watch", "-o", format), exitError, 3)
+			if n := strings.Count(w.stdout.String(), "eve@example.com"); n != 1 {
+				t.Errorf("%s: nothing changed, but the stranger is shown %d times:\n%s", format, n, &w.stdout)
+			}
+		}
+	})
+	t.Run("a new notice", func(t *testing.T) {
+		t.Parallel()
+		w := invited(t)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		w.after = ticks(func() { w.api.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Path: "/v2/users"}) }, nothing,
+			func() { cancel(&timeoutError{time.Hour}) })
+		w.want(w.run(ctx, "status", "--watch"), exitError, 3)
+		for text, want := range map[string]int{"3 people: 3 pending.": 2, "not allowed to list users": 1} {
+			if n := strings.Count(w.stdout.String(), text); n != want {
+				t.Errorf("%q is shown %d times, want %d:\n%s", text, n, want, &w.stdout)
+			}
+		}
+	})
 	t.Run("on a terminal", func(t *testing.T) {
 		t.Parallel()
 		w := play(t)
