@@ -28,6 +28,8 @@ const (
 	reserveFile = "reserve"
 	// lockPoll is the time between two attempts of a waiting run to lock the folder.
 	lockPoll = 100 * time.Millisecond
+	// maxTries is the maximum number of attempts to lock the folder while other processes only look at it.
+	maxTries = 1000
 	// reserveChunk is the number of bytes of reserveFile that are written at once.
 	reserveChunk = 1 << 20
 )
@@ -192,7 +194,7 @@ func (s *Store) Acquire(ctx context.Context, holder state.Holder, wait time.Dura
 		return nil, fmt.Errorf("make the state folder: %w", err)
 	}
 	lock := flock.New(s.file(lockFile), flock.SetPermissions(0o600))
-	locked, err := lock.TryLock()
+	locked, err := tryLock(lock)
 	if err == nil && !locked && wait > 0 {
 		waiting, cancel := context.WithTimeout(ctx, wait)
 		defer cancel()
@@ -223,6 +225,22 @@ func (s *Store) Acquire(ctx context.Context, holder state.Holder, wait time.Dura
 		return nil, errors.Join(err, lock.Unlock())
 	}
 	return l, nil
+}
+
+// tryLock locks the file, unless a run has locked it. Inspect locks it for a moment too, but its lock can be shared.
+func tryLock(lock *flock.Flock) (bool, error) {
+	for range maxTries {
+		if locked, err := lock.TryLock(); locked || err != nil {
+			return locked, err
+		}
+		if isShared, err := lock.TryRLock(); !isShared || err != nil {
+			return false, err
+		}
+		if err := lock.Unlock(); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
 }
 
 // holder returns the run that holds the lock; the zero Holder if it is unknown.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -127,6 +128,40 @@ func TestDirLock(t *testing.T) {
 		must(t, err)
 		must(t, again.Release())
 	})
+}
+
+// TestInspectDuringAcquire checks that a run gets the lock although somebody looks at the folder at the same time.
+// Inspect locks the folder for a moment.
+func TestInspectDuringAcquire(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, t.TempDir())
+	done := make(chan struct{})
+	var looking sync.WaitGroup
+	for range 2 {
+		looking.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				if _, err := s.Inspect(t.Context()); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for range 50 {
+		l, err := s.Acquire(t.Context(), state.Holder{PID: 1}, 0)
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		must(t, l.Release())
+	}
+	close(done)
+	looking.Wait()
 }
 
 func TestDirRefusesNames(t *testing.T) {
