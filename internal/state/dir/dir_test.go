@@ -152,7 +152,7 @@ func TestInspectDuringAcquire(t *testing.T) {
 			}
 		})
 	}
-	for range 50 {
+	for range 100 {
 		l, err := s.Acquire(t.Context(), state.Holder{PID: 1}, 0)
 		if err != nil {
 			t.Error(err)
