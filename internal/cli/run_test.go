@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -198,6 +199,48 @@ func TestConfirm(t *testing.T) {
 		w.want(w.run(t.Context(), "apply", "-o", "json"), exitError, 0)
 		if r := w.result(); r.Summary.Skipped != 3 || r.Error.Code != exitError {
 			t.Errorf("the report says %+v", r)
+		}
+	})
+	t.Run("yes in JSON and another run has the lock", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, sandbox.Options{}, nil)
+		file := filepath.Join(w.dir, "orgsync.prom")
+		w.env["ORGSYNC_METRICS_FILE"] = file
+		store, err := dir.New(filepath.Join(w.dir, ".local", "state", "orgsync"), w.api.World().Organization.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.stdin = &interrupting{strings.NewReader("y\n"), sync.OnceFunc(func() {
+			if _, err := store.Acquire(t.Context(), state.Holder{PID: 4711}, 0); err != nil {
+				t.Error(err)
+			}
+		})}
+		w.screens = []any{w.stdin}
+		w.want(w.run(t.Context(), "apply", "-o", "json"), exitLocked, 0)
+		if r := w.result(); r.Summary.Skipped != 3 || r.Error.Code != exitLocked {
+			t.Errorf("the report says %+v", r)
+		}
+		for outcome, want := range map[string]string{"skipped": "3", "planned": ""} {
+			if n := metric(t, file, "orgsync_last_run_changes", `action="invite"`, `outcome="`+outcome+`"`); n != want {
+				t.Errorf("the metrics have %q changes with the outcome %s, want %q", n, outcome, want)
+			}
+		}
+	})
+	t.Run("yes after somebody has accepted", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, sandbox.Options{}, nil)
+		file := filepath.Join(w.dir, "orgsync.prom")
+		w.env["ORGSYNC_METRICS_FILE"] = file
+		if _, err := w.api.AddInvitation(sandbox.Invitation{Email: "ada@example.com"}); err != nil {
+			t.Fatal(err)
+		}
+		w.stdin = &interrupting{strings.NewReader("y\n"), sync.OnceFunc(w.accept("ada@example.com"))}
+		w.screens = []any{w.stdin}
+		w.want(w.run(t.Context(), "apply"), exitDone, 2)
+		for state, want := range map[string]string{"member": "1", "pending": "2"} {
+			if n := metric(t, file, "orgsync_people", `state="`+state+`"`); n != want {
+				t.Errorf("the metrics have %s people with the state %s, want %s", n, state, want)
+			}
 		}
 	})
 	t.Run("no in JSON", func(t *testing.T) {

@@ -246,11 +246,12 @@ func (a *app) printStatus(w io.Writer, s report.Status) error {
 func (a *app) watch(ctx context.Context, read func() (report.Status, error)) error {
 	redraw := a.output == "text" && a.isTerminal(a.stdout) && a.getenv("TERM") != "dumb"
 	var before []byte
-	pending := -1 // the number is unknown before the first read
+	var start time.Time // the server's time of the first read
+	pending := -1       // the number is unknown before the first read
 	for {
 		s, err := read()
 		if err != nil {
-			return watchError(ctx, pending, err)
+			return a.watchError(ctx, pending, err)
 		}
 		pending = 0
 		for _, p := range s.People {
@@ -258,10 +259,14 @@ func (a *app) watch(ctx context.Context, read func() (report.Status, error)) err
 				pending++
 			}
 		}
-		withoutTime := s
-		withoutTime.Now = time.Time{} // differs after each read
+		if before == nil {
+			start = s.Now
+		}
+		// The table has notices that JSON does not have. JSON has details that a narrow table does not have.
 		var current, text bytes.Buffer
-		if err := errors.Join(report.StatusJSON(&current, withoutTime), a.printStatus(&text, s)); err != nil {
+		compared := fixTimes(s, start)
+		if err := errors.Join(report.StatusJSON(&current, compared), a.printStatus(&current, compared),
+			a.printStatus(&text, s)); err != nil {
 			return err
 		}
 		if redraw || !bytes.Equal(current.Bytes(), before) {
@@ -282,14 +287,32 @@ func (a *app) watch(ctx context.Context, read func() (report.Status, error)) err
 		select {
 		case <-a.after(watchInterval):
 		case <-ctx.Done():
-			return watchError(ctx, pending, context.Cause(ctx))
+			return a.watchError(ctx, pending, context.Cause(ctx))
 		}
 	}
 }
 
+// fixTimes returns s without the times that differ after each read. start is the time of the first read.
+func fixTimes(s report.Status, start time.Time) report.Status {
+	s.Now = start
+	withoutWait := func(notices []plan.Notice) []plan.Notice {
+		notices = slices.Clone(notices)
+		for i := range notices {
+			if n := &notices[i]; !n.RemovalAfter.IsZero() { // counted from now, if no apply has seen the user
+				n.RemovalAfter = start
+			}
+		}
+		return notices
+	}
+	s.Notices, s.Unlisted = withoutWait(s.Notices), withoutWait(s.Unlisted)
+	return s
+}
+
 // watchError returns the error with which --watch ends because of err. If --timeout ended it, the
-// error says how many people are still pending.
-func watchError(ctx context.Context, pending int, err error) error {
+// error says how many people are still pending. In JSON, the error is one more document: the
+// documents before it do not have it.
+func (a *app) watchError(ctx context.Context, pending int, err error) error {
+	a.reported = false
 	if cause := context.Cause(ctx); pending > 0 && is[*timeoutError](cause) {
 		return fmt.Errorf("%s still pending: %w", document.Pluralize(pending, "person is", "people are"), cause)
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -65,6 +66,22 @@ func (w *world) states() map[string]string {
 	return got
 }
 
+// wantErrorAfter checks that stdout has this many JSON documents without an error, and then one with this code.
+func (w *world) wantErrorAfter(documents, code int) {
+	w.t.Helper()
+	var codes []int
+	for d := json.NewDecoder(&w.stdout); d.More(); {
+		var r result
+		if err := d.Decode(&r); err != nil {
+			w.t.Fatal(err)
+		}
+		codes = append(codes, r.Error.Code)
+	}
+	if want := append(make([]int, documents), code); !slices.Equal(codes, want) {
+		w.t.Errorf("the documents have the error codes %v, want %v", codes, want)
+	}
+}
+
 // TestWatch checks that --watch prints a new table after a change, and ends when nobody is pending.
 func TestWatch(t *testing.T) {
 	t.Parallel()
@@ -90,6 +107,43 @@ func TestWatch(t *testing.T) {
 			"3 people: 3 members."}
 		if fmt.Sprint(summaries) != fmt.Sprint(want) || strings.Contains(got, "\x1b") {
 			t.Errorf("tables end with %q, want %q:\n%s", summaries, want, got)
+		}
+	})
+	t.Run("a stranger", func(t *testing.T) {
+		t.Parallel()
+		w := invited(t)
+		roster := "organization: Example Org\nsettings:\n  unlisted: remove\n" + threePeople
+		if err := os.WriteFile(filepath.Join(w.dir, "users.yaml"), []byte(roster), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.api.AddUser(sandbox.User{Email: "eve@example.com"}); err != nil {
+			t.Fatal(err)
+		}
+		later := func() {
+			if err := w.api.Advance(10 * time.Minute); err != nil {
+				t.Error(err)
+			}
+		}
+		for _, format := range []string{"text", "json"} {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			w.after = ticks(later, later, func() { cancel(&timeoutError{time.Hour}) })
+			w.want(w.run(ctx, "status", "--watch", "-o", format), exitError, 3)
+			if n := strings.Count(w.stdout.String(), "eve@example.com"); n != 1 {
+				t.Errorf("%s: nothing changed, but the stranger is shown %d times:\n%s", format, n, &w.stdout)
+			}
+		}
+	})
+	t.Run("a new notice", func(t *testing.T) {
+		t.Parallel()
+		w := invited(t)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		w.after = ticks(func() { w.api.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Path: "/v2/users"}) }, nothing,
+			func() { cancel(&timeoutError{time.Hour}) })
+		w.want(w.run(ctx, "status", "--watch"), exitError, 3)
+		for text, want := range map[string]int{"3 people: 3 pending.": 2, "not allowed to list users": 1} {
+			if n := strings.Count(w.stdout.String(), text); n != want {
+				t.Errorf("%q is shown %d times, want %d:\n%s", text, n, want, &w.stdout)
+			}
 		}
 	})
 	t.Run("on a terminal", func(t *testing.T) {
@@ -157,6 +211,7 @@ func TestWatch(t *testing.T) {
 		}
 		w.want(w.run(ctx, "status", "--watch", "-o", "json"), exitError, 3)
 		w.wantStderr("orgsync: 3 people are still pending: the run took longer than 2h0m0s")
+		w.wantErrorAfter(1, exitError)
 	})
 	t.Run("time-out before anything was read", func(t *testing.T) {
 		t.Parallel()
@@ -186,6 +241,14 @@ func TestWatch(t *testing.T) {
 		w.after = ticks(func() { w.api.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Status: 401}) })
 		w.want(w.run(t.Context(), "status", "--watch"), exitError, 3)
 		w.wantStderr("HTTP 401")
+	})
+	t.Run("broken in JSON", func(t *testing.T) {
+		t.Parallel()
+		w := invited(t)
+		w.after = ticks(w.accept("ada@example.com"),
+			func() { w.api.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Status: 401}) })
+		w.want(w.run(t.Context(), "status", "--watch", "-o", "json"), exitError, 3)
+		w.wantErrorAfter(2, exitError)
 	})
 }
 

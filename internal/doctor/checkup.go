@@ -76,7 +76,7 @@ const (
 	// LimitStatusNotUnderstood means that invitations have an unknown status. Detail has the words
 	// of the API.
 	LimitStatusNotUnderstood LimitKind = "status_not_understood"
-	// LimitClockUnseen means that the answers have no Date.
+	// LimitClockUnseen means that the answers have no Date, or none that orgsync uses.
 	LimitClockUnseen LimitKind = "clock_unseen"
 )
 
@@ -104,7 +104,7 @@ type Checkup struct {
 	// Endpoints are in the order in which they are reported.
 	Endpoints []Endpoint
 	Traits    []Trait
-	// ClockAhead is the server's time minus the local time; nil if no answer had a Date.
+	// ClockAhead is the server's time minus the local time; nil if no answer had a Date that orgsync uses.
 	ClockAhead *time.Duration
 	// RateHeaders has the last value of each header about rate limits. The values are safe to print,
 	// but may be any text.

@@ -629,20 +629,39 @@ func TestCheckupOfServer(t *testing.T) {
 			}
 		})
 	})
-	t.Run("no dates", func(t *testing.T) {
-		t.Parallel()
-		api := peopled(t, sandbox.Options{})
-		c := inProcess(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			recorder := httptest.NewRecorder()
-			api.ServeHTTP(recorder, r)
-			w.Header()["Date"] = nil
-			answerJSON(w, recorder.Code, recorder.Body.String())
-		}))
-		found := mustRun(t, c, "", nil)
-		if diff := gocmp.Diff([]LimitKind{LimitClockUnseen}, kinds(found)); diff != "" || found.ClockAhead != nil {
-			t.Errorf("ahead %v, limits (-want +got):\n%s", found.ClockAhead, diff)
-		}
-	})
+	for name, date := range map[string]func(path string) []string{
+		"no dates":          func(string) []string { return nil },
+		"dates not of HTTP": func(string) []string { return []string{"2026-06-01T10:00:00Z"} },
+		"dates of errors": func(path string) []string {
+			if path == "/v2/roles" {
+				return []string{"Mon, 01 Jun 2026 10:00:00 GMT"}
+			}
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			api := peopled(t, sandbox.Options{})
+			want := []LimitKind{LimitClockUnseen}
+			if name == "dates of errors" {
+				api.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Path: "/v2/roles"})
+				want = []LimitKind{LimitAccessUnseen, LimitClockUnseen}
+			}
+			c := inProcess(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				recorder := httptest.NewRecorder()
+				api.ServeHTTP(recorder, r)
+				w.Header()["Date"] = date(r.URL.Path)
+				answerJSON(w, recorder.Code, recorder.Body.String())
+			}))
+			found := mustRun(t, c, "", nil)
+			if diff := gocmp.Diff(want, kinds(found)); diff != "" || found.ClockAhead != nil {
+				t.Errorf("ahead %v, limits (-want +got):\n%s", found.ClockAhead, diff)
+			}
+			if now := c.Now(); time.Since(now).Abs() > time.Minute {
+				t.Errorf("the client's time is %v", now)
+			}
+		})
+	}
 	t.Run("several organizations, none named", func(t *testing.T) {
 		t.Parallel()
 		api := peopled(t, sandbox.Options{Dialect: sandbox.Dialect{Organizations: sandbox.OrganizationsSeveral}})

@@ -193,7 +193,7 @@ func (d *diagnosis) addObservations() {
 					d.RateHeaders[name] = d.client.CleanText(value)
 				}
 			}
-			date, ok := vultr.ParseDate(x.Header.Get("Date"))
+			date, ok := x.ServerTime()
 			if ok && (fastest < 0 || x.Duration < fastest) {
 				fastest = x.Duration
 				d.ClockAhead = new(date.Sub(x.At))

@@ -23,7 +23,8 @@ type ApplyOptions struct {
 	// Saved is the plan that must be carried out. If the new plan differs from it, nothing is sent. nil means that there
 	// is no saved plan.
 	Saved *plan.Saved
-	// Planned is called with the plan before the plan is refused or carried out. It may be nil.
+	// Planned is called with the plan before the plan is refused or carried out. If Asks is true, it is called again with
+	// the plan after the answer. It may be nil.
 	Planned func(Decision)
 	// Approve returns nil if p may be carried out. Otherwise its error becomes the Stopped of the result.
 	Approve func(ctx context.Context, p plan.Plan) error
@@ -60,17 +61,23 @@ func (s *Session) Apply(ctx context.Context, o ApplyOptions) (plan.Plan, apply.R
 		}
 		shown = &d.Plan
 	}
+	failed := func(err error) (plan.Plan, apply.Result, error) {
+		if shown == nil {
+			return plan.Plan{}, apply.Result{}, err
+		}
+		return *shown, skipAll(*shown, err), nil
+	}
 	openLedger, err := ledger.Open(ctx, s.store, ledger.Options{
 		Organization: s.Organization.ID, Now: s.opts.Provider.Now, LockTimeout: o.LockTimeout, Holder: o.Holder,
 		Roster: o.RosterName,
 	})
 	if err != nil {
-		return plan.Plan{}, apply.Result{}, WithCause(ctx, asStateError(err))
+		return failed(WithCause(ctx, asStateError(err)))
 	}
 	defer func() { s.release(openLedger) }()
 	s.warn(openLedger.Warnings())
 	if err := s.checkMisdirected(openLedger.Memory()); err != nil {
-		return plan.Plan{}, apply.Result{}, err
+		return failed(err)
 	}
 	read := s.reader(openLedger.Memory)
 	readFirst := func(ctx context.Context) (org.Snapshot, error) {
@@ -90,16 +97,16 @@ func (s *Session) Apply(ctx context.Context, o ApplyOptions) (plan.Plan, apply.R
 		err = p.CheckNames()
 	}
 	switch {
-	case err != nil && shown == nil:
-		return plan.Plan{}, apply.Result{}, WithCause(ctx, err)
 	case err != nil:
-		return *shown, skipAll(*shown, WithCause(ctx, err)), nil
+		return failed(WithCause(ctx, err))
 	case shown == nil:
 		if stopped := o.approve(ctx, Decision{s.input(snapshot, openLedger.Memory()), p}); stopped != nil {
 			return p, skipAll(p, stopped), nil
 		}
 	case p.Fingerprint() != shown.Fingerprint():
 		return *shown, skipAll(*shown, ErrOrganizationChanged), nil
+	case o.Planned != nil: // people may have accepted since the plan was shown
+		o.Planned(Decision{s.input(snapshot, openLedger.Memory()), p})
 	}
 	result := apply.Run(ctx, p, apply.Options{
 		API: s.opts.Provider, Ledger: openLedger, Read: read, Replan: s.compute,

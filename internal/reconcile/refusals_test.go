@@ -123,19 +123,39 @@ func TestNothingIsSentForARefusedPlan(t *testing.T) {
 	}
 }
 
-// TestProblemAfterTheAnswer: the organization changes while a person is asked, so that the plan needs a permission or
-// has a problem. Nothing is sent.
+// TestProblemAfterTheAnswer: while a person is asked, the key loses a permission, another run takes the lock, or a mail
+// of another run goes out for another organization. Nothing is sent, and the result has the plan that the person saw.
 func TestProblemAfterTheAnswer(t *testing.T) {
 	t.Parallel()
-	o, api, _ := options(t)
-	_, result, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{
-		Asks: true, Approve: func(context.Context, plan.Plan) error {
+	for name, tt := range map[string]struct {
+		happens func(*testing.T, reconcile.Options, *sandbox.Server, *ledgertest.Store) error
+		want    func(error) bool
+		posts   int // of the other run
+	}{
+		"no permission": {func(_ *testing.T, _ reconcile.Options, api *sandbox.Server, _ *ledgertest.Store) error {
 			api.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Method: "GET", Path: "/v2/invitation"})
 			return nil
-		},
-	})
-	if err != nil || !isError[*org.CallError]()(result.Stopped) || result.Count(apply.Skipped) != 2 || postCount(api) > 0 {
-		t.Errorf("stopped by %v, %+v, %d requests, %v", result.Stopped, result.Changes, postCount(api), err)
+		}, isError[*org.CallError](), 0},
+		"locked": {func(t *testing.T, _ reconcile.Options, _ *sandbox.Server, store *ledgertest.Store) error {
+			_, err := store.Acquire(t.Context(), state.Holder{PID: 7}, 0)
+			return err
+		}, isError[*state.LockedError](), 0},
+		"wrong organization": {func(t *testing.T, o reconcile.Options, api *sandbox.Server, _ *ledgertest.Store) error {
+			api.AddFault(sandbox.Fault{Kind: sandbox.FaultWrongOrganization, Method: http.MethodPost, Times: 1})
+			_, _, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve})
+			return err
+		}, isError[*apply.WrongOrganizationError](), 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o, api, store := options(t)
+			_, result, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{
+				Asks: true, Approve: func(context.Context, plan.Plan) error { return tt.happens(t, o, api, store) },
+			})
+			if err != nil || !tt.want(result.Stopped) || result.Count(apply.Skipped) != 2 || postCount(api) != tt.posts {
+				t.Errorf("stopped by %v, %+v, %d requests, %v", result.Stopped, result.Changes, postCount(api), err)
+			}
+		})
 	}
 }
 

@@ -177,7 +177,7 @@ func traitTable(traits []doctor.Trait) document.Table {
 // serverList returns facts about the server from the headers of its answers: its clock and its rate
 // limit.
 func serverList(c doctor.Checkup) document.List {
-	clock := "no answer had a date: orgsync uses the clock of this machine"
+	clock := "no answer had a date that orgsync can use: it uses the clock of this machine"
 	if c.ClockAhead != nil {
 		const precision = 2 * time.Second // a Date header has whole seconds, and the answer takes time to arrive
 		side := "ahead of"
@@ -250,7 +250,8 @@ func limitText(l doctor.Limit) string {
 	case doctor.LimitStatusNotUnderstood:
 		return fmt.Sprintf("orgsync does not understand the status of some invitations (%s), and leaves them alone", detail)
 	case doctor.LimitClockUnseen:
-		return "answers have no date: orgsync uses the clock of this machine to decide whether an invitation has expired"
+		return "answers have no date that orgsync can use: the clock of this machine decides whether an invitation " +
+			"has expired"
 	}
 	return strings.TrimSuffix(strings.ReplaceAll(string(l.Kind), "_", " ")+": "+detail, ": ")
 }

@@ -27,11 +27,18 @@ type clockSample struct {
 	ahead time.Duration // server's time minus local time
 }
 
+// headerDate returns the Date header, and reports whether it can be parsed. ParseDate would also accept forms that no
+// server writes there.
+func headerDate(h http.Header) (time.Time, bool) {
+	date, err := http.ParseTime(h.Get("Date"))
+	return date, err == nil
+}
+
 // observe records the Date header of an answer to op that has just arrived. It ignores a Date that
 // cannot be parsed.
 func (c *clock) observe(op string, h http.Header) {
-	date, err := http.ParseTime(h.Get("Date"))
-	if err != nil {
+	date, ok := headerDate(h)
+	if !ok {
 		return
 	}
 	c.mu.Lock()

@@ -36,6 +36,13 @@ func (x Exchange) IsIntercepted() bool { return x.Status/100 == 3 || x.IsHTML() 
 // IsThrottled reports whether the server asked for a pause.
 func (x Exchange) IsThrottled() bool { return x.Status == http.StatusTooManyRequests }
 
+// ServerTime returns the Date of the answer, and reports whether the client uses it for the server's time. It does not
+// use the Date of an error, which may come from a gateway.
+func (x Exchange) ServerTime() (time.Time, bool) {
+	date, ok := headerDate(x.Header)
+	return date, ok && x.ok()
+}
+
 // Text returns the error text of an answer that is not a success. It comes from the server: pass it
 // to [Client.CleanText] before you print it.
 func (x Exchange) Text() string {

@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +28,8 @@ const (
 	reserveFile = "reserve"
 	// lockPoll is the time between two attempts of a waiting run to lock the folder.
 	lockPoll = 100 * time.Millisecond
+	// maxTries is the maximum number of attempts to lock the folder while other processes only look at it.
+	maxTries = 1000
 	// reserveChunk is the number of bytes of reserveFile that are written at once.
 	reserveChunk = 1 << 20
 )
@@ -52,26 +53,57 @@ func New(stateDir, organizationID string) (*Store, error) {
 	return &Store{path: filepath.Join(stateDir, organizationID)}, nil
 }
 
-// Find is like [New], but if stateDir has no folder of exactly this name, it returns the store in the folder whose name
-// differs only in case. It looks only at the names in stateDir, because not every folder there must be readable.
+// Find is like [New], but if the folder of exactly this name has no ledger, it returns the store in the folder that has
+// one and whose name differs only in case. If there is no ledger, it returns the store in a folder that exists.
 func Find(stateDir, organizationID string) (*Store, error) {
 	s, err := New(stateDir, organizationID)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Lstat(s.path); err == nil { // this works even if the state folder cannot be listed
+	_, err = os.Lstat(s.path)
+	exists := err == nil
+	if has, err := hasLedger(s.path); exists && (has || err != nil) {
 		return s, nil
 	}
 	entries, err := os.ReadDir(stateDir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case err != nil && exists: // a state folder that cannot be listed can be used
+		return s, nil
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("look for the ledger: %w", err)
 	}
-	for _, e := range slices.Backward(entries) {
-		if strings.EqualFold(e.Name(), organizationID) {
-			return New(stateDir, e.Name())
+	found := s
+	for _, e := range entries {
+		if !strings.EqualFold(e.Name(), organizationID) {
+			continue
+		}
+		other, err := New(stateDir, e.Name())
+		if err != nil {
+			return nil, err
+		}
+		if has, err := hasLedger(other.path); has || err != nil {
+			return other, nil
+		}
+		if !exists {
+			found = other
 		}
 	}
-	return s, nil
+	return found, nil
+}
+
+// hasLedger reports whether a folder has a ledger. After an error, it may have one: this user may not look at it, or it
+// is a link that leads to a disk that is gone.
+func hasLedger(folder string) (bool, error) {
+	info, err := os.Stat(folder)
+	if err == nil && !info.IsDir() {
+		return false, nil
+	}
+	if err == nil {
+		if _, err = os.Lstat(filepath.Join(folder, ledgerFile)); errors.Is(err, fs.ErrNotExist) {
+			return false, nil
+		}
+	}
+	return err == nil, err
 }
 
 // Organizations returns the ids of the organizations that have a ledger in stateDir. The error is a *[state.Problem] if
@@ -90,22 +122,14 @@ func Organizations(stateDir string) ([]string, error) {
 		if !isFolderName(e.Name()) {
 			continue
 		}
-		folder := filepath.Join(stateDir, e.Name())
-		info, err := os.Stat(folder)
-		if err == nil && !info.IsDir() {
-			continue
-		}
-		if err == nil { // an error may hide a ledger: this user may not look at it, or a link leads to a disk that is gone
-			_, err = os.Lstat(filepath.Join(folder, ledgerFile))
-			if errors.Is(err, fs.ErrNotExist) {
-				continue
-			}
-		}
+		has, err := hasLedger(filepath.Join(stateDir, e.Name()))
 		if err != nil {
 			return nil, &state.Problem{Err: err, Advice: "this entry of the state folder may hold a ledger: let the user that " +
 				"runs orgsync read it; if it has no ledger, move it out of the state folder"}
 		}
-		ids = append(ids, e.Name())
+		if has {
+			ids = append(ids, e.Name())
+		}
 	}
 	return ids, err
 }
@@ -170,7 +194,7 @@ func (s *Store) Acquire(ctx context.Context, holder state.Holder, wait time.Dura
 		return nil, fmt.Errorf("make the state folder: %w", err)
 	}
 	lock := flock.New(s.file(lockFile), flock.SetPermissions(0o600))
-	locked, err := lock.TryLock()
+	locked, err := tryLock(lock)
 	if err == nil && !locked && wait > 0 {
 		waiting, cancel := context.WithTimeout(ctx, wait)
 		defer cancel()
@@ -201,6 +225,22 @@ func (s *Store) Acquire(ctx context.Context, holder state.Holder, wait time.Dura
 		return nil, errors.Join(err, lock.Unlock())
 	}
 	return l, nil
+}
+
+// tryLock locks the file, unless a run has locked it. Inspect locks it for a moment too, but its lock can be shared.
+func tryLock(lock *flock.Flock) (bool, error) {
+	for range maxTries {
+		if locked, err := lock.TryLock(); locked || err != nil {
+			return locked, err
+		}
+		if isShared, err := lock.TryRLock(); !isShared || err != nil {
+			return false, err
+		}
+		if err := lock.Unlock(); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
 }
 
 // holder returns the run that holds the lock; the zero Holder if it is unknown.

@@ -2,10 +2,12 @@ package dir_test
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -128,6 +130,40 @@ func TestDirLock(t *testing.T) {
 	})
 }
 
+// TestInspectDuringAcquire checks that a run gets the lock although somebody looks at the folder at the same time.
+// Inspect locks the folder for a moment.
+func TestInspectDuringAcquire(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, t.TempDir())
+	done := make(chan struct{})
+	var looking sync.WaitGroup
+	for range 2 {
+		looking.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				if _, err := s.Inspect(t.Context()); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for range 100 {
+		l, err := s.Acquire(t.Context(), state.Holder{PID: 1}, 0)
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		must(t, l.Release())
+	}
+	close(done)
+	looking.Wait()
+}
+
 func TestDirRefusesNames(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{"", ".", "..", "../x", "a/b", `a\b`, "a\x00", "a b"} {
@@ -207,6 +243,48 @@ func TestLockIsRemoved(t *testing.T) {
 			}
 			must(t, first.Release())
 			must(t, second.Release())
+		})
+	}
+}
+
+// TestFindFolderWithLedger checks that a folder without a ledger does not hide the ledger in a folder whose name
+// differs only in case. For example, a run that was refused made the folder before somebody moved the ledger here.
+func TestFindFolderWithLedger(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		folders []string // those that end with a slash have no ledger
+		want    string
+	}{
+		"one folder in the same case":   {[]string{"o1-a/", "O1-A"}, "O1-A"},
+		"one folder in another case":    {[]string{"O1-a/", "O1-A", "o1-A/"}, "O1-A"},
+		"two ledgers":                   {[]string{"O1-A", "o1-a"}, "o1-a"},
+		"no ledger":                     {[]string{"O1-A/", "o1-a/"}, "o1-a"},
+		"no ledger, and the other case": {[]string{"O1-A/"}, "O1-A"},
+		"nothing":                       {nil, "o1-a"},
+		"the ledger of another":         {[]string{"o1-a/", "o1-b"}, "o1-a"},
+		"no ledger, and one of another": {[]string{"O1-A/", "O1-B"}, "O1-A"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			stateDir := t.TempDir()
+			for _, folder := range tt.folders {
+				path := filepath.Join(stateDir, folder)
+				if err := os.Mkdir(path, 0o700); errors.Is(err, fs.ErrExist) {
+					t.Skip("names are the same in any case on this file system")
+				} else {
+					must(t, err)
+				}
+				if !strings.HasSuffix(folder, "/") {
+					must(t, os.WriteFile(filepath.Join(path, "ledger.jsonl"), nil, 0o600))
+				}
+			}
+			s, err := dir.Find(stateDir, "o1-a")
+			must(t, err)
+			i, err := s.Inspect(t.Context())
+			must(t, err)
+			if got := filepath.Base(i.Place); got != tt.want {
+				t.Errorf("the store is in %s, want %s", got, tt.want)
+			}
 		})
 	}
 }
