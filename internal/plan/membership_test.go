@@ -155,6 +155,21 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{accepted, invitation("i2", ada, org.StatusPending, -80)}
 			addMails(in, sent(1, "i2", -80))
 		}, []string{"reinvite expired i2"}},
+		{"accepted, left, and invited again without a date of creation, which expired", func(in *plan.Input) {
+			accepted, again := invitation("i1", ada, org.StatusAccepted, -400), invitation("i2", ada, org.StatusPending, -80)
+			accepted.Responded, again.Created = hours(-390), time.Time{}
+			in.Snapshot.Invitations = []org.Invitation{accepted, again}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-380)}
+			addMails(in, sent(1, "i2", -80))
+		}, []string{"reinvite expired i2"}},
+		{"invited without a date of creation, accepted another invitation, renewed and left", func(in *plan.Input) {
+			accepted, renewed := invitation("i1", ada, org.StatusAccepted, -400), invitation("i2", ada, org.StatusPending, -80)
+			accepted.Responded, renewed.Created = hours(-100), time.Time{}
+			in.Snapshot.Invitations = []org.Invitation{accepted, renewed}
+			renewal := sent(2, "i2", -80)
+			renewal.Renewal = true
+			addMails(in, sent(1, "i2", -200), renewal)
+		}, []string{"left i1"}},
 		{"users hidden, and the list of suspended users has the person", func(in *plan.Input) {
 			in.Snapshot.UsersVisible = false
 			u := user("u1", ada)
