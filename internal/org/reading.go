@@ -82,12 +82,21 @@ func withHoldersOf(missing []User, earlier, later []Access) []Access {
 }
 
 // IsAfter reports whether i shows something that happened after other, which is the same invitation: the person
-// accepted it, or it was renewed.
+// accepted it, or it was renewed. A renewal after the acceptance counts only if the dates prove it.
 func (i Invitation) IsAfter(other Invitation) bool {
-	if accepted := i.Status == StatusAccepted; accepted != (other.Status == StatusAccepted) {
-		return accepted
+	switch accepted := i.Status == StatusAccepted; {
+	case accepted == (other.Status == StatusAccepted):
+		return i.Expires.After(other.Expires) && !other.DateUnreadable
+	case accepted:
+		return !other.isRenewalOf(i)
 	}
-	return i.Expires.After(other.Expires) && !other.DateUnreadable
+	return i.isRenewalOf(other)
+}
+
+// isRenewalOf reports whether i was sent again after other was accepted: the person may have left since.
+func (i Invitation) isRenewalOf(accepted Invitation) bool {
+	return !accepted.Expires.IsZero() && i.Expires.After(accepted.Expires) &&
+		accepted.WasAnsweredBefore(i.Expires.Add(-InvitationLife))
 }
 
 // rowKey identifies a row of a list. For a user, it has the id or, if there is no id, the address. For an invitation,

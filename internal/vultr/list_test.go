@@ -333,8 +333,10 @@ func TestRowsOfOneThing(t *testing.T) {
 	for name, test := range map[string]struct{ row, other, want string }{
 		"invitation renewed":  {renewed, before, "pending"},
 		"invitation accepted": {`"invite_status":"Accepted"`, renewed, "accepted"},
-		"user suspended":      {`"status":false`, `"status":true`, "suspended"},
-		"user locked":         {`"status":"Locked"`, `"status":true`, "suspended Locked"},
+		"invitation accepted, left, and sent again": {renewed, `"invite_status":"Accepted",` +
+			`"date_responded":"2026-06-02T10:00:00Z","expiration_date":"2026-06-04T10:00:00Z",` + created, "pending"},
+		"user suspended": {`"status":false`, `"status":true`, "suspended"},
+		"user locked":    {`"status":"Locked"`, `"status":true`, "suspended Locked"},
 	} {
 		for _, rows := range [][]string{{test.row, test.other}, {test.other, test.row}} {
 			for i := range rows {
