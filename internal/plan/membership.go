@@ -378,11 +378,14 @@ func (p *person) latestMail(is func(*org.Mail) bool) *org.Mail {
 	return latest
 }
 
-// unseenMail returns the last mail that was sent or counts as sent, if the list does not show its invitation;
-// otherwise nil.
+// unseenMail returns the last mail that was sent or counts as sent, if the list does not show its invitation, or shows
+// only an answer from before the mail; otherwise nil.
 func (p *person) unseenMail() *org.Mail {
 	m := p.lastMail()
-	if m == nil || p.hasInvitation(m.InvitationID) {
+	isShown := func(inv *org.Invitation) bool {
+		return inv.ID == m.InvitationID && !(inv.Status.IsAnswered() && inv.WasAnsweredBefore(m.At))
+	}
+	if m == nil || slices.ContainsFunc(p.invitations, isShown) {
 		return nil
 	}
 	return m
