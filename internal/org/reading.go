@@ -35,8 +35,8 @@ func (s Snapshot) Merge(later Snapshot) Snapshot {
 			return rowKey{email: u.Email.Key()}
 		}, func(u, other *User) {
 			u.SeenOnce = u.SeenOnce || other == nil
-			if other != nil && u.Accepted != nil && !*u.Accepted {
-				u.Accepted = other.Accepted
+			if other != nil {
+				u.Accepted = u.AcceptedBeside(*other)
 			}
 		})
 	merged.Access = withHoldersOf(merged.Users[len(later.Users):], s.Access, later.Access)
@@ -79,6 +79,15 @@ func withHoldersOf(missing []User, earlier, later []Access) []Access {
 		a.Holders = holders
 	}
 	return all
+}
+
+// AcceptedBeside returns Accepted of u if other is another row about u. The result is false only if it is false in both
+// rows, because nobody takes an acceptance back.
+func (u User) AcceptedBeside(other User) *bool {
+	if u.Accepted != nil && !*u.Accepted {
+		return other.Accepted
+	}
+	return u.Accepted
 }
 
 // IsAfter reports whether i shows something that happened after other, which is the same invitation: the person

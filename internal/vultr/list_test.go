@@ -337,6 +337,9 @@ func TestRowsOfOneThing(t *testing.T) {
 			`"date_responded":"2026-06-02T10:00:00Z","expiration_date":"2026-06-04T10:00:00Z",` + created, "pending"},
 		"user suspended": {`"status":false`, `"status":true`, "suspended"},
 		"user locked":    {`"status":"Locked"`, `"status":true`, "suspended Locked"},
+		"user joined":    {`"invite_accepted":true`, `"invite_accepted":false`, ""},
+		"user active":    {`"status":"active"`, `"status":"invited"`, ""},
+		"user invited":   {`"status":"invited"`, `"invite_accepted":false`, "not accepted"},
 	} {
 		for _, rows := range [][]string{{test.row, test.other}, {test.other, test.row}} {
 			for i := range rows {
@@ -365,6 +368,9 @@ func TestRowsOfOneThing(t *testing.T) {
 					}
 					if all[0].Suspended {
 						got = strings.TrimSpace("suspended " + all[0].StatusText)
+					}
+					if accepted := all[0].Accepted; accepted != nil && !*accepted {
+						got += "not accepted"
 					}
 				}
 				if got != test.want {
