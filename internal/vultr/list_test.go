@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -92,6 +93,13 @@ func TestList(t *testing.T) {
 			pages: []string{userPage("a", `{"total":1,"pagination":{"totalItems":600}}`)}, words: "counts 600 rows but lists 1"},
 		{name: "total of all pages", pages: []string{userPage("a", `{"total_pages":24,"page":1}`)},
 			words: "the server counts 24 pages but names no page after page 1"},
+		{name: "total by another name on the first page", pages: slices.Repeat([]string{
+			`{"users":[{"id":"a"}],"total_count":600,"meta":{"links":{"next":"c1"}}}`, userPage("b", `{"links":{"next":""}}`),
+		}, maxListReads),
+			words: "counts 600 rows but lists 2"},
+		{name: "total of all pages on the first page", pages: []string{
+			`{"users":[{"id":"a"}],"total_pages":24,"meta":{"links":{"next":"c1"}}}`, userPage("b", `{"links":{"next":""}}`)},
+			words: "the server counts 24 pages but names no page after page 2"},
 		{name: "total of one page", pages: []string{`{"users":[{"id":"a"}],"total":1,"last_page":1,"per_page":25}`},
 			want: "a"},
 		{name: "no more pages by other names", pages: []string{`{"users":[{"id":"a"}],"has_more":false,"next_page":null}`},
