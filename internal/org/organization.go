@@ -134,6 +134,12 @@ func (i Invitation) SentAt() time.Time {
 	return i.Created
 }
 
+// WasAnsweredBefore reports whether the server says that i was answered, and this was certainly before t.
+func (i Invitation) WasAnsweredBefore(t time.Time) bool {
+	const zones = 14 * time.Hour // a date without a zone may be wrong by this much
+	return !i.Responded.IsZero() && i.Responded.Before(t.Add(-zones))
+}
+
 // Snapshot is the result of one complete reading of the organization.
 type Snapshot struct {
 	Organization Organization

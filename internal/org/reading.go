@@ -35,8 +35,8 @@ func (s Snapshot) Merge(later Snapshot) Snapshot {
 			return rowKey{email: u.Email.Key()}
 		}, func(u, other *User) {
 			u.SeenOnce = u.SeenOnce || other == nil
-			if other != nil && u.Accepted != nil && !*u.Accepted {
-				u.Accepted = other.Accepted
+			if other != nil {
+				u.Accepted = u.AcceptedBeside(*other)
 			}
 		})
 	merged.Access = withHoldersOf(merged.Users[len(later.Users):], s.Access, later.Access)
@@ -81,13 +81,31 @@ func withHoldersOf(missing []User, earlier, later []Access) []Access {
 	return all
 }
 
-// IsAfter reports whether i shows something that happened after other, which is the same invitation: the person
-// accepted it, or it was renewed.
-func (i Invitation) IsAfter(other Invitation) bool {
-	if accepted := i.Status == StatusAccepted; accepted != (other.Status == StatusAccepted) {
-		return accepted
+// AcceptedBeside returns Accepted of u if other is another row about u. The result is false only if it is false in both
+// rows, because nobody takes an acceptance back.
+func (u User) AcceptedBeside(other User) *bool {
+	if u.Accepted != nil && !*u.Accepted {
+		return other.Accepted
 	}
-	return i.Expires.After(other.Expires) && !other.DateUnreadable
+	return u.Accepted
+}
+
+// IsAfter reports whether i shows something that happened after other, which is the same invitation: the person
+// accepted it, or it was renewed. A renewal after the acceptance counts only if the dates prove it.
+func (i Invitation) IsAfter(other Invitation) bool {
+	switch accepted := i.Status == StatusAccepted; {
+	case accepted == (other.Status == StatusAccepted):
+		return i.Expires.After(other.Expires) && !other.DateUnreadable
+	case accepted:
+		return !other.isRenewalOf(i)
+	}
+	return i.isRenewalOf(other)
+}
+
+// isRenewalOf reports whether i was sent again after other was accepted: the person may have left since.
+func (i Invitation) isRenewalOf(accepted Invitation) bool {
+	return !accepted.Expires.IsZero() && i.Expires.After(accepted.Expires) &&
+		accepted.WasAnsweredBefore(i.Expires.Add(-InvitationLife))
 }
 
 // rowKey identifies a row of a list. For a user, it has the id or, if there is no id, the address. For an invitation,

@@ -103,6 +103,10 @@ func TestMergeOfAnswers(t *testing.T) {
 	accepted, renewed, declined, unreadable := pending, pending, pending, pending
 	accepted.Status, renewed.Expires, declined.Status = org.StatusAccepted, at.Add(time.Hour), org.StatusDeclined
 	unreadable.Expires, unreadable.DateUnreadable = time.Time{}, true
+	longAccepted := accepted
+	longAccepted.Responded = at.Add(-org.InvitationLife - 24*time.Hour)
+	undated := longAccepted
+	undated.Expires = time.Time{}
 	for _, tt := range []struct {
 		name                string
 		first, second, want org.Invitation
@@ -110,6 +114,10 @@ func TestMergeOfAnswers(t *testing.T) {
 		{"accepted", accepted, pending, accepted},
 		{"accepted, and a later date", accepted, renewed, accepted},
 		{"accepted in the second reading", renewed, accepted, accepted},
+		{"accepted long before, and sent again", longAccepted, renewed, renewed},
+		{"sent again after an acceptance long before", renewed, longAccepted, renewed},
+		{"accepted long before, and a row from before", longAccepted, pending, longAccepted},
+		{"accepted long before, without its date of expiration", undated, renewed, undated},
 		{"renewed", renewed, pending, renewed},
 		{"declined", pending, declined, declined},
 		{"declined, and sent again", declined, pending, pending},

@@ -82,7 +82,9 @@ type person struct {
 	secondUsers []*org.User
 	// unaccepted is the user who has an address of the person and has not accepted the invitation; nil if there is none.
 	unaccepted *org.User
-	// unidentified is true if the ledger knows the person as a user whose address can no longer be read.
+	// unidentified is true if the ledger knows the person as a user whose address can no longer be read. It is also true
+	// if the person has no user, and the address of an unlisted user or invitation may be that of the person, with an
+	// asterisk in place of a part.
 	unidentified bool
 	// holdsAccess is true if the person has a group, role or policy without being in the list of users.
 	holdsAccess bool
@@ -151,6 +153,7 @@ func newIndex(in Input) *index {
 	}
 	ix.mergeRegistered()
 	ix.markHolders()
+	ix.markMasked()
 	for i := range ix.people {
 		ix.people[i].forgetBeforeRemoval()
 	}
@@ -413,6 +416,42 @@ func (ix *index) markHolders() {
 		p := &ix.people[i]
 		p.holdsAccess = p.user == nil && !p.record.Removed &&
 			slices.ContainsFunc(p.knownKeys(), func(key string) bool { return holders[key] })
+	}
+}
+
+// markMasked sets unidentified of the people who may be an unlisted user with a masked address, or who may have an
+// unlisted invitation to such an address that can still be accepted. The client does not decode an address with several
+// asterisks. An address with one may be real, so it counts only if it fits. An invitation does not count if it may
+// belong to a lost mail: the mail is then unsettled.
+func (ix *index) markMasked() {
+	users, invited := map[string]bool{}, map[string][]org.Invitation{} // by the address, because many may have the same
+	for i := range ix.unlistedUsers {
+		if u := &ix.unlistedUsers[i]; !u.Service && strings.Contains(u.Email.Key(), "*") {
+			users[u.Email.Key()] = true
+		}
+	}
+	for _, inv := range ix.unlistedInvitations {
+		if key := inv.Invited.Key(); strings.Contains(key, "*") && ix.canBeAccepted(&inv) {
+			invited[key] = append(invited[key], inv)
+		}
+	}
+	for i := range ix.people {
+		p := &ix.people[i]
+		fits := func(masked string) bool {
+			return slices.ContainsFunc(p.keys, func(key string) bool { return mayBeSameMailbox(masked, key) })
+		}
+		isOther := func(inv org.Invitation) bool {
+			return !slices.ContainsFunc(p.record.Mails, func(m org.Mail) bool { return m.Lost && ix.mayBelongTo(inv, m) })
+		}
+		if p.user != nil {
+			continue
+		}
+		for masked := range users {
+			p.unidentified = p.unidentified || fits(masked)
+		}
+		for masked, all := range invited {
+			p.unidentified = p.unidentified || fits(masked) && slices.ContainsFunc(all, isOther)
+		}
 	}
 }
 

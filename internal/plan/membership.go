@@ -378,11 +378,14 @@ func (p *person) latestMail(is func(*org.Mail) bool) *org.Mail {
 	return latest
 }
 
-// unseenMail returns the last mail that was sent or counts as sent, if the list does not show its invitation;
-// otherwise nil.
+// unseenMail returns the last mail that was sent or counts as sent, if the list does not show its invitation, or shows
+// only an answer from before the mail; otherwise nil.
 func (p *person) unseenMail() *org.Mail {
 	m := p.lastMail()
-	if m == nil || p.hasInvitation(m.InvitationID) {
+	isShown := func(inv *org.Invitation) bool {
+		return inv.ID == m.InvitationID && !(inv.Status.IsAnswered() && inv.WasAnsweredBefore(m.At))
+	}
+	if m == nil || slices.ContainsFunc(p.invitations, isShown) {
 		return nil
 	}
 	return m
@@ -404,8 +407,12 @@ func (ix *index) decidingInvitation(p *person) *org.Invitation {
 	}
 	newest := p.invitations[len(p.invitations)-1]
 	sent := newest.Created
-	if newest.Status.IsAnswered() { // otherwise the estimate may be the time of a renewal, after p accepted another one
+	own := p.latestMail(func(m *org.Mail) bool { return m.InvitationID == newest.ID && !m.Renewal })
+	switch {
+	case newest.Status.IsAnswered(): // otherwise the estimate may be the time of a renewal, after p accepted another one
 		sent = newest.SentAt()
+	case sent.IsZero() && own != nil:
+		sent = own.At
 	}
 	last := p.lastMail()
 	for _, inv := range slices.Backward(p.invitations) {

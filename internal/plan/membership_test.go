@@ -166,6 +166,36 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{accepted, invitation("i2", ada, org.StatusPending, -80)}
 			addMails(in, sent(1, "i2", -80))
 		}, []string{"reinvite expired i2"}},
+		{"accepted, left, and invited again by the same invitation, which the list does not show yet", func(in *plan.Input) {
+			in.InviteLeft = true
+			accepted := invitation("i1", ada, org.StatusAccepted, -400)
+			accepted.Responded = hours(-390)
+			in.Snapshot.Invitations = []org.Invitation{accepted}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-380)}
+			addMails(in, sent(1, "i1", -0.1))
+		}, []string{"waiting i1"}},
+		{"declined, and invited again by the same invitation, which the list does not show yet", func(in *plan.Input) {
+			in.Reinvite = []org.Address{org.MustParseAddress(ada)}
+			declined := invitation("i1", ada, org.StatusDeclined, -400)
+			declined.Responded = hours(-390)
+			in.Snapshot.Invitations = []org.Invitation{declined}
+			addMails(in, sent(1, "i1", -0.1))
+		}, []string{"not_mailed i1", "waiting i1", "fact reset " + ada}},
+		{"accepted, left, and invited again without a date of creation, which expired", func(in *plan.Input) {
+			accepted, again := invitation("i1", ada, org.StatusAccepted, -400), invitation("i2", ada, org.StatusPending, -80)
+			accepted.Responded, again.Created = hours(-390), time.Time{}
+			in.Snapshot.Invitations = []org.Invitation{accepted, again}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-380)}
+			addMails(in, sent(1, "i2", -80))
+		}, []string{"reinvite expired i2"}},
+		{"invited without a date of creation, accepted another invitation, renewed and left", func(in *plan.Input) {
+			accepted, renewed := invitation("i1", ada, org.StatusAccepted, -400), invitation("i2", ada, org.StatusPending, -80)
+			accepted.Responded, renewed.Created = hours(-100), time.Time{}
+			in.Snapshot.Invitations = []org.Invitation{accepted, renewed}
+			renewal := sent(2, "i2", -80)
+			renewal.Renewal = true
+			addMails(in, sent(1, "i2", -200), renewal)
+		}, []string{"left i1"}},
 		{"users hidden, and the list of suspended users has the person", func(in *plan.Input) {
 			in.Snapshot.UsersVisible = false
 			u := user("u1", ada)

@@ -338,6 +338,23 @@ func TestUnidentified(t *testing.T) {
 			old.Created, old.Expires = hours(-100), hours(-28)
 			in.Snapshot.Invitations = append(in.Snapshot.Invitations, old)
 		}, "invite", "invite"},
+		{"a user with an asterisk in place of a part of the address", func(in *plan.Input) {
+			in.Snapshot.Users = append(in.Snapshot.Users, user("u9", "a*@example.com"))
+		}, held, "invite"},
+		{"a user with an asterisk in place of a part of the alias", func(in *plan.Input) {
+			in.Roster.People[0] = person(ada, 3, "countess@home.example")
+			in.Snapshot.Users = append(in.Snapshot.Users, user("u9", "c*s@home.example"))
+		}, held, "invite"},
+		{"a service user with an asterisk in the address", func(in *plan.Input) {
+			in.Snapshot.Users = append(in.Snapshot.Users, user("u9", "a*@example.com"))
+			in.Snapshot.Users[len(in.Snapshot.Users)-1].Service = true
+		}, "invite", "invite"},
+		{"an invitation with an asterisk in place of a part of the address", func(in *plan.Input) {
+			in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i9", "a*@example.com", org.StatusPending, -10))
+		}, held, "invite"},
+		{"an expired invitation with an asterisk in place of a part of the address", func(in *plan.Input) {
+			in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i9", "a*@example.com", org.StatusPending, -80))
+		}, "invite", "invite"},
 		{"a user, and an invitation that can be accepted", func(in *plan.Input) {
 			in.Snapshot.Users = append(in.Snapshot.Users, nobody)
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusPending, -10)}
@@ -354,6 +371,22 @@ func TestUnidentified(t *testing.T) {
 				t.Errorf("ada and bob (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestMaskedUserStays: a user whose address may be that of ada, with an asterisk in place of a part, is not removed.
+func TestMaskedUserStays(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ address, want string }{
+		{"a*@example.com", "unlisted"}, {"z*@example.com", "remove"},
+	} {
+		in := inputWithVisible("usao")
+		in.Roster.Settings.Unlisted = roster.UnlistedRemove
+		in.Snapshot.Users = append(in.Snapshot.Users, user("u9", tt.address))
+		in.Memory.Unlisted["u9"] = org.Sighting{Email: tt.address, Sequence: 1, At: hours(-100)}
+		if got := about(plan.Compute(in), tt.address); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.address, got, tt.want)
+		}
 	}
 }
 

@@ -28,7 +28,7 @@ func (r accessRow) holders() []holderRow {
 	}
 	var holders []holderRow
 	for _, member := range decodeObjects(r.embedded) {
-		holders = append(holders, decodeHolder(member))
+		holders = append(holders, r.decodeHolder(member))
 	}
 	return holders
 }
@@ -153,7 +153,7 @@ func (c *Client) readKind(ctx context.Context, kind org.Kind, wanted org.Wanted,
 // could then tell whether a person still has the access.
 func (c *Client) readHolders(ctx context.Context, row *accessRow) error {
 	kind := accessKinds[row.Kind]
-	q := listing[holderRow]{op: "list who has the " + string(row.Kind), keys: kind.keys, decode: decodeHolder,
+	q := listing[holderRow]{op: "list who has the " + string(row.Kind), keys: kind.keys, decode: row.decodeHolder,
 		// A user may have a role both directly and through a group, or through two groups.
 		mayRepeat: true,
 		rowID:     func(f fields) string { return string(f.encode()) }}
@@ -250,12 +250,16 @@ func (f fields) isDeleted() bool {
 	return strings.EqualFold(f.text("status"), "deleted") || f.mayBe("deleted") || !deleted.IsZero() || !understood
 }
 
-func decodeHolder(f fields) holderRow {
-	assignment := f.text("assignment_type") // of govultr; SPEC lists direct assignments only
-	isGroup := f.text("group_id") != "" && f.text("user_id") == ""
-	return holderRow{
+// decodeHolder decodes a row of the list of holders of r. A row with another group than r and without a user is about
+// this group. The row of a member of r may have the id of r too.
+func (r accessRow) decodeHolder(f fields) holderRow {
+	h := holderRow{
 		id: f.text("id"), userID: f.text("user_id"), email: f.address("email"),
-		inherited: isGroup || assignment != "" && !strings.EqualFold(assignment, "direct"),
-		inactive:  f.is("active", false) || f.isDeleted(),
+		inactive: f.is("active", false) || f.isDeleted(),
 	}
+	group := f.text("group_id")
+	isGroup := group != "" && !strings.EqualFold(group, r.ID) && h.userID == "" && h.email.IsZero()
+	assignment := f.text("assignment_type") // of govultr; SPEC lists direct assignments only
+	h.inherited = isGroup || assignment != "" && !strings.EqualFold(assignment, "direct")
+	return h
 }

@@ -359,7 +359,8 @@ func TestEscapedTexts(t *testing.T) {
 		row := decodeFields(t, `{"id":"i1","email":"`+text+`","email_invited":"`+text+`","email_registered":"`+text+`"}`)
 		i := decodeInvitation(row)
 		for where, got := range map[string]org.Address{
-			"user": decodeUser(row).Email, "invited": i.Invited, "registered": i.Registered, "member": decodeHolder(row).email,
+			"user": decodeUser(row).Email, "invited": i.Invited, "registered": i.Registered,
+			"member": accessRow{}.decodeHolder(row).email,
 		} {
 			if got.Key() != want {
 				t.Errorf("%s %s is %q, want %q", where, text, got.Key(), want)

@@ -319,7 +319,7 @@ func (t traits) addMembers(group fields, list, users []fields) {
 		}
 	}
 	for _, row := range list {
-		h := decodeHolder(row)
+		h := accessRow{}.decodeHolder(row)
 		isSuspended, isUser := suspended[h.email.Key()]
 		switch {
 		case isUserID[h.id]:

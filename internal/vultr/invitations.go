@@ -225,12 +225,11 @@ func decodeInvitation(f fields) org.Invitation {
 // wasSentAgain reports whether i, which has a response date, was certainly sent after that date. The server may keep
 // the old answer.
 func wasSentAgain(i org.Invitation) bool {
-	const zones = 14 * time.Hour // a date without a zone may be wrong by this much
 	sent := i.Created
 	if !i.Expires.IsZero() {
 		sent = i.Expires.Add(-org.InvitationLife)
 	}
-	return i.Responded.Before(sent.Add(-zones))
+	return i.WasAnsweredBefore(sent)
 }
 
 // Invitations returns all invitations that the API lists. The caller must check that they are for

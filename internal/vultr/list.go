@@ -95,11 +95,11 @@ func listPages[T any](ctx context.Context, c *Client, l listing[T]) (rows []T, p
 			continue
 		case r.endUnknown:
 			message = "the answer does not say whether the list goes on"
-		case len(r.rows)+r.repeated < max(r.total, r.otherTotal):
-			message = fmt.Sprintf("the server counts %d rows but lists %d, in each of %d attempts",
-				max(r.total, r.otherTotal), len(r.rows), maxListReads)
 		case r.countChanged:
 			message = fmt.Sprintf("the number of rows changed between pages, in each of %d attempts", maxListReads)
+		case len(r.rows)+r.repeated < r.mostTotal:
+			message = fmt.Sprintf("the server counts %d rows but lists %d, in each of %d attempts", r.mostTotal,
+				len(r.rows), maxListReads)
 		case r.sharedID != "":
 			message = fmt.Sprintf("two rows with different addresses have the id %q, in each of %d attempts", r.sharedID,
 				maxListReads)
@@ -129,7 +129,7 @@ func (q call) partialReadError(err error) error {
 type listRead[T any] struct {
 	rows         []T
 	total        int  // the last count of the server; -1: none
-	otherTotal   int  // the largest count under another name than meta.total, on the last page; -1: none
+	mostTotal    int  // the largest count under any name, on any page; -1: none
 	repeated     int  // rows that repeat an earlier row of their page; counted only with mayRepeat
 	countChanged bool // the count was not the same on every page
 	paged        bool // there was more than one page
@@ -143,7 +143,7 @@ func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size
 	unreadable := func(a answer, message string) (listRead[T], error) {
 		return listRead[T]{}, q.failed(org.Unreadable, a.status, c.CleanText(message), nil)
 	}
-	r := listRead[T]{total: -1, otherTotal: -1}
+	r := listRead[T]{total: -1, mostTotal: -1}
 	rowID := l.rowID
 	if rowID == nil {
 		rowID = fields.rowID
@@ -151,6 +151,7 @@ func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size
 	index := map[string]int{}              // of each row in r.rows, by rowID
 	requested := map[string]bool{"": true} // cursors
 	pages, known := 0, 1
+	mostPages := -1 // the largest count of pages; -1: none
 	c.reads.count(0, 1)
 	defer func() { c.reads.count(0, pages-known) }() // take back requests that turned out not to be needed
 	ctx, cancel := context.WithCancel(ctx)
@@ -217,11 +218,12 @@ func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size
 			index[id] = len(r.rows)
 			r.rows = append(r.rows, decoded)
 		}
+		r.mostTotal = max(r.mostTotal, countUnder(a, totalName()))
+		mostPages = max(mostPages, countUnder(a, pagesName()))
 		switch {
 		case p.next == "":
-			r.otherTotal = countUnder(a, totalName())
-			if n := countUnder(a, pagesName()); n > pages {
-				return unreadable(a, fmt.Sprintf("the server counts %d pages but names no page after page %d", n, pages))
+			if mostPages > pages {
+				return unreadable(a, fmt.Sprintf("the server counts %d pages but names no page after page %d", mostPages, pages))
 			}
 			isCounted := r.total >= len(r.rows)+r.repeated // a smaller count is not about the whole list
 			r.endUnknown = !isCounted && !p.isLast && len(p.rows) >= min(size, defaultPage)

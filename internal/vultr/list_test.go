@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -92,6 +93,13 @@ func TestList(t *testing.T) {
 			pages: []string{userPage("a", `{"total":1,"pagination":{"totalItems":600}}`)}, words: "counts 600 rows but lists 1"},
 		{name: "total of all pages", pages: []string{userPage("a", `{"total_pages":24,"page":1}`)},
 			words: "the server counts 24 pages but names no page after page 1"},
+		{name: "total by another name on the first page", pages: slices.Repeat([]string{
+			`{"users":[{"id":"a"}],"total_count":600,"meta":{"links":{"next":"c1"}}}`, userPage("b", `{"links":{"next":""}}`),
+		}, maxListReads),
+			words: "counts 600 rows but lists 2"},
+		{name: "total of all pages on the first page", pages: []string{
+			`{"users":[{"id":"a"}],"total_pages":24,"meta":{"links":{"next":"c1"}}}`, userPage("b", `{"links":{"next":""}}`)},
+			words: "the server counts 24 pages but names no page after page 2"},
 		{name: "total of one page", pages: []string{`{"users":[{"id":"a"}],"total":1,"last_page":1,"per_page":25}`},
 			want: "a"},
 		{name: "no more pages by other names", pages: []string{`{"users":[{"id":"a"}],"has_more":false,"next_page":null}`},
@@ -333,8 +341,13 @@ func TestRowsOfOneThing(t *testing.T) {
 	for name, test := range map[string]struct{ row, other, want string }{
 		"invitation renewed":  {renewed, before, "pending"},
 		"invitation accepted": {`"invite_status":"Accepted"`, renewed, "accepted"},
-		"user suspended":      {`"status":false`, `"status":true`, "suspended"},
-		"user locked":         {`"status":"Locked"`, `"status":true`, "suspended Locked"},
+		"invitation accepted, left, and sent again": {renewed, `"invite_status":"Accepted",` +
+			`"date_responded":"2026-06-02T10:00:00Z","expiration_date":"2026-06-04T10:00:00Z",` + created, "pending"},
+		"user suspended": {`"status":false`, `"status":true`, "suspended"},
+		"user locked":    {`"status":"Locked"`, `"status":true`, "suspended Locked"},
+		"user joined":    {`"invite_accepted":true`, `"invite_accepted":false`, ""},
+		"user active":    {`"status":"active"`, `"status":"invited"`, ""},
+		"user invited":   {`"status":"invited"`, `"invite_accepted":false`, "not accepted"},
 	} {
 		for _, rows := range [][]string{{test.row, test.other}, {test.other, test.row}} {
 			for i := range rows {
@@ -363,6 +376,9 @@ func TestRowsOfOneThing(t *testing.T) {
 					}
 					if all[0].Suspended {
 						got = strings.TrimSpace("suspended " + all[0].StatusText)
+					}
+					if accepted := all[0].Accepted; accepted != nil && !*accepted {
+						got += "not accepted"
 					}
 				}
 				if got != test.want {

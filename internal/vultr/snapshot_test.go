@@ -143,7 +143,7 @@ func TestHolders(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			rows := []accessRow{{fetched: []holderRow{decodeHolder(decodeFields(t, tt.json))}}}
+			rows := []accessRow{{fetched: []holderRow{accessRow{}.decodeHolder(decodeFields(t, tt.json))}}}
 			access, _ := withHolders(rows, users)
 			if diff := cmp.Diff(tt.want, access[0].Holders); diff != "" {
 				t.Errorf("holders (-want +got):\n%s", diff)
@@ -208,7 +208,7 @@ func TestOtherHolders(t *testing.T) {
 		`{"id":"u1","email":"ada@example.com"}`:                  0,
 		`{"id":"u1","email":"ada@example.com","active":"false"}`: 0,
 	} {
-		rows := []accessRow{{fetched: []holderRow{decodeHolder(decodeFields(t, row))}}}
+		rows := []accessRow{{fetched: []holderRow{accessRow{}.decodeHolder(decodeFields(t, row))}}}
 		if _, others := withHolders(rows, users); len(others) != want {
 			t.Errorf("%s: other holders %v, want %d", row, others, want)
 		}
@@ -303,6 +303,29 @@ func TestUnidentifiedHolders(t *testing.T) {
 			all, _, err := c.ReadAll(t.Context(), "o1")
 			if err == nil && all.Access[0].Unreadable != unreadable {
 				t.Errorf("%s, %v: ReadAll: %+v", row, members, all.Access)
+			}
+		}
+	}
+}
+
+// TestHolderWithGroupID: a member's row may name the group of the list, and need not have a user_id.
+func TestHolderWithGroupID(t *testing.T) {
+	t.Parallel()
+	for row, want := range map[string]int{
+		`{"id":"u1","group_id":"g1"}`:                           1,
+		`{"id":"u1","group_id":"G1"}`:                           1,
+		`{"id":"m1","group_id":"g1","email":"ada@example.com"}`: 1,
+		`{"id":"m1","group_id":"g7","email":"ada@example.com"}`: 1,
+		`{"id":"u1","group_id":"g7"}`:                           0,
+	} {
+		for _, members := range []any{`{"members":[` + row + `]}`, http.StatusNotFound} {
+			c := smallWorld().with(world{
+				"/v2/groups":            `{"groups":[{"id":"g1","display_name":"dev","members":[` + row + `]}]}`,
+				"/v2/groups/g1/members": members,
+			}).client(t)
+			s, err := c.ReadOrganization(t.Context(), "o1", org.Wanted{org.KindGroup: {"dev"}})
+			if err != nil || len(s.Access) != 1 || s.Access[0].Unreadable || len(s.Access[0].Holders) != want {
+				t.Errorf("%s, %v: %+v, %v", row, members, s.Access, err)
 			}
 		}
 	}

@@ -36,8 +36,10 @@ func suspendedUsers(organization string) listing[org.User] {
 	}
 }
 
-// combineUsers returns what two rows about one user say together: the user is suspended if one of them says so.
+// combineUsers returns what two rows about one user say together: the user is suspended if one of them says so, and has
+// accepted if one of them does not deny it.
 func combineUsers(earlier, row org.User) org.User {
+	row.Accepted = row.AcceptedBeside(earlier)
 	if earlier.Suspended && !row.Suspended {
 		row.Suspended, row.StatusText = true, earlier.StatusText
 	}
