@@ -319,9 +319,10 @@ func listText(f diff.Field, kind diff.Kind) string {
 	case f.ManagedNow != nil && !*f.ManagedNow:
 		return many + " are no longer managed, and stay as they are"
 	case f.ManagedNow != nil && len(f.Added) == 0:
-		return many + " are managed from now on: none"
+		return many + " are managed from now on: no " + many
 	case f.ManagedNow != nil:
-		return many + " are managed from now on: " + summarizeList(f.Added)
+		return many + " are managed from now on: the " + document.SingularOrPlural(len(f.Added), one, many) + " " +
+			summarizeList(f.Added)
 	case kind == diff.Added && len(f.Added) == 0:
 		return "no " + many
 	case kind == diff.Added:
@@ -391,9 +392,9 @@ func apiAccessText(f diff.Field, kind diff.Kind) string {
 	case kind == diff.Added:
 		return "without API access"
 	case f.From == "" && has:
-		return "API access is managed from now on: given"
+		return "API access is managed from now on, and is given"
 	case f.From == "":
-		return "API access is managed from now on: not given"
+		return "API access is managed from now on, and is not given"
 	case has:
 		return "gains API access"
 	}
