@@ -89,7 +89,7 @@ give this flag to apply too.`,
 	a.addLockTimeoutFlag(cmd)
 	a.settleWait = 5 * time.Minute
 	cmd.Flags().Var(flagvalue.Duration(&a.settleWait, 0), "settle-wait",
-		"if the API's answer to a mail was lost: how long the run waits at its end to find out whether the mail was "+
+		"if the API's answer to a mail was lost: how long the run waits before it ends, to find out whether the mail was "+
 			"sent; with 0, a later run finds out")
 	return cmd
 }

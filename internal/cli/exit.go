@@ -44,13 +44,14 @@ var exitTexts = map[int]struct{ meaning, todo string }{
 		"or the roster names a group, role or policy that the organization does not have",
 		"read the error and its hint, then run again; if several runs in a row end with 3, read the notices"},
 	exitRefused: {"refused before the first change: the plan exceeds a limit (only apply), the key or --state does not " +
-		"fit the roster, the last mail went out for another organization, or the plan has changed",
+		"fit the roster, the last mail invited somebody to the wrong organization, or the plan has changed",
 		"review the plan; then raise the limit, fix the roster, or save a new plan"},
 	exitLocked: {"another run has the lock, or took it over before this run sent anything",
 		"wait and run again, or let orgsync wait with --lock-timeout"},
 	exitInvalid: {"the roster is invalid, fmt --check found an unformatted file, or plan found that the roster " +
 		"names a group, role or policy that the organization does not have",
-		"fix what the output lists: the roster, its format with 'orgsync fmt', or what is missing in the organization"},
+		"fix the problems in the output: correct the roster, format it with 'orgsync fmt', or create what is missing in " +
+			"the organization"},
 	exitInterrupted: {"interrupted by Ctrl-C or SIGINT; requests in flight had up to 10 seconds to finish", "run again"},
 	exitTerminated: {"terminated by SIGTERM, or the terminal was closed; requests in flight had up to 10 seconds " +
 		"to finish", "run again"},

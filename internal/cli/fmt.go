@@ -28,8 +28,8 @@ func (a *app) fmtCommand() *cobra.Command {
 		Long: `Sorts the people of each list by address, and removes unnecessary white space.
 fmt prints the names of the files that it changed. Blank lines, and comments on
 their own line, divide a list into blocks. fmt sorts the people of each block,
-and does not move these comments. Two kinds of comments belong to an entry, and
-move with it:
+and does not move the comments between blocks. But two kinds of comments belong
+to an entry, and move with the entry:
 
 - a comment that begins with the address of the entry, directly above the entry
 - a comment that is indented like the keys of the entry, below the entry

@@ -35,14 +35,14 @@ func (a *app) importCommand() *cobra.Command {
 		Short: "Print a roster that describes the organization",
 		Long: `Prints a roster that describes the organization. The roster lists the members,
 and the people who can still accept an invitation. It does not list service
-users, the user of the API key, or members whom orgsync suspended. The roster
+users, the user of the API key, or members that orgsync suspended. The roster
 has the groups, roles and policies of each person. Comments name the people who
-are not in the roster, and things that a roster cannot express. import changes
-nothing in the organization. If you run plan with this roster right away, the
-plan has no changes.
+are not in the roster. They also list things that a roster cannot contain.
+import changes nothing in the organization. If you run plan with this roster
+right away, the plan has no changes.
 
-import reads the members of every group, role and policy. In an organization with
-many groups, roles and policies, import needs many requests.
+import reads the members of every group, role and policy. In an organization
+with many groups, roles and policies, import needs many requests.
 
 With --by-team, each group becomes a team with the members of the group.
 
@@ -99,7 +99,7 @@ reads it.`,
 	f := cmd.Flags()
 	f.Var(flagvalue.Path(&o.csv), "csv", "read people from this CSV `file` instead of the organization; no key is needed")
 	_ = cmd.MarkFlagFilename("csv", "csv", "tsv", "txt")
-	f.Var(flagvalue.Path(&o.merge), "merge", "roster `file` to print with the missing people added")
+	f.Var(flagvalue.Path(&o.merge), "merge", "print this roster `file`, with the missing people added")
 	f.VarP(flagvalue.NewSlice(&o.roster, "path", flagvalue.ParsePath), "roster", "r",
 		"with --merge: the files or folders of the whole roster, if FILE is one of several files; repeatable")
 	addBoolFlag(f, &o.byTeam, "by-team", "make each group a team with the members of the group")

@@ -19,15 +19,15 @@ func (a *app) planCommand() *cobra.Command {
 		Short: "Show what apply would do",
 		Long: `Reads the roster and the organization. plan prints each change that apply would
 make, and the reason for each change. plan changes nothing, and does not wait
-for the lock of another run. If the plan exceeds a limit, plan prints a notice.
-The exit code stays the same.
+for the lock of another run. If the plan exceeds a limit, plan prints a notice,
+and the exit code stays the same.
 
 With --out FILE, orgsync also saves the plan. 'orgsync apply FILE' carries out
-exactly this plan. If a new plan would differ, apply changes nothing. orgsync
-replaces an existing FILE only if FILE is empty or a saved plan. If FILE is in a
-folder that orgsync reads as a roster, give it a name that begins with a dot,
-such as .plan.json. In this folder, orgsync refuses names such as plan.json,
-because they look like a roster.
+exactly this plan. If a new plan would differ from the saved plan, apply changes
+nothing. orgsync replaces an existing FILE only if FILE is empty or a saved
+plan. If orgsync reads the folder of FILE as a roster, choose a FILE whose name
+begins with a dot, such as .plan.json. In such a folder, orgsync refuses names
+such as plan.json, because they look like a roster.
 
 For a pull request, --output markdown prints a comment. The comment is empty if
 there are no changes and no notices that need action. --output github annotates

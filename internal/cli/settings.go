@@ -138,8 +138,8 @@ func (a *app) addLockTimeoutFlag(cmd *cobra.Command) {
 
 func (a *app) addStateFlag(f *pflag.FlagSet) {
 	f.StringVar(&a.state, "state", "", "folder or `URL` of the ledger and the lock; a URL has the form "+
-		"s3://BUCKET/PREFIX?endpoint=URL or postgres://USER@HOST/DATABASE (default: the roster's state; without it, "+
-		"the state folder)")
+		"s3://BUCKET/PREFIX?endpoint=URL or postgres://USER@HOST/DATABASE (default: the state in the roster, or the state "+
+		"folder if the roster has no state)")
 }
 
 // addConnectionFlags adds the flags of all commands that call the API.

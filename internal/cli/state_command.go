@@ -244,11 +244,11 @@ func (a *app) stateUnlockCommand() *cobra.Command {
 		Short: "End the lock of a run that died",
 		Long: `Ends a lock in a bucket or a database. 'orgsync state show' prints the ID of the
 lock. You rarely need unlock: 45 seconds after a run died, other runs can take
-its lock. unlock watches the lock for 11 seconds, and refuses if the run is
-alive.
+its lock. unlock watches the lock for 11 seconds. If the run is alive, unlock
+does not end the lock.
 
-If the state is in a folder, the lock ends with the process of the run. You
-never need unlock there.`,
+If the state is in a folder, the lock ends with the process of the run. So you
+never need unlock for a state in a folder.`,
 		Annotations: exitStatus(exitInvalid, exitInterrupted),
 		Example:     `  orgsync state unlock k3jq5zt7w2ab --state s3://bucket/orgsync`,
 		Args:        exactArgs("ID"),
