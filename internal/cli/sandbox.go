@@ -129,6 +129,12 @@ func (a *app) acceptCommand() *cobra.Command {
 	var as string
 	cmd := a.personCommand("accept", "Accept a person's invitation", "accepted and is a member now",
 		func(s *sandbox.Server, who string) error { return s.AcceptAs(who, as) })
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		if _, err := org.ParseAddress(as); err != nil && cmd.Flags().Changed("as") {
+			return &usageError{cmd.CommandPath(), fmt.Errorf("--as is %q: %w", as, err)}
+		}
+		return nil
+	}
 	cmd.Flags().StringVar(&as, "as", "", "`address` with which the person registers, if it is not EMAIL")
 	return cmd
 }
@@ -145,7 +151,7 @@ func (a *app) personCommand(name, short, done string, do func(s *sandbox.Server,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			who, err := org.ParseAddress(args[0])
 			if err != nil {
-				return &usageError{cmd.CommandPath(), err}
+				return &usageError{cmd.CommandPath(), fmt.Errorf("EMAIL is %q: %w", args[0], err)}
 			}
 			s, err := a.openSandbox(sandbox.Options{MustExist: true})
 			if err != nil {
