@@ -274,7 +274,7 @@ func (a *app) completeSimulated(invited bool) cobra.CompletionFunc {
 
 // show writes the state of the simulation as tables.
 func (a *app) show(w sandbox.World) error {
-	const maxWidth = 60 // of a column
+	const maxWidth = 254 // of a column: the maximum length of an address
 	out := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(out, "%s (%s), %s\n", printable.Clean(w.Organization.Name, maxWidth), w.Organization.ID,
 		document.FormatTime(w.Now))
