@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -197,7 +198,9 @@ func (a *app) resetCommand() *cobra.Command {
 		Args:        a.noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			s, err := a.openSandbox(sandbox.Options{})
-			if damaged, ok := errors.AsType[*sandbox.StateError](err); ok && !errors.Is(err, sandbox.ErrNotSimulation) {
+			_, unreadable := errors.AsType[*fs.PathError](err)
+			damaged, ok := errors.AsType[*sandbox.StateError](err)
+			if ok && !unreadable && !errors.Is(err, sandbox.ErrNotSimulation) {
 				// Reset replaces a damaged state file. A file that is no state file was named by mistake.
 				if err := os.Remove(damaged.File); err != nil {
 					return err
