@@ -3,11 +3,11 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -278,10 +278,8 @@ func (a *app) completeSimulated(invited bool) cobra.CompletionFunc {
 // show writes the state of the simulation as tables.
 func (a *app) show(w sandbox.World) error {
 	const maxWidth = 254 // of a column: the maximum length of an address
-	out := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(out, "%s (%s), %s\n", printable.Clean(w.Organization.Name, maxWidth), w.Organization.ID,
-		document.FormatTime(w.Now))
-	fmt.Fprintf(out, "\nUSER\tNAME\tSTATE\tACCESS\n")
+	cell := func(text string) string { return printable.Clean(text, maxWidth) }
+	users := [][]string{{"USER", "NAME", "STATE", "ACCESS"}}
 	for _, u := range w.Users {
 		state := "active"
 		switch {
@@ -291,15 +289,37 @@ func (a *app) show(w sandbox.World) error {
 			state = "owner"
 		}
 		access := strings.Join(slices.Concat(u.Groups, u.Roles, u.Policies), ", ")
-		fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", printable.Clean(u.Email, maxWidth), printable.Clean(u.Name, maxWidth), state,
-			printable.Clean(access, maxWidth))
+		users = append(users, []string{cell(u.Email), cell(u.Name), state, cell(access)})
 	}
+	text := fmt.Sprintf("%s (%s), %s\n\n%s", cell(w.Organization.Name), w.Organization.ID, document.FormatTime(w.Now),
+		alignRows(users))
 	if len(w.Invitations) > 0 {
-		fmt.Fprintf(out, "\nINVITATION\tSTATE\tSENT\tEXPIRES\tID\n")
+		invitations := [][]string{{"INVITATION", "STATE", "SENT", "EXPIRES", "ID"}}
+		for _, i := range w.Invitations {
+			invitations = append(invitations, []string{cell(i.Email), i.State, document.FormatTime(i.Created),
+				document.FormatTime(i.Expires), i.ID})
+		}
+		text += "\n" + alignRows(invitations)
 	}
-	for _, i := range w.Invitations {
-		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\n", printable.Clean(i.Email, maxWidth), i.State, document.FormatTime(i.Created),
-			document.FormatTime(i.Expires), i.ID)
+	_, err := io.WriteString(a.stdout, text)
+	return err
+}
+
+// alignRows returns one line for each row, with the cells in columns. All rows have the same length.
+func alignRows(rows [][]string) string {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, text := range row {
+			widths[i] = max(widths[i], printable.Width(text))
+		}
 	}
-	return out.Flush()
+	var lines strings.Builder
+	for _, row := range rows {
+		line := ""
+		for i, text := range row {
+			line += text + strings.Repeat(" ", widths[i]-printable.Width(text)+2)
+		}
+		lines.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+	return lines.String()
 }
