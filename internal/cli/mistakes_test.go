@@ -365,6 +365,14 @@ func TestMistakes(t *testing.T) {
 			"'orgsync sandbox advance --help' shows its arguments and flags", exitError,
 		},
 		{
+			"sandbox advance 100000d", "DURATION must be a time of at most 65535d",
+			"'orgsync sandbox advance --help' shows its arguments and flags", exitError,
+		},
+		{
+			"status --stale 70000d", `invalid argument "70000d" for "--stale" flag: must be a time of at most 65535d`,
+			"'orgsync status --help' shows its arguments and flags", exitError,
+		},
+		{
 			"remove ada@example.com", `unknown command "remove" for "orgsync"`,
 			"take the person out of the roster, then: orgsync plan", exitError,
 		},

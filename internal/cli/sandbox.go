@@ -3,10 +3,11 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -129,6 +130,12 @@ func (a *app) acceptCommand() *cobra.Command {
 	var as string
 	cmd := a.personCommand("accept", "Accept a person's invitation", "accepted and is a member now",
 		func(s *sandbox.Server, who string) error { return s.AcceptAs(who, as) })
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		if _, err := org.ParseAddress(as); err != nil && cmd.Flags().Changed("as") {
+			return &usageError{cmd.CommandPath(), fmt.Errorf("--as is %q: %w", as, err)}
+		}
+		return nil
+	}
 	cmd.Flags().StringVar(&as, "as", "", "`address` with which the person registers, if it is not EMAIL")
 	return cmd
 }
@@ -145,7 +152,7 @@ func (a *app) personCommand(name, short, done string, do func(s *sandbox.Server,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			who, err := org.ParseAddress(args[0])
 			if err != nil {
-				return &usageError{cmd.CommandPath(), err}
+				return &usageError{cmd.CommandPath(), fmt.Errorf("EMAIL is %q: %w", args[0], err)}
 			}
 			s, err := a.openSandbox(sandbox.Options{MustExist: true})
 			if err != nil {
@@ -191,7 +198,9 @@ func (a *app) resetCommand() *cobra.Command {
 		Args:        a.noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			s, err := a.openSandbox(sandbox.Options{})
-			if damaged, ok := errors.AsType[*sandbox.StateError](err); ok && !errors.Is(err, sandbox.ErrNotSimulation) {
+			_, unreadable := errors.AsType[*fs.PathError](err)
+			damaged, ok := errors.AsType[*sandbox.StateError](err)
+			if ok && !unreadable && !errors.Is(err, sandbox.ErrNotSimulation) {
 				// Reset replaces a damaged state file. A file that is no state file was named by mistake.
 				if err := os.Remove(damaged.File); err != nil {
 					return err
@@ -268,11 +277,9 @@ func (a *app) completeSimulated(invited bool) cobra.CompletionFunc {
 
 // show writes the state of the simulation as tables.
 func (a *app) show(w sandbox.World) error {
-	const maxWidth = 60 // of a column
-	out := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(out, "%s (%s), %s\n", printable.Clean(w.Organization.Name, maxWidth), w.Organization.ID,
-		document.FormatTime(w.Now))
-	fmt.Fprintf(out, "\nUSER\tNAME\tSTATE\tACCESS\n")
+	const maxWidth = 254 // of a column: the maximum length of an address
+	cell := func(text string) string { return printable.Clean(text, maxWidth) }
+	users := [][]string{{"USER", "NAME", "STATE", "ACCESS"}}
 	for _, u := range w.Users {
 		state := "active"
 		switch {
@@ -282,15 +289,37 @@ func (a *app) show(w sandbox.World) error {
 			state = "owner"
 		}
 		access := strings.Join(slices.Concat(u.Groups, u.Roles, u.Policies), ", ")
-		fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", printable.Clean(u.Email, maxWidth), printable.Clean(u.Name, maxWidth), state,
-			printable.Clean(access, maxWidth))
+		users = append(users, []string{cell(u.Email), cell(u.Name), state, cell(access)})
 	}
+	text := fmt.Sprintf("%s (%s), %s\n\n%s", cell(w.Organization.Name), w.Organization.ID, document.FormatTime(w.Now),
+		alignRows(users))
 	if len(w.Invitations) > 0 {
-		fmt.Fprintf(out, "\nINVITATION\tSTATE\tSENT\tEXPIRES\tID\n")
+		invitations := [][]string{{"INVITATION", "STATE", "SENT", "EXPIRES", "ID"}}
+		for _, i := range w.Invitations {
+			invitations = append(invitations, []string{cell(i.Email), i.State, document.FormatTime(i.Created),
+				document.FormatTime(i.Expires), i.ID})
+		}
+		text += "\n" + alignRows(invitations)
 	}
-	for _, i := range w.Invitations {
-		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\n", printable.Clean(i.Email, maxWidth), i.State, document.FormatTime(i.Created),
-			document.FormatTime(i.Expires), i.ID)
+	_, err := io.WriteString(a.stdout, text)
+	return err
+}
+
+// alignRows returns one line for each row, with the cells in columns. All rows have the same length.
+func alignRows(rows [][]string) string {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, text := range row {
+			widths[i] = max(widths[i], printable.Width(text))
+		}
 	}
-	return out.Flush()
+	var lines strings.Builder
+	for _, row := range rows {
+		line := ""
+		for i, text := range row {
+			line += text + strings.Repeat(" ", widths[i]-printable.Width(text)+2)
+		}
+		lines.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+	return lines.String()
 }

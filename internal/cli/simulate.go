@@ -113,21 +113,30 @@ func (a *app) newServer(s *sandbox.Server) *http.Server {
 // printNextSteps suggests commands that continue the simulation after a run. It prints nothing if
 // nobody has a pending invitation.
 func (a *app) printNextSteps(r apply.Result) {
-	var who org.Address
-	for _, n := range r.Notices {
-		if n.Kind == plan.Waiting {
-			who = n.Email
-			break
+	var first org.Address
+	hasMore := false
+	add := func(who org.Address) {
+		if first.IsZero() {
+			first = who
 		}
+		hasMore = hasMore || who.Key() != first.Key()
 	}
 	for _, c := range r.Changes {
 		if c.Action.Mails() && c.Outcome == apply.Done {
-			who = c.Email
-			break
+			add(c.Email)
 		}
 	}
-	if who.IsZero() {
+	for _, n := range r.Notices {
+		if n.Kind == plan.Waiting {
+			add(n.Email)
+		}
+	}
+	if first.IsZero() {
 		return
+	}
+	accepts, expires, next := "one of them accepts", "the other invitations expire", "they are invited again"
+	if !hasMore {
+		accepts, expires, next = "the person accepts", "or the invitation expires", "see what the next run does"
 	}
 	state, again := "", a.name+" apply"+a.sandboxArgument()
 	if a.sandbox.File != "" {
@@ -142,11 +151,11 @@ func (a *app) printNextSteps(r apply.Result) {
 	}
 	fmt.Fprintf(a.stderr, `
 To see what happens next:
-  # one of them accepts
+  # %[5]s
   %[1]s sandbox accept %[2]s%[3]s
-  # the other invitations expire
+  # %[6]s
   %[1]s sandbox advance 73h%[3]s
-  # they are invited again
+  # %[7]s
   %[4]s
-`, a.name, shellword.Quote(who.String()), state, again)
+`, a.name, shellword.Quote(first.String()), state, again, accepts, expires, next)
 }

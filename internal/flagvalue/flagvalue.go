@@ -131,10 +131,16 @@ func parseDuration(s string) (time.Duration, error) {
 	return time.Duration(n)*24*time.Hour + d, err
 }
 
+// errTooLong is the error for more days than parseDuration reads.
+var errTooLong = errors.New("must be a time of at most 65535d")
+
 // Duration returns a Value for a duration of at least shortest.
 func Duration(to *time.Duration, shortest time.Duration) Value[time.Duration] {
 	return Value[time.Duration]{to: to, kind: "duration", parse: func(s string) (time.Duration, error) {
 		d, err := parseDuration(s)
+		if errors.Is(err, strconv.ErrRange) {
+			return 0, errTooLong
+		}
 		if err != nil || d < shortest {
 			return 0, fmt.Errorf("must be a time of at least %v with its unit, as in 90s, 5m, 12h or 3d", shortest)
 		}
@@ -149,6 +155,9 @@ func Age(to *time.Duration) Value[time.Duration] {
 		to: to, kind: "duration",
 		parse: func(s string) (time.Duration, error) {
 			d, err := parseDuration(s)
+			if errors.Is(err, strconv.ErrRange) {
+				return 0, errTooLong
+			}
 			if err != nil || d <= 0 {
 				return 0, errors.New("must be a time above 0 with its unit, as in 14d, 36h or 1d12h")
 			}

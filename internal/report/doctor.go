@@ -234,7 +234,7 @@ func limitText(l doctor.Limit) string {
 		return "users cannot be listed: orgsync decides by invitations alone, cannot manage access, " +
 			"and cannot suspend or remove anybody"
 	case doctor.LimitAcceptanceUnseen:
-		return "accepted invitations are not listed: people who accepted may look like people who never answered"
+		return "no accepted invitation is listed: people who accepted may look like people who never answered"
 	case doctor.LimitSuspendedUnseen:
 		return "suspended users cannot be listed: a suspended user may look like someone who left"
 	case doctor.LimitSelfUnseen:

@@ -423,7 +423,11 @@ func statusSummary(s Status) string {
 	}
 	line := document.Pluralize(len(s.People), "person", "people")
 	if s.Stale > 0 {
-		line += " waiting for more than " + formatDuration(s.Stale)
+		stale := formatDuration(s.Stale)
+		if s.Stale < time.Minute {
+			stale = s.Stale.String()
+		}
+		line += " waiting for more than " + stale
 	}
 	if len(parts) > 0 {
 		line += ": " + strings.Join(parts, ", ")

@@ -287,6 +287,17 @@ func TestStatusOfExpiredBeforeLostMail(t *testing.T) {
 	}
 }
 
+func TestStatusSummaryOfShortWait(t *testing.T) {
+	t.Parallel()
+	for stale, want := range map[time.Duration]string{
+		30 * time.Second: "0 people waiting for more than 30s.", time.Minute: "0 people waiting for more than 1 minute.",
+	} {
+		if got := statusSummary(Status{Now: now, Stale: stale}); got != want {
+			t.Errorf("after %v, got %q, want %q", stale, got, want)
+		}
+	}
+}
+
 // FuzzStatusText checks that text from outside does not act on a terminal.
 func FuzzStatusText(f *testing.F) {
 	for _, s := range printabletest.Hostile {
