@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -277,9 +276,8 @@ func (a *app) completeSimulated(invited bool) cobra.CompletionFunc {
 
 // show writes the state of the simulation as tables.
 func (a *app) show(w sandbox.World) error {
-	const maxWidth = 254 // of a column: the maximum length of an address
-	cell := func(text string) string { return printable.Clean(text, maxWidth) }
-	users := [][]string{{"USER", "NAME", "STATE", "ACCESS"}}
+	const maxWidth = 254 // of a cell: the maximum length of an address, because accept needs all of it
+	var users, invitations []document.Row
 	for _, u := range w.Users {
 		state := "active"
 		switch {
@@ -289,37 +287,34 @@ func (a *app) show(w sandbox.World) error {
 			state = "owner"
 		}
 		access := strings.Join(slices.Concat(u.Groups, u.Roles, u.Policies), ", ")
-		users = append(users, []string{cell(u.Email), cell(u.Name), state, cell(access)})
+		users = append(users, plainRow(maxWidth, u.Email, u.Name, state, access))
 	}
-	text := fmt.Sprintf("%s (%s), %s\n\n%s", cell(w.Organization.Name), w.Organization.ID, document.FormatTime(w.Now),
-		alignRows(users))
-	if len(w.Invitations) > 0 {
-		invitations := [][]string{{"INVITATION", "STATE", "SENT", "EXPIRES", "ID"}}
-		for _, i := range w.Invitations {
-			invitations = append(invitations, []string{cell(i.Email), i.State, document.FormatTime(i.Created),
-				document.FormatTime(i.Expires), i.ID})
-		}
-		text += "\n" + alignRows(invitations)
+	for _, i := range w.Invitations {
+		invitations = append(invitations, plainRow(maxWidth, i.Email, i.State, document.FormatTime(i.Created),
+			document.FormatTime(i.Expires), i.ID))
 	}
-	_, err := io.WriteString(a.stdout, text)
-	return err
+	title := fmt.Sprintf("%s (%s), %s", w.Organization.Name, w.Organization.ID, document.FormatTime(w.Now))
+	d := document.Document{Blocks: []document.Block{
+		document.Paragraph{printable.Clean(title, maxWidth)}, plainTable(users, "user", "name", "state", "access"),
+	}}
+	if len(invitations) > 0 {
+		d.Blocks = append(d.Blocks, plainTable(invitations, "invitation", "state", "sent", "expires", "id"))
+	}
+	return document.WriteText(a.stdout, d, 0, false)
 }
 
-// alignRows returns one line for each row, with the cells in columns. All rows have the same length.
-func alignRows(rows [][]string) string {
-	widths := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i, text := range row {
-			widths[i] = max(widths[i], printable.Width(text))
-		}
+func plainRow(maxWidth int, texts ...string) document.Row {
+	var r document.Row
+	for _, text := range texts {
+		r.Cells = append(r.Cells, document.Cell{Text: document.MarkWithin(text, maxWidth)})
 	}
-	var lines strings.Builder
-	for _, row := range rows {
-		line := ""
-		for i, text := range row {
-			line += text + strings.Repeat(" ", widths[i]-printable.Width(text)+2)
-		}
-		lines.WriteString(strings.TrimRight(line, " ") + "\n")
+	return r
+}
+
+func plainTable(rows []document.Row, heads ...string) document.Table {
+	t := document.Table{Rows: rows, ShowHeads: true}
+	for _, head := range heads {
+		t.Columns = append(t.Columns, document.Column{Head: head})
 	}
-	return lines.String()
+	return t
 }
