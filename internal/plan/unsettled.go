@@ -150,6 +150,11 @@ func mayBeSameMailbox(a, b string) bool {
 	return withoutDotsAndTag(a) == withoutDotsAndTag(b)
 }
 
+// mayBeAnyMailbox reports whether a and one of keys may be one mailbox.
+func mayBeAnyMailbox(a string, keys []string) bool {
+	return slices.ContainsFunc(keys, func(key string) bool { return mayBeSameMailbox(a, key) })
+}
+
 // withoutDotsAndTag returns the key of an address without the dots and the plus-tag before the @, and with one name
 // for Google's domain.
 func withoutDotsAndTag(key string) string {
