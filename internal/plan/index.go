@@ -432,12 +432,12 @@ func (ix *index) markMasked() {
 	ix.maskedAs = map[string]*person{}
 	users, invited := map[string]bool{}, map[string][]org.Invitation{} // by the address, because many may have the same
 	for i := range ix.unlistedUsers {
-		if u := &ix.unlistedUsers[i]; !u.Service && mayBeMasked(u.Email.Key()) {
+		if u := &ix.unlistedUsers[i]; !u.Service && org.MayBeMasked(u.Email.Key()) {
 			users[u.Email.Key()] = true
 		}
 	}
 	for _, inv := range ix.unlistedInvitations {
-		if key := inv.Invited.Key(); mayBeMasked(key) && ix.canBeAccepted(&inv) {
+		if key := inv.Invited.Key(); org.MayBeMasked(key) && ix.canBeAccepted(&inv) {
 			invited[key] = append(invited[key], inv)
 		}
 	}

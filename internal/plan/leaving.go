@@ -262,7 +262,7 @@ func (ix *index) isProtected(u *org.User) bool {
 	}
 	return slices.ContainsFunc(keys, func(key string) bool {
 		return ix.protected[key] ||
-			mayBeMasked(key) && mayBeAnyMailbox(key, slices.Collect(maps.Keys(ix.protected)))
+			org.MayBeMasked(key) && mayBeAnyMailbox(key, slices.Collect(maps.Keys(ix.protected)))
 	})
 }
 

@@ -176,7 +176,7 @@ func (ix *index) joinedAsUnknown(p *person) bool {
 // isAcceptedSince reports whether inv is accepted and newer than a membership that orgsync saw at joined, and does not
 // say, or only in part, with which address it was accepted.
 func isAcceptedSince(inv *org.Invitation, joined time.Time) bool {
-	isUnknown := inv.Registered.IsZero() || mayBeMasked(inv.Registered.Key())
+	isUnknown := inv.Registered.IsZero() || org.MayBeMasked(inv.Registered.Key())
 	return inv.Status == org.StatusAccepted && isUnknown && !joined.IsZero() && inv.SentAt().After(joined)
 }
 

@@ -150,9 +150,6 @@ func mayBeSameMailbox(a, b string) bool {
 	return withoutDotsAndTag(a) == withoutDotsAndTag(b)
 }
 
-// mayBeMasked reports whether the key of an address has an asterisk, which may stand for a hidden part.
-func mayBeMasked(key string) bool { return strings.Contains(key, "*") }
-
 // mayBeAnyMailbox reports whether a and one of keys may be one mailbox.
 func mayBeAnyMailbox(a string, keys []string) bool {
 	return slices.ContainsFunc(keys, func(key string) bool { return mayBeSameMailbox(a, key) })

@@ -104,7 +104,7 @@ func (ix *index) wasUnlistedUser(p *person, since time.Time) bool {
 			}
 		}
 		for key := range ix.seenUnlisted {
-			if mayBeMasked(key) {
+			if org.MayBeMasked(key) {
 				ix.seenMasked = append(ix.seenMasked, key)
 			}
 		}
