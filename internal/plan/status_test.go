@@ -186,8 +186,8 @@ func TestStatusOfInvitation(t *testing.T) {
 			declined := invitation("i1", ada, org.StatusDeclined, -400)
 			declined.Responded = hours(-390)
 			in.Snapshot.Invitations = []org.Invitation{declined}
-		}, plan.PersonStatus{State: plan.StatePending, InvitationID: "i1", Invited: hours(-0.1), Expires: hours(71.9), Rounds: 1,
-			FirstMail: hours(-0.1)}},
+		}, plan.PersonStatus{State: plan.StatePending, InvitationID: "i1", Invited: hours(-0.1), Expires: hours(71.9),
+			Rounds: 1, FirstMail: hours(-0.1)}},
 		{"the second of two mails", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusPending, -100),
 				invitation("i2", ada, org.StatusPending, -10)}

@@ -89,9 +89,9 @@ func (ix *index) priorStatusOf(p *person) priorStatus {
 	return neverSeen
 }
 
-// wasUnlistedUser reports whether the ledger has an unlisted user who was p, or who had an address of p, perhaps with an
-// asterisk in place of a part, seen after orgsync last removed p, and not before since. If the key can see all users, the result is false, because the user is
-// gone.
+// wasUnlistedUser reports whether the ledger has an unlisted user who was p, or who had an address of p, perhaps with
+// an asterisk in place of a part. orgsync must have seen this user after it last removed p, and not before since. If
+// the key can see all users, the result is false, because the user is gone.
 func (ix *index) wasUnlistedUser(p *person, since time.Time) bool {
 	if ix.visible.users && ix.visible.suspended {
 		return false
