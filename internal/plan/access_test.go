@@ -672,6 +672,16 @@ func TestUnlistedUsers(t *testing.T) {
 				in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusAccepted, -100),
 					invitation("i2", "eva@example.com", org.StatusPending, -10)}
 			}, []string{"unlisted_kept eva@example.com ", "waiting eva@example.com ", "unlisted eve@example.com "}},
+		{"remove nobody while the list shows only an answer from before the mail", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
+			inv := invitation("i1", "eva@example.com", org.StatusDeclined, -400)
+			inv.Responded = hours(-390)
+			in.Snapshot.Invitations = []org.Invitation{inv}
+			m := sent(9, "i1", -1)
+			m.Email = "eva@example.com"
+			addMails(in, m)
+		}, []string{"possible_alias eva@example.com eve@example.com", "unlisted_kept eva@example.com ",
+			"waiting eva@example.com ", "unlisted eve@example.com "}},
 		{"remove nobody while a person accepted a mail, is no user, and declined another invitation",
 			func(in *plan.Input) {
 				in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
@@ -688,6 +698,14 @@ func TestUnlistedUsers(t *testing.T) {
 				in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusPending, -10)}
 				in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, JoinedAt: hours(-50)}
 			}, []string{"unlisted_kept eva@example.com ", "waiting eva@example.com ", "unlisted eve@example.com "}},
+		{"remove nobody while a person who was a member accepted again with an address of which a part is hidden",
+			func(in *plan.Input) {
+				in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
+				inv := invitation("i1", "eva@example.com", org.StatusAccepted, -40)
+				inv.Registered, inv.Responded = org.MustParseAddress("e*e@example.com"), hours(-30)
+				in.Snapshot.Invitations = []org.Invitation{inv}
+				in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, JoinedAt: hours(-50), UserID: "u-eva"}
+			}, []string{"left eva@example.com ", "unlisted_kept eva@example.com ", "unlisted eve@example.com "}},
 		{"remove nobody while an invitation has an unknown status, and there is a newer one", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusUnknown, -100),

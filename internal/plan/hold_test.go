@@ -39,6 +39,17 @@ func TestHeldMails(t *testing.T) {
 		in   func(*plan.Input)
 		want string
 	}{
+		{"the list shows only that an expired invitation was accepted before it was sent again, and an unlisted user " +
+			"joined since", func(in *plan.Input) {
+			in.InviteLeft = true
+			accepted := invitation("i1", ada, org.StatusAccepted, -400)
+			accepted.Responded = hours(-390)
+			in.Snapshot.Invitations = []org.Invitation{accepted}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-380), JoinedSequence: 3}
+			addMails(in, sent(5, "i1", -80))
+			joined(in, "u1", "countess@home.example")
+			in.Memory.Unlisted = map[string]org.Sighting{"u1": {Sequence: 7, At: hours(-50)}}
+		}, "possible_alias"},
 		{"an expired invitation is not listed, and an unlisted user joined since", func(in *plan.Input) {
 			addMails(in, sent(5, "i1", -80))
 			joined(in, "u1", "countess@home.example")

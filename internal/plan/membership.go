@@ -148,7 +148,7 @@ func (ix *index) noteMaybeUnlisted(p *person) {
 // must not see p as a member. It makes no difference whether p can accept another invitation now.
 func (ix *index) mayBeUnlisted(p *person) bool {
 	isUnknown := ix.joinedAsUnknown(p)
-	isUnseen := func(m org.Mail) bool { return !p.hasInvitation(m.InvitationID) }
+	isUnseen := func(m org.Mail) bool { return !p.shows(m) }
 	mayBeUnknownUser := func(inv *org.Invitation) bool {
 		switch inv.Status {
 		case org.StatusUnknown:
@@ -174,9 +174,10 @@ func (ix *index) joinedAsUnknown(p *person) bool {
 }
 
 // isAcceptedSince reports whether inv is accepted and newer than a membership that orgsync saw at joined, and does not
-// say with which address it was accepted.
+// say, or only in part, with which address it was accepted.
 func isAcceptedSince(inv *org.Invitation, joined time.Time) bool {
-	return inv.Status == org.StatusAccepted && inv.Registered.IsZero() && !joined.IsZero() && inv.SentAt().After(joined)
+	isUnknown := inv.Registered.IsZero() || org.MayBeMasked(inv.Registered.Key())
+	return inv.Status == org.StatusAccepted && isUnknown && !joined.IsZero() && inv.SentAt().After(joined)
 }
 
 // decideWithoutInvitation decides whether to mail p, who is not a member and has no invitation that can be accepted.
@@ -378,17 +379,20 @@ func (p *person) latestMail(is func(*org.Mail) bool) *org.Mail {
 	return latest
 }
 
-// unseenMail returns the last mail that was sent or counts as sent, if the list does not show its invitation, or shows
-// only an answer from before the mail; otherwise nil.
+// unseenMail returns the last mail that was sent or counts as sent, if the list does not show it; otherwise nil.
 func (p *person) unseenMail() *org.Mail {
-	m := p.lastMail()
-	isShown := func(inv *org.Invitation) bool {
+	if m := p.lastMail(); m != nil && !p.shows(*m) {
+		return m
+	}
+	return nil
+}
+
+// shows reports whether the list shows the invitation of the mail m to p, and not only an answer from before m: the
+// server may have sent an invitation again that p had answered.
+func (p *person) shows(m org.Mail) bool {
+	return slices.ContainsFunc(p.invitations, func(inv *org.Invitation) bool {
 		return inv.ID == m.InvitationID && !(inv.Status.IsAnswered() && inv.WasAnsweredBefore(m.At))
-	}
-	if m == nil || slices.ContainsFunc(p.invitations, isShown) {
-		return nil
-	}
-	return m
+	})
 }
 
 func (p *person) hasInvitation(id string) bool {
@@ -440,7 +444,7 @@ func (ix *index) rounds(p *person) (mails int, since time.Time) {
 	}
 	wasAnswered := func(m org.Mail) bool {
 		return slices.ContainsFunc(p.invitations, func(inv *org.Invitation) bool {
-			return inv.ID == m.InvitationID && inv.Status.IsAnswered()
+			return inv.ID == m.InvitationID && inv.Status.IsAnswered() && !inv.WasAnsweredBefore(m.At)
 		})
 	}
 	for _, m := range p.record.Mails {

@@ -174,6 +174,15 @@ func TestMembership(t *testing.T) {
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-380)}
 			addMails(in, sent(1, "i1", -0.1))
 		}, []string{"waiting i1"}},
+		{"accepted, left, and invited again by the same invitation four times, which the list never shows",
+			func(in *plan.Input) {
+				in.InviteLeft = true
+				accepted := invitation("i1", ada, org.StatusAccepted, -900)
+				accepted.Responded = hours(-890)
+				in.Snapshot.Invitations = []org.Invitation{accepted}
+				in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-880), JoinedSequence: 2}
+				addMails(in, sent(3, "i1", -320), sent(4, "i1", -240), sent(5, "i1", -160), sent(6, "i1", -80))
+			}, []string{"gave_up i1"}},
 		{"declined, and invited again by the same invitation, which the list does not show yet", func(in *plan.Input) {
 			in.Reinvite = []org.Address{org.MustParseAddress(ada)}
 			declined := invitation("i1", ada, org.StatusDeclined, -400)

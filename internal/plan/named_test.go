@@ -193,6 +193,39 @@ func TestRenewalAsWitness(t *testing.T) {
 	}
 }
 
+// TestReusedInvitationAsWitness: a list without dates shows bob's invitation as it was before the last mail. The server
+// used the invitation again for this mail, so it is no witness.
+func TestReusedInvitationAsWitness(t *testing.T) {
+	t.Parallel()
+	const bob = "bob@example.com"
+	last := sent(7, "i2", -0.05)
+	earlier := sent(1, "i2", -80)
+	last.Email, earlier.Email, last.Expires, earlier.Expires = bob, bob, time.Time{}, time.Time{}
+	for _, tt := range []struct {
+		name   string
+		status org.InvitationStatus
+		mails  []org.Mail
+		want   int
+	}{
+		{"a new invitation", org.StatusPending, []org.Mail{last}, 0},
+		{"one that was answered before", org.StatusAccepted, []org.Mail{last}, 1},
+		{"one that was mailed before", org.StatusExpired, []org.Mail{earlier, last}, 1},
+	} {
+		in := newInput()
+		in.Roster.People = []roster.Person{person(ada, 1), person(bob, 2)}
+		addMails(&in, lost(3, -0.2))
+		addMails(&in, tt.mails...)
+		listed := org.Invitation{ID: "i2", Invited: org.MustParseAddress(bob), Status: tt.status}
+		if tt.status.IsAnswered() {
+			listed.Responded = hours(-390)
+		}
+		in.Snapshot.Invitations = []org.Invitation{listed}
+		if p := plan.Compute(in); len(p.Held) != tt.want {
+			t.Errorf("%s: held %v, changes %v", tt.name, p.Held, p.Changes)
+		}
+	}
+}
+
 // TestLastMailIsWitness: of all listed mails, the one that was sent last is the witness, whoever it was for.
 func TestLastMailIsWitness(t *testing.T) {
 	t.Parallel()

@@ -137,9 +137,7 @@ func PersonStatuses(in Input) []PersonStatus {
 			if n.Kind != Waiting {
 				continue
 			}
-			if n.InvitationID != s.InvitationID {
-				s.Responded = time.Time{} // it belongs to another invitation
-			}
+			s.Responded = time.Time{} // it belongs to another invitation, or is from before the last mail
 			s.InvitationID, s.Invited, s.Expires, s.ExpiresEstimated = n.InvitationID, n.Since, n.Expires, n.ExpiresEstimated
 		}
 		if s.FirstMail.IsZero() {

@@ -181,6 +181,13 @@ func TestStatusOfInvitation(t *testing.T) {
 				answered(invitation("i2", ada, org.StatusDeclined, -5))}
 		}, plan.PersonStatus{State: plan.StatePending, InvitationID: "i1", Invited: hours(-10), Expires: hours(62), Rounds: 1,
 			FirstMail: hours(-10)}},
+		{"declined, and sent again, which the list does not show yet", func(in *plan.Input) {
+			addMails(in, sent(1, "i1", -0.1))
+			declined := invitation("i1", ada, org.StatusDeclined, -400)
+			declined.Responded = hours(-390)
+			in.Snapshot.Invitations = []org.Invitation{declined}
+		}, plan.PersonStatus{State: plan.StatePending, InvitationID: "i1", Invited: hours(-0.1), Expires: hours(71.9),
+			Rounds: 1, FirstMail: hours(-0.1)}},
 		{"the second of two mails", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusPending, -100),
 				invitation("i2", ada, org.StatusPending, -10)}

@@ -150,6 +150,11 @@ func mayBeSameMailbox(a, b string) bool {
 	return withoutDotsAndTag(a) == withoutDotsAndTag(b)
 }
 
+// mayBeAnyMailbox reports whether a and one of keys may be one mailbox.
+func mayBeAnyMailbox(a string, keys []string) bool {
+	return slices.ContainsFunc(keys, func(key string) bool { return mayBeSameMailbox(a, key) })
+}
+
 // withoutDotsAndTag returns the key of an address without the dots and the plus-tag before the @, and with one name
 // for Google's domain.
 func withoutDotsAndTag(key string) string {
@@ -226,7 +231,11 @@ func lastVisible(memory org.Memory, invitations []org.Invitation) org.Mail {
 			if m.Lost || m.Found || m.Sequence <= last.Sequence {
 				continue
 			}
-			if inv := byID[m.InvitationID]; inv != nil && !inv.SeenOnce && provesSent(*inv, m) {
+			wasMailed := func(earlier org.Mail) bool {
+				return earlier.InvitationID == m.InvitationID && earlier.Sequence < m.Sequence
+			}
+			if inv := byID[m.InvitationID]; inv != nil && !inv.SeenOnce &&
+				provesSent(*inv, m, m.Renewal || slices.ContainsFunc(r.Mails, wasMailed)) {
 				last = m
 			}
 		}
@@ -235,8 +244,10 @@ func lastVisible(memory org.Memory, invitations []org.Invitation) org.Mail {
 }
 
 // provesSent reports whether inv, which has the id of m, proves that m was sent. A new invitation proves it by being
-// in the list. A renewed invitation was in the list before, so only its new expiration date proves it.
-func provesSent(inv org.Invitation, m org.Mail) bool {
-	renewed := m.Renewal || !inv.SentAt().IsZero() && inv.SentAt().Before(m.At.Add(-org.SettleAfter))
+// in the list. A renewed invitation was in the list before, so only its new expiration date proves it. renewed is true
+// if the ledger says that m renewed inv. If it is false, the server may have renewed inv nevertheless.
+func provesSent(inv org.Invitation, m org.Mail, renewed bool) bool {
+	renewed = renewed || !inv.SentAt().IsZero() && inv.SentAt().Before(m.At.Add(-org.SettleAfter)) ||
+		inv.Status.IsAnswered() && inv.WasAnsweredBefore(m.At)
 	return !renewed || m.Expires.After(m.At) && m.Expires.After(m.RenewedFrom) && !inv.Expires.Before(m.Expires)
 }

@@ -104,7 +104,8 @@ func TestReasonsOfReinvite(t *testing.T) {
 		{PlanDocument(p), "ada@example.com requested with --reinvite, with API access|bob@example.com not invited yet"},
 		{ApplyDocument(p, r),
 			"ada@example.com requested with --reinvite, with API access|bob@example.com was not invited before"},
-		{ApplyDocument(p, stopped), "ada@example.com skipped reason for the change: requested with --reinvite, with API access"},
+		{ApplyDocument(p, stopped),
+			"ada@example.com skipped reason for the change: requested with --reinvite, with API access"},
 	} {
 		var out bytes.Buffer
 		if err := document.WriteText(&out, tt.document, 0, false); err != nil {

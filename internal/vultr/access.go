@@ -206,7 +206,8 @@ func withHolders(rows []accessRow, users []org.User) (all []org.Access, others [
 			u := byID[strings.ToLower(h.userID)]
 			if h.userID == "" {
 				u = byID[strings.ToLower(h.id)]
-				if u == nil || !h.email.IsZero() && !h.email.Equal(u.Email) { // the id may be that of the membership
+				isOther := u != nil && !h.email.IsZero() && !h.email.Equal(u.Email) && !org.MayBeMasked(h.email.Key())
+				if u == nil || isOther { // the id may be that of the membership
 					u = byEmail[h.email.Key()]
 				}
 			}

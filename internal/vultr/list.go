@@ -219,10 +219,14 @@ func readPages[T any](ctx context.Context, c *Client, q call, l listing[T], size
 			r.rows = append(r.rows, decoded)
 		}
 		r.mostTotal = max(r.mostTotal, countUnder(a, totalName()))
-		mostPages = max(mostPages, countUnder(a, pagesName()))
+		countedPages := countUnder(a, pagesName())
+		mostPages = max(mostPages, countedPages)
 		switch {
 		case p.next == "":
-			if mostPages > pages {
+			switch {
+			case mostPages > pages && countedPages >= 0 && countedPages <= pages: // it fell during the reading
+				r.countChanged = true
+			case mostPages > pages:
 				return unreadable(a, fmt.Sprintf("the server counts %d pages but names no page after page %d", mostPages, pages))
 			}
 			isCounted := r.total >= len(r.rows)+r.repeated // a smaller count is not about the whole list

@@ -100,6 +100,12 @@ func TestList(t *testing.T) {
 		{name: "total of all pages on the first page", pages: []string{
 			`{"users":[{"id":"a"}],"total_pages":24,"meta":{"links":{"next":"c1"}}}`, userPage("b", `{"links":{"next":""}}`)},
 			words: "the server counts 24 pages but names no page after page 2"},
+		{name: "total of all pages fell at first", pages: []string{
+			`{"users":[{"id":"a"}],"total_pages":3,"meta":{"links":{"next":"c1"}}}`,
+			`{"users":[{"id":"c"}],"total_pages":2,"meta":{"links":{"next":""}}}`,
+			`{"users":[{"id":"b"}],"total_pages":2,"meta":{"links":{"next":"c1"}}}`,
+			`{"users":[{"id":"c"}],"total_pages":2,"meta":{"links":{"next":""}}}`,
+		}, want: "b c"},
 		{name: "total of one page", pages: []string{`{"users":[{"id":"a"}],"total":1,"last_page":1,"per_page":25}`},
 			want: "a"},
 		{name: "no more pages by other names", pages: []string{`{"users":[{"id":"a"}],"has_more":false,"next_page":null}`},
