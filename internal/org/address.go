@@ -167,8 +167,5 @@ func (a Address) Domain() string {
 	return domain
 }
 
-// MayBeMasked reports whether the key of an address has an asterisk, which may stand for a hidden part.
-func MayBeMasked(key string) bool { return strings.Contains(key, "*") }
-
 // Equal reports whether a and b have the same key.
 func (a Address) Equal(b Address) bool { return a.key == b.key }

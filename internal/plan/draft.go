@@ -73,12 +73,6 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 			people = append(people, roster.Person{Email: a})
 		}
 	}
-	addMasked := func(a org.Address) {
-		if key := a.Key(); !known[key] {
-			known[key] = true
-			dr.remarkPossibleAlias(a, ix.maskedAs[key])
-		}
-	}
 	var services, unreadable []string
 	dr.possibleAliases = map[string]*person{}
 	lostMailTo := map[string]*person{} // by invitation id: the person of the roster whose lost mail this may be
@@ -109,10 +103,8 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 		case u.Email.IsZero():
 			unreadable = append(unreadable, cmp.Or(u.Name, u.ID))
 		case dr.possibleAliases[u.ID] != nil:
-			dr.remarkPossibleAlias(u.Email, dr.possibleAliases[u.ID])
+			dr.remarkPossibleAlias(u.Email, u)
 			known[u.Email.Key()] = true
-		case ix.maskedAs[u.Email.Key()] != nil:
-			addMasked(u.Email)
 		case ix.endedAs(u) != nil:
 			if ended := ix.endedAs(u); ix.byKey[u.Email.Key()] == nil {
 				dr.remark("%s is not listed: it is another address of %s, whose last day is over", u.Email, ended.Email)
@@ -140,8 +132,6 @@ func (dr *drafter) candidates(ix *index) []roster.Person {
 		case !inv.Invited.IsZero() && lostMailTo[inv.ID] != nil:
 			dr.remark("%s is not listed: this may be the invitation of %s, because the answer to their mail was lost",
 				inv.Invited, lostMailTo[inv.ID].Email)
-		case ix.maskedAs[inv.Invited.Key()] != nil:
-			addMasked(inv.Invited)
 		case !inv.Invited.IsZero():
 			add(inv.Invited)
 		case !ix.isPast(inv.ExpiresAt()):
@@ -157,10 +147,10 @@ func (dr *drafter) remarkJustAccepted(who org.Address) {
 		"later", who)
 }
 
-// remarkPossibleAlias adds a remark that who may be an address of p, a person of the roster.
-func (dr *drafter) remarkPossibleAlias(who org.Address, p *person) {
+// remarkPossibleAlias adds a remark that u may be a person of the roster. who is an address of u.
+func (dr *drafter) remarkPossibleAlias(who org.Address, u *org.User) {
 	dr.remark("%s may be another address of %s, who is in the roster but matches no user: make it an alias, "+
-		"or list it by hand", who, p.Email)
+		"or list it by hand", who, dr.possibleAliases[u.ID].Email)
 }
 
 // mayJoinSoon reports whether inv was accepted so recently that the list of users may not show the user yet.
@@ -223,7 +213,7 @@ func (dr *drafter) draftUnchanged(people []roster.Person) []roster.Entry {
 				dr.remark("%s is not listed: orgsync suspended them, and would end the suspension of a listed person",
 					strings.Join(p.keys, ", "))
 			case p.user != nil && dr.possibleAliases[p.user.ID] != nil:
-				dr.remarkPossibleAlias(p.Email, dr.possibleAliases[p.user.ID])
+				dr.remarkPossibleAlias(p.Email, p.user)
 			case p.user != nil && p.record.Removed && ix.isRecent(p.record.RemovedAt):
 				dr.remark("%s is not listed: orgsync removed them a moment ago", strings.Join(p.keys, ", "))
 			case p.user == nil && d.hasNotice(Left) && state == StateMember:

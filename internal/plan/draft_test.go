@@ -573,7 +573,7 @@ func TestDraftMailsNobodyLater(t *testing.T) {
 // person would then be mailed.
 func TestDraftOmitsPossibleAliases(t *testing.T) {
 	t.Parallel()
-	const countess, grace, masked = "countess@home.example", "grace@example.com", "a*@example.com"
+	const countess, grace = "countess@home.example", "grace@example.com"
 	possibleAlias := func(who string) string {
 		return "# " + who + " may be another address of ada@example.com, who is in the roster but matches no user: make it " +
 			"an alias, or list it by hand"
@@ -597,12 +597,6 @@ func TestDraftOmitsPossibleAliases(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{accepted("i2", grace, countess),
 				invitation("i3", grace, org.StatusExpired, -200)}
 		}, []string{possibleAlias(countess), possibleAlias(grace)}},
-		{"a user with an asterisk in place of a part of the address", func(in *plan.Input) {
-			in.Snapshot.Users = append(in.Snapshot.Users, user("u9", masked))
-		}, []string{countess, possibleAlias(masked)}},
-		{"an invitation with an asterisk in place of a part of the address", func(in *plan.Input) {
-			in.Snapshot.Invitations = []org.Invitation{invitation("i9", masked, org.StatusPending, -10)}
-		}, []string{countess, possibleAlias(masked)}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

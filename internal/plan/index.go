@@ -47,13 +47,8 @@ type index struct {
 	// cachedUnidentified is the result of unidentifiedUsers; nil before its first call.
 	cachedUnidentified []*org.User
 	// seenUnlisted has, by address, the last line of the ledger that recorded an unlisted user with this address; nil
-	// before wasUnlistedUser needs it. seenMasked has those of these addresses that have an asterisk.
+	// before wasUnlistedUser needs it.
 	seenUnlisted map[string]org.Sighting
-	seenMasked   []string
-	// maskedAs has, by the address with an asterisk of an unlisted user or invitation, the first person of the roster
-	// whose address it may be. The invitation can still be accepted, the person has no user, and their last day is not
-	// over.
-	maskedAs map[string]*person
 	// cachedSuspended is the result of suspendedAddresses; nil before its first call.
 	cachedSuspended map[string][]string
 	// unlistedBySameKey is the result of indexUnlisted; nil before noteSameName needs it.
@@ -87,9 +82,7 @@ type person struct {
 	secondUsers []*org.User
 	// unaccepted is the user who has an address of the person and has not accepted the invitation; nil if there is none.
 	unaccepted *org.User
-	// unidentified is true if the ledger knows the person as a user whose address can no longer be read. It is also true
-	// if the person has no user, and the address of an unlisted user or invitation may be that of the person, with an
-	// asterisk in place of a part.
+	// unidentified is true if the ledger knows the person as a user whose address can no longer be read.
 	unidentified bool
 	// holdsAccess is true if the person has a group, role or policy without being in the list of users.
 	holdsAccess bool
@@ -161,7 +154,6 @@ func newIndex(in Input) *index {
 	for i := range ix.people {
 		ix.people[i].forgetBeforeRemoval()
 	}
-	ix.markMasked() // after that, because a forgotten mail is not unsettled
 	ix.access = holdingsOf(in.Snapshot.Access)
 	return ix
 }
@@ -421,46 +413,6 @@ func (ix *index) markHolders() {
 		p := &ix.people[i]
 		p.holdsAccess = p.user == nil && !p.record.Removed &&
 			slices.ContainsFunc(p.knownKeys(), func(key string) bool { return holders[key] })
-	}
-}
-
-// markMasked sets unidentified of the people who may be an unlisted user with a masked address, or who may have an
-// unlisted invitation to such an address that can still be accepted. The client does not decode an address with several
-// asterisks. An address with one may be real, so it counts only if it fits. An invitation does not count if it may
-// belong to a lost mail: the mail is then unsettled. markMasked also sets maskedAs.
-func (ix *index) markMasked() {
-	ix.maskedAs = map[string]*person{}
-	users, invited := map[string]bool{}, map[string][]org.Invitation{} // by the address, because many may have the same
-	for i := range ix.unlistedUsers {
-		if u := &ix.unlistedUsers[i]; !u.Service && org.MayBeMasked(u.Email.Key()) {
-			users[u.Email.Key()] = true
-		}
-	}
-	for _, inv := range ix.unlistedInvitations {
-		if key := inv.Invited.Key(); org.MayBeMasked(key) && ix.canBeAccepted(&inv) {
-			invited[key] = append(invited[key], inv)
-		}
-	}
-	for i := range ix.people {
-		p := &ix.people[i]
-		isOther := func(inv org.Invitation) bool {
-			return !slices.ContainsFunc(p.record.Mails, func(m org.Mail) bool { return m.Lost && ix.mayBelongTo(inv, m) })
-		}
-		if p.user != nil || p.ended {
-			continue
-		}
-		mark := func(masked string, counts bool) {
-			if mayBeAnyMailbox(masked, p.keys) {
-				ix.maskedAs[masked] = cmp.Or(ix.maskedAs[masked], p)
-				p.unidentified = p.unidentified || counts
-			}
-		}
-		for masked := range users {
-			mark(masked, true)
-		}
-		for masked, all := range invited {
-			mark(masked, slices.ContainsFunc(all, isOther))
-		}
 	}
 }
 

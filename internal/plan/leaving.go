@@ -198,9 +198,9 @@ func (ix *index) protectedUnseen() []Notice {
 }
 
 // mayBeListed reports whether the roster has one of the possible addresses of u, for a person whose last day is not
-// over. An address with an asterisk may be that of such a person.
+// over.
 func (ix *index) mayBeListed(u *org.User) bool {
-	return ix.maskedAs[u.Email.Key()] != nil || slices.ContainsFunc(ix.possibleAddresses(u), func(key string) bool {
+	return slices.ContainsFunc(ix.possibleAddresses(u), func(key string) bool {
 		return ix.byKey[key] != nil && !ix.byKey[key].ended
 	})
 }
@@ -250,8 +250,7 @@ func (ix *index) isExempt(u *org.User) bool { return u.Service || ix.isSelf(u) |
 
 // isProtected reports whether u has a protected address. All possible addresses of u count, and the addresses with
 // which invitations to these addresses were accepted. If the ledger has a user for one of these addresses, all
-// addresses of this user count too: u may have had another address then, or the person may have two users. An address
-// with an asterisk may be a protected address with a hidden part.
+// addresses of this user count too: u may have had another address then, or the person may have two users.
 func (ix *index) isProtected(u *org.User) bool {
 	keys := ix.possibleAddresses(u) // computes registeredAs
 	for _, key := range keys {
@@ -260,10 +259,7 @@ func (ix *index) isProtected(u *org.User) bool {
 			keys = append(append(keys, ix.addressByID[id]), ix.rememberedAs[id]...)
 		}
 	}
-	return slices.ContainsFunc(keys, func(key string) bool {
-		return ix.protected[key] ||
-			org.MayBeMasked(key) && mayBeAnyMailbox(key, slices.Collect(maps.Keys(ix.protected)))
-	})
+	return slices.ContainsFunc(keys, func(key string) bool { return ix.protected[key] })
 }
 
 // knownAddresses returns the keys of all known addresses of u:

@@ -174,10 +174,9 @@ func (ix *index) joinedAsUnknown(p *person) bool {
 }
 
 // isAcceptedSince reports whether inv is accepted and newer than a membership that orgsync saw at joined, and does not
-// say, or only in part, with which address it was accepted.
+// say with which address it was accepted.
 func isAcceptedSince(inv *org.Invitation, joined time.Time) bool {
-	isUnknown := inv.Registered.IsZero() || org.MayBeMasked(inv.Registered.Key())
-	return inv.Status == org.StatusAccepted && isUnknown && !joined.IsZero() && inv.SentAt().After(joined)
+	return inv.Status == org.StatusAccepted && inv.Registered.IsZero() && !joined.IsZero() && inv.SentAt().After(joined)
 }
 
 // decideWithoutInvitation decides whether to mail p, who is not a member and has no invitation that can be accepted.

@@ -140,19 +140,9 @@ func (ix *index) mayBelongTo(inv org.Invitation, m org.Mail) bool {
 }
 
 // mayBeSameMailbox reports whether two keys of addresses may be one mailbox: they differ only in dots, plus-tags and
-// the names of Google's domain, or a is b with asterisks in place of a part.
+// the names of Google's domain.
 func mayBeSameMailbox(a, b string) bool {
-	first, last, isMasked := strings.Cut(a, "*")
-	if isMasked {
-		last = last[strings.LastIndexByte(last, '*')+1:]
-		return len(first)+len(last) <= len(b) && strings.HasPrefix(b, first) && strings.HasSuffix(b, last)
-	}
 	return withoutDotsAndTag(a) == withoutDotsAndTag(b)
-}
-
-// mayBeAnyMailbox reports whether a and one of keys may be one mailbox.
-func mayBeAnyMailbox(a string, keys []string) bool {
-	return slices.ContainsFunc(keys, func(key string) bool { return mayBeSameMailbox(a, key) })
 }
 
 // withoutDotsAndTag returns the key of an address without the dots and the plus-tag before the @, and with one name

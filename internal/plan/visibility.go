@@ -89,9 +89,9 @@ func (ix *index) priorStatusOf(p *person) priorStatus {
 	return neverSeen
 }
 
-// wasUnlistedUser reports whether the ledger has an unlisted user who was p, or who had an address of p, perhaps with
-// an asterisk in place of a part. orgsync must have seen this user after it last removed p, and not before since. If
-// the key can see all users, the result is false, because the user is gone.
+// wasUnlistedUser reports whether the ledger has an unlisted user who was p, or who had an address of p, seen after
+// orgsync last removed p, and not before since. If the key can see all users, the result is false, because the user is
+// gone.
 func (ix *index) wasUnlistedUser(p *person, since time.Time) bool {
 	if ix.visible.users && ix.visible.suspended {
 		return false
@@ -103,19 +103,12 @@ func (ix *index) wasUnlistedUser(p *person, since time.Time) bool {
 				ix.seenUnlisted[seen.Email] = seen
 			}
 		}
-		for key := range ix.seenUnlisted {
-			if org.MayBeMasked(key) {
-				ix.seenMasked = append(ix.seenMasked, key)
-			}
-		}
 	}
 	isSince := func(seen org.Sighting) bool {
 		return seen.Sequence > p.record.RemovedSequence && !seen.At.Before(since)
 	}
 	isKeySince := func(key string) bool { return isSince(ix.seenUnlisted[key]) }
-	isMaskedSince := func(masked string) bool { return isKeySince(masked) && mayBeAnyMailbox(masked, p.keys) }
-	return isSince(ix.in.Memory.Unlisted[p.record.UserID]) || slices.ContainsFunc(p.knownKeys(), isKeySince) ||
-		slices.ContainsFunc(ix.seenMasked, isMaskedSince)
+	return isSince(ix.in.Memory.Unlisted[p.record.UserID]) || slices.ContainsFunc(p.knownKeys(), isKeySince)
 }
 
 // mayBeUserSince reports whether p may be a user that the key cannot see, although the list has an expired invitation

@@ -338,28 +338,6 @@ func TestUnidentified(t *testing.T) {
 			old.Created, old.Expires = hours(-100), hours(-28)
 			in.Snapshot.Invitations = append(in.Snapshot.Invitations, old)
 		}, "invite", "invite"},
-		{"a user with an asterisk in place of a part of the address", func(in *plan.Input) {
-			in.Snapshot.Users = append(in.Snapshot.Users, user("u9", "a*@example.com"))
-		}, held, "invite"},
-		{"a user with an asterisk in place of a part of the alias", func(in *plan.Input) {
-			in.Roster.People[0] = person(ada, 3, "countess@home.example")
-			in.Snapshot.Users = append(in.Snapshot.Users, user("u9", "c*s@home.example"))
-		}, held, "invite"},
-		{"a service user with an asterisk in the address", func(in *plan.Input) {
-			in.Snapshot.Users = append(in.Snapshot.Users, user("u9", "a*@example.com"))
-			in.Snapshot.Users[len(in.Snapshot.Users)-1].Service = true
-		}, "invite", "invite"},
-		{"an invitation with an asterisk in place of a part of the address", func(in *plan.Input) {
-			in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i9", "a*@example.com", org.StatusPending, -10))
-		}, held, "invite"},
-		{"an expired invitation with an asterisk in place of a part of the address", func(in *plan.Input) {
-			in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i9", "a*@example.com", org.StatusPending, -80))
-		}, "invite", "invite"},
-		{"an invitation with an asterisk, and a lost mail from before ada was removed", func(in *plan.Input) {
-			in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i9", "a*@example.com", org.StatusPending, -1))
-			in.Memory.People[ada] = org.PersonRecord{Mails: []org.Mail{lost(1, -1)}, Removed: true, RemovedAt: hours(-0.5),
-				RemovedSequence: 5}
-		}, held, "invite"},
 		{"a user, and an invitation that can be accepted", func(in *plan.Input) {
 			in.Snapshot.Users = append(in.Snapshot.Users, nobody)
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusPending, -10)}
@@ -376,58 +354,6 @@ func TestUnidentified(t *testing.T) {
 				t.Errorf("ada and bob (-want +got):\n%s", diff)
 			}
 		})
-	}
-}
-
-// TestMaskedUserStays: a user whose address may be that of ada, with an asterisk in place of a part, is not removed.
-func TestMaskedUserStays(t *testing.T) {
-	t.Parallel()
-	const fits, other, stays, remove = "a*@example.com", "z*@example.com", "unlisted", "remove"
-	nothing := func(*plan.Input) {}
-	listOnlyBob := func(in *plan.Input) { in.Roster.People[0] = person("bob@example.com", 3) }
-	for _, tt := range []struct {
-		name, address string
-		in            func(*plan.Input)
-		want          string
-	}{
-		{"ada is not invited", fits, nothing, stays},
-		{"another address", other, nothing, remove},
-		{"ada can accept an invitation", fits, func(in *plan.Input) {
-			in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i1", ada, org.StatusPending, -10))
-		}, stays},
-		{"ada declined", fits, func(in *plan.Input) {
-			in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i1", ada, org.StatusDeclined, -80))
-		}, stays},
-		{"ada's invitation expired, and --reinvite", fits, func(in *plan.Input) {
-			in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i1", ada, org.StatusPending, -80))
-			in.Reinvite = []org.Address{org.MustParseAddress(ada)}
-		}, stays},
-		{"ada can accept an invitation, and --only", fits, func(in *plan.Input) {
-			in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i1", ada, org.StatusPending, -10))
-			in.Only = []org.Address{org.MustParseAddress(fits)}
-		}, stays},
-		{"ada is a member", fits, func(in *plan.Input) {
-			in.Snapshot.Users = append(in.Snapshot.Users, user("u1", ada))
-		}, remove},
-		{"ada's last day is over", fits, func(in *plan.Input) { in.Roster.People[0].Until = hours(-48) }, remove},
-		{"nobody in the roster", fits, listOnlyBob, remove},
-		{"ada is only protected", fits, func(in *plan.Input) {
-			listOnlyBob(in)
-			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress(ada)}
-		}, stays},
-		{"ada is only protected, and another address", other, func(in *plan.Input) {
-			listOnlyBob(in)
-			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress(ada)}
-		}, remove},
-	} {
-		in := inputWithVisible("usao")
-		in.Roster.Settings.Unlisted = roster.UnlistedRemove
-		in.Snapshot.Users = append(in.Snapshot.Users, user("u9", tt.address))
-		in.Memory.Unlisted["u9"] = org.Sighting{Email: tt.address, Sequence: 1, At: hours(-100)}
-		tt.in(&in)
-		if got := about(plan.Compute(in), tt.address); got != tt.want {
-			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
-		}
 	}
 }
 
@@ -467,9 +393,6 @@ func TestHiddenMembers(t *testing.T) {
 		}, "unknown_membership"},
 		{"an unlisted user before", "sa", "", func(in *plan.Input) {
 			in.Memory.Unlisted = map[string]org.Sighting{"u1": {Email: ada, Sequence: 5}}
-		}, "unknown_membership"},
-		{"an unlisted user before, with an asterisk in place of a part of the address", "sa", "", func(in *plan.Input) {
-			in.Memory.Unlisted = map[string]org.Sighting{"u9": {Email: "a*@example.com", Sequence: 1, At: hours(-25)}}
 		}, "unknown_membership"},
 		{"an unlisted user before, suspended users hidden", "uo", "", func(in *plan.Input) {
 			in.Memory.Unlisted["u1"] = org.Sighting{Email: ada, Sequence: 5}

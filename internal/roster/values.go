@@ -330,8 +330,12 @@ func (d *decoder) reportInvalid(k *key, n *yaml.Node) {
 // decodeAddress returns a mail address; the zero address if it is invalid.
 func (d *decoder) decodeAddress(n *yaml.Node) org.Address {
 	a, err := org.ParseAddress(n.Value)
-	if err != nil {
+	switch {
+	case err != nil:
 		d.addProblem(n, "%s: %v", quote(n.Value), err)
+	case strings.Contains(n.Value, "*"):
+		d.addProblem(n, "%s: an address with a * cannot be managed, because in answers of the API, it looks like an address "+
+			"with a hidden part", quote(n.Value))
 	}
 	return a
 }

@@ -206,8 +206,7 @@ func withHolders(rows []accessRow, users []org.User) (all []org.Access, others [
 			u := byID[strings.ToLower(h.userID)]
 			if h.userID == "" {
 				u = byID[strings.ToLower(h.id)]
-				isOther := u != nil && !h.email.IsZero() && !h.email.Equal(u.Email) && !org.MayBeMasked(h.email.Key())
-				if u == nil || isOther { // the id may be that of the membership
+				if u == nil || !h.email.IsZero() && !h.email.Equal(u.Email) { // the id may be that of the membership
 					u = byEmail[h.email.Key()]
 				}
 			}

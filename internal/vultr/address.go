@@ -14,10 +14,11 @@ import (
 
 // address returns the address under name; the zero Address if there is none. The documents do not say how the API
 // writes addresses. So address removes possible additions, one kind after the other, until the rest is a valid
-// address. A masked address such as a***@example.com is none: it does not say who it belongs to.
+// address. A text with an asterisk, a bullet or an ellipsis is none: it may be an address with a hidden part, as in
+// a***@example.com. Then it does not say who it belongs to.
 func (f fields) address(name string) org.Address {
 	text := f.name(name)
-	if strings.Count(text, "*") > 1 || strings.ContainsAny(text, "•●…") {
+	if strings.ContainsAny(text, "*•●…") {
 		return org.Address{}
 	}
 	if strings.Contains(text, "&#") { // a numeric escape without its semicolon

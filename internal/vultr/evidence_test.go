@@ -193,6 +193,7 @@ func TestImpossibleLists(t *testing.T) {
 		"users without the account's":      {usersOf(`{"id":"u2","email":"bob@example.com"}`), ""},
 		"users without an address":         {usersOf(`{"id":"u2"},{"id":"u3","email":null}`), nobody},
 		"masked addresses":                 {usersOf(`{"id":"u2","email":"a***@example.com"}`), nobody},
+		"addresses with one asterisk":      {usersOf(`{"id":"u2","email":"a*@example.com"}`), nobody},
 		"another name of the address":      {usersOf(`{"id":"u2","email_address":"ada@example.com"}`), nobody},
 		"only service users":               {usersOf(`{"id":"u2","service_user":true}`), ""},
 		"an address of no mailbox":         {usersOf(`{"id":"u2","email":"root@localhost"}`), ""},
