@@ -235,7 +235,10 @@ func (ix *index) decideAfterLeaving(p *person, d *decision, id string) {
 	removed := p.record.Removed && id == ""
 	switch {
 	case !ix.visible.users && !removed && id != "":
-		ix.addJoinedFacts(p, d)
+		// If the answer to a mail was lost, orgsync may have sent it because p had left.
+		if !slices.ContainsFunc(p.record.Mails, func(m org.Mail) bool { return m.Lost }) {
+			ix.addJoinedFacts(p, d)
+		}
 	case !removed && ix.decidePossiblyHidden(p, d):
 	case ix.justAccepted(p) && !p.record.Joined:
 		d.note(p, Notice{Kind: Left, InvitationID: id, Text: AcceptedLately})

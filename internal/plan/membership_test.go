@@ -915,6 +915,13 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.UsersVisible = false
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -10)}
 		}, []string{"members_unseen ", "fact joined " + ada}},
+		{"users cannot be listed, accepted, and the answer to a mail after leaving was lost", func(in *plan.Input) {
+			in.Snapshot.UsersVisible = false
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -100)}
+			in.Snapshot.Invitations[0].Responded = hours(-90)
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-80), JoinedSequence: 2}
+			addMails(in, lost(5, -1.0/60))
+		}, []string{"members_unseen ", "unsettled "}},
 		{"users cannot be listed, accepted, and removed by orgsync", func(in *plan.Input) {
 			in.Snapshot.UsersVisible = false
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(-50)}
