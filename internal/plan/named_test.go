@@ -86,6 +86,12 @@ func TestResendAndReinvite(t *testing.T) {
 		}, "reinvite requested i1", "not mailed: pending"},
 		{"the ledger has the mail, and the list does not", func(in *plan.Input) { addMails(in, sent(5, "i1", -10)) },
 			"not mailed: not_listed", "not mailed: pending"},
+		{"pending, removed twice in a week, and the last day is tomorrow", func(in *plan.Input) {
+			pending(in, -1)
+			in.Roster.People[0].Until = hours(24)
+			in.Memory.People[ada] = org.PersonRecord{Removed: true, RemovedAt: hours(-5), RemovedSequence: 5,
+				Removals: []org.Removal{{At: hours(-50)}, {At: hours(-5)}}}
+		}, "reinvite requested i1", "not mailed: pending"},
 		{"pending under an alias", func(in *plan.Input) {
 			in.Roster.People[0].Aliases = []org.Address{org.MustParseAddress("a@home.example")}
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "a@home.example", org.StatusPending, -10)}
