@@ -65,7 +65,7 @@ func (ix *index) decideMembership(p *person, d *decision) {
 	}
 	if self := ix.in.Snapshot.Self; !self.IsZero() && slices.Contains(p.keys, self.Key()) {
 		ix.addJoinedFacts(p, d) // the account names the user of the key, who is a member
-		if p.APIEnabled != nil || len(p.Groups)+len(p.Roles)+len(p.Policies) > 0 {
+		if p.APIEnabled != nil && *p.APIEnabled || len(p.Groups)+len(p.Roles)+len(p.Policies) > 0 {
 			d.note(p, Notice{Kind: NeedsAttention, Text: KeyUserNotListed})
 		}
 		return

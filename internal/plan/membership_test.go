@@ -155,6 +155,10 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Self = org.MustParseAddress(ada)
 			in.Roster.People[0].APIEnabled = new(true)
 		}, []string{"needs_attention ", "fact joined " + ada}},
+		{"the user of the key, who is not in the list and gets no API access", func(in *plan.Input) {
+			in.Snapshot.Self = org.MustParseAddress(ada)
+			in.Roster.People[0].APIEnabled = new(false)
+		}, []string{"fact joined " + ada}},
 		{"users hidden, an invitation accepted at an unknown time, and a later one expired", func(in *plan.Input) {
 			in.Snapshot.UsersVisible = false
 			accepted := invitation("i1", ada, org.StatusAccepted, -200)
