@@ -753,6 +753,11 @@ func TestUnlistedUsers(t *testing.T) {
 			in.Snapshot.Users = append(in.Snapshot.Users, user("u-eva", "eva@new.example"))
 			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("eva@home.example")}
 		}, []string{"unlisted eva@new.example ", "unlisted eve@example.com "}},
+		{"never remove protected people whose earlier user, who is gone, had the protected address", func(in *plan.Input) {
+			in.Memory.People["eve@example.com"] = org.PersonRecord{Joined: true, UserID: "u-eva"}
+			in.Memory.People["eva@home.example"] = org.PersonRecord{Joined: true, UserID: "u-eva"}
+			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("eva@home.example")}
+		}, []string{"unlisted eve@example.com "}},
 		{"never remove protected people who accepted with another address", func(in *plan.Input) {
 			r := invitation("i1", "eva@example.com", org.StatusAccepted, -100)
 			r.Registered = org.MustParseAddress("eve@example.com")
