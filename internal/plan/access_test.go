@@ -379,6 +379,11 @@ func TestAccess(t *testing.T) {
 			"the roster gives groups and has `unlisted: remove`; this needs the list of users, which the API key is not " +
 				"allowed to read",
 		}},
+		{"a key that may not list users, and a protected address that may be that of a user", func(in *plan.Input) {
+			in.Snapshot.UsersVisible, in.Snapshot.Users, in.Roster.People = false, nil, nil
+			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("eve@example.com")}
+		}, []string{"members_unseen  "}},
 		{"a key that may not list users, and a roster that suspends", func(in *plan.Input) {
 			in.Snapshot.Users, in.Snapshot.UsersVisible = nil, false
 			in.Roster.Settings.Unlisted = roster.UnlistedSuspend

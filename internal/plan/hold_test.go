@@ -111,6 +111,31 @@ func TestHeldMails(t *testing.T) {
 			joined(in, "u1", "eve@example.com")
 			in.Memory.People["eve@example.com"] = org.PersonRecord{Joined: true, Unlisted: true, UserID: "u1"}
 		}, "reinvite"},
+		{"the unlisted user is a former member of the roster, by a ledger that has no id", func(in *plan.Input) {
+			addMails(in, sent(5, "i1", -80))
+			joined(in, "u1", "eve@example.com")
+			in.Memory.People["eve@example.com"] = org.PersonRecord{Joined: true, Unlisted: true}
+		}, "reinvite"},
+		{"the unlisted user is a former member of the roster, who stayed", func(in *plan.Input) {
+			addMails(in, sent(5, "i1", -80))
+			joined(in, "u1", "eve@example.com")
+			in.Memory.Unlisted = map[string]org.Sighting{"u1": {Sequence: 7, At: hours(-50)}}
+			in.Memory.People["eve@example.com"] = org.PersonRecord{Joined: true, Unlisted: true, UnlistedSequence: 8,
+				UserID: "u1"}
+		}, "reinvite"},
+		{"the unlisted user is a former member of the roster, who was seen again after they left", func(in *plan.Input) {
+			addMails(in, sent(5, "i1", -80))
+			joined(in, "u1", "eve@example.com")
+			in.Memory.Unlisted = map[string]org.Sighting{"u1": {Sequence: 7, At: hours(-50)}}
+			in.Memory.People["eve@example.com"] = org.PersonRecord{Joined: true, Unlisted: true, UnlistedSequence: 6,
+				UserID: "u1"}
+		}, "possible_alias"},
+		{"the answer to a mail to the unlisted user was lost", func(in *plan.Input) {
+			addMails(in, sent(5, "i1", -80))
+			joined(in, "u1", "eve@example.com")
+			mail := org.Mail{Email: "eve@example.com", Sequence: 7, Lost: true, LostSequence: 8, At: hours(-10)}
+			in.Memory.People["eve@example.com"] = org.PersonRecord{Mails: []org.Mail{mail}}
+		}, "possible_alias"},
 		{"the former member of the roster with the user's address was another user", func(in *plan.Input) {
 			addMails(in, sent(5, "i1", -80))
 			joined(in, "u1", "eve@example.com")
@@ -561,7 +586,7 @@ func TestUnlistedUserFacts(t *testing.T) {
 		t.Errorf("facts without suspended users (-want +got):\n%s", diff)
 	}
 	// If users cannot be listed, the plan has no facts about them.
-	in.Snapshot.UsersVisible, in.Snapshot.Users = false, nil
+	in.Snapshot.UsersVisible, in.Snapshot.SuspendedVisible, in.Snapshot.Users = false, true, nil
 	if facts := plan.Compute(in).Facts; len(facts) > 0 {
 		t.Errorf("facts without users: %v", facts)
 	}

@@ -763,6 +763,11 @@ func TestMembership(t *testing.T) {
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1", Suspended: true,
 				SuspendedAt: now.Add(-14 * time.Minute), Mails: []org.Mail{sent(5, "i1", 1000)}}
 		}, []string{"fact joined " + ada}},
+		{"not in the roster, active in the list, and suspended by orgsync before", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada), user("u2", "zed@example.com")}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1"}
+			in.Memory.People["zed@example.com"] = org.PersonRecord{Suspended: true, SuspendedAt: hours(-10)}
+		}, []string{"unlisted zed@example.com u2", "fact unlisted_user zed@example.com", "fact active zed@example.com"}},
 		{"active in the list, suspended by orgsync 15 minutes ago", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1", Suspended: true,
@@ -943,6 +948,11 @@ func TestMembership(t *testing.T) {
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, Mails: []org.Mail{sent(5, "i2", -10)}}
 			in.Snapshot.Invitations = []org.Invitation{invitation("i2", ada, org.StatusAccepted, -10)}
 		}, []string{"members_unseen ", "fact joined " + ada}},
+		{"users cannot be listed, a member by the ledger, and --reinvite", func(in *plan.Input) {
+			in.Reinvite = []org.Address{org.MustParseAddress(ada)}
+			in.Snapshot.UsersVisible = false
+			in.Memory.People[ada] = org.PersonRecord{Joined: true}
+		}, []string{"invite listed_again ", "members_unseen ", "fact reset " + ada}},
 		{"users cannot be listed, a member by the ledger", func(in *plan.Input) {
 			in.Snapshot.UsersVisible = false
 			in.Memory.People[ada] = org.PersonRecord{Joined: true}

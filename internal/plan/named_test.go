@@ -109,6 +109,10 @@ func TestResendAndReinvite(t *testing.T) {
 		}, "not mailed: member", "not mailed: member"},
 		{"the user of the key", func(in *plan.Input) { in.Snapshot.Self = org.MustParseAddress(ada) },
 			"not mailed: member", "not mailed: member"},
+		{"a member under an address that the roster does not have", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", "countess@home.example")}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1"}
+		}, "not mailed: member", "not mailed: member"},
 		{"suspended, which has another notice", func(in *plan.Input) {
 			u := user("u1", ada)
 			u.Suspended = true

@@ -441,6 +441,28 @@ func TestHiddenMembers(t *testing.T) {
 			in.Memory.Unlisted = map[string]org.Sighting{"u1": {Email: ada, Sequence: 5}}
 			in.Memory.People[ada] = org.PersonRecord{Removed: true, RemovedSequence: 6}
 		}, "invite"},
+		{"an unlisted user since an expired invitation, everybody can be seen", "uso", "", func(in *plan.Input) {
+			in.Memory.Unlisted["u1"] = org.Sighting{Email: ada, Sequence: 5, At: hours(-50)}
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -200)}
+		}, "reinvite"},
+		{"suspended before, suspended users hidden", "uo", "", func(in *plan.Input) {
+			in.Memory.People[ada] = org.PersonRecord{Suspended: true, SuspendedAt: hours(-50)}
+		}, "unknown_membership"},
+		{"suspended since an expired invitation, users hidden", "sa", "", func(in *plan.Input) {
+			in.Memory.People[ada] = org.PersonRecord{Suspended: true, SuspendedAt: hours(-50)}
+			in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i1", ada, org.StatusExpired, -200))
+		}, "unknown_membership"},
+		{"suspended since an expired invitation, everybody can be seen", "uso", "", func(in *plan.Input) {
+			in.Memory.People[ada] = org.PersonRecord{Suspended: true, SuspendedAt: hours(-50)}
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -200)}
+		}, "reinvite"},
+		{"accepted for another entry since an expired invitation, everybody can be seen", "uso", "", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("bob@example.com", 9))
+			in.Snapshot.Users = append(in.Snapshot.Users, user("u-bob", "bob@example.com"))
+			other := invitation("i2", "bob@example.com", org.StatusAccepted, -150)
+			other.Registered, other.Responded = org.MustParseAddress(ada), hours(-140)
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -200), other}
+		}, "reinvite"},
 		{"a mail that is still valid", "s", roster.HiddenMembersInvite,
 			func(in *plan.Input) { addMails(in, sent(1, "i1", -10)) }, "waiting"},
 		{"an invitation that is still valid", "s", "", func(in *plan.Input) {
