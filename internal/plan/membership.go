@@ -235,8 +235,7 @@ func (ix *index) decideAfterLeaving(p *person, d *decision, id string) {
 	removed := p.record.Removed && id == ""
 	switch {
 	case !ix.visible.users && !removed && id != "":
-		// If the answer to a mail was lost, orgsync may have sent it because p had left.
-		if !slices.ContainsFunc(p.record.Mails, func(m org.Mail) bool { return m.Lost }) {
+		if !p.mayHaveLeft(ix.decidingInvitation(p)) {
 			ix.addJoinedFacts(p, d)
 		}
 	case !removed && ix.decidePossiblyHidden(p, d):
@@ -248,6 +247,15 @@ func (ix *index) decideAfterLeaving(p *person, d *decision, id string) {
 	default:
 		d.invite(p, Invite, ListedAgain, "")
 	}
+}
+
+// mayHaveLeft reports whether orgsync may have mailed p after p accepted inv. It does so only if it knows that p left. So
+// inv does not show that p has answered this mail.
+func (p *person) mayHaveLeft(inv *org.Invitation) bool {
+	return slices.ContainsFunc(p.record.Mails, func(m org.Mail) bool {
+		isLater := !inv.ExpiresAt().IsZero() && m.At.After(inv.ExpiresAt())
+		return m.Lost || inv.Responded.IsZero() && isLater && m.InvitationID != inv.ID
+	})
 }
 
 // justAccepted reports whether p accepted an invitation so recently that the list of users may not show p yet.

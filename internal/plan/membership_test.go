@@ -164,6 +164,30 @@ func TestMembership(t *testing.T) {
 			accepted := invitation("i1", ada, org.StatusAccepted, -200)
 			in.Snapshot.Invitations = []org.Invitation{accepted, invitation("i2", ada, org.StatusPending, -80)}
 		}, []string{"members_unseen ", "fact joined " + ada}},
+		{"suspended users hidden, accepted at an unknown time, and mailed later, which expired", func(in *plan.Input) {
+			in.Snapshot.SuspendedVisible = false
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -400),
+				invitation("i2", ada, org.StatusExpired, -100)}
+			addMails(in, sent(5, "i2", -100))
+		}, []string{"suspended_unseen ", "unknown_membership "}},
+		{"users hidden, accepted at an unknown time, and mailed later, which expired", func(in *plan.Input) {
+			in.Snapshot.UsersVisible = false
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -400),
+				invitation("i2", ada, org.StatusExpired, -100)}
+			addMails(in, sent(5, "i2", -100))
+		}, []string{"members_unseen "}},
+		{"accepted at an unknown time, perhaps after a later mail, which expired", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -150),
+				invitation("i2", ada, org.StatusExpired, -100)}
+			addMails(in, sent(5, "i2", -100))
+		}, []string{"left i1"}},
+		{"accepted at an unknown time, in a list without dates, perhaps after a later mail, which expired",
+			func(in *plan.Input) {
+				in.Snapshot.Invitations = []org.Invitation{
+					{ID: "i1", Invited: org.MustParseAddress(ada), Status: org.StatusAccepted},
+					invitation("i2", ada, org.StatusExpired, -100)}
+				addMails(in, sent(5, "i2", -100))
+			}, []string{"left i1"}},
 		{"accepted at an unknown time, left, and invited again, which expired", func(in *plan.Input) {
 			in.Roster.Settings.ReinviteRounds = 5
 			accepted := invitation("i1", ada, org.StatusAccepted, -200)
@@ -337,6 +361,19 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "lady@example.com", org.StatusExpired, -200),
 				invitation("i2", ada, org.StatusExpired, -80)}
 		}, []string{"reinvite expired i2"}},
+		{"the invitation to an alias expired", func(in *plan.Input) {
+			in.Roster.People[0].Aliases = []org.Address{org.MustParseAddress("lady@example.com")}
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "lady@example.com", org.StatusExpired, -80)}
+		}, []string{"reinvite expired "}},
+		{"the invitation to an alias expired, in a list that does not show the address", func(in *plan.Input) {
+			in.Roster.People[0].Aliases = []org.Address{org.MustParseAddress("lady@example.com")}
+			inv := invitation("i1", "lady@example.com", org.StatusExpired, -80)
+			inv.Invited = org.Address{}
+			in.Snapshot.Invitations = []org.Invitation{inv}
+			m := sent(1, "i1", -80)
+			m.Email = "lady@example.com"
+			addMails(in, m)
+		}, []string{"reinvite expired "}},
 		{"expired, in a list that does not show the address", func(in *plan.Input) {
 			inv := invitation("i1", ada, org.StatusExpired, -80)
 			inv.Invited = org.Address{}
@@ -373,6 +410,16 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusPending, -160)}
 			addMails(in, sent(1, "i1", -320), sent(3, "i1", -240), sent(5, "i1", -160))
 		}, []string{"reinvite expired i1"}},
+		{"one mail in the list without any date, and one round", func(in *plan.Input) {
+			in.Roster.Settings.ReinviteRounds = 1
+			in.Snapshot.Invitations = []org.Invitation{{ID: "i1", Invited: org.MustParseAddress(ada), Status: org.StatusExpired}}
+		}, []string{"gave_up i1"}},
+		{"two mails of the ledger without an answer, and an older one that was declined", func(in *plan.Input) {
+			in.Roster.Settings.ReinviteRounds = 2
+			in.Snapshot.Invitations = []org.Invitation{invitation("i0", ada, org.StatusDeclined, -500),
+				invitation("i2", ada, org.StatusExpired, -80)}
+			addMails(in, sent(1, "i1", -400), sent(3, "i2", -80))
+		}, []string{"gave_up i2"}},
 		{"two in the ledger and no longer listed, two others in the list", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i3", ada, org.StatusExpired, -240),
 				invitation("i4", ada, org.StatusExpired, -160)}
@@ -506,6 +553,18 @@ func TestMembership(t *testing.T) {
 			r.Responded = in.Snapshot.Now.Add(-org.SettleAfter)
 			in.Snapshot.Invitations = []org.Invitation{r}
 		}, []string{"invite listed_again "}},
+		{"accepted at an unknown time, left, and never answered a later invitation, with --invite-left", func(in *plan.Input) {
+			in.InviteLeft, in.Roster.Settings.ReinviteRounds = true, 1
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -400),
+				invitation("i2", ada, org.StatusExpired, -100)}
+		}, []string{"gave_up i1"}},
+		{"was a member since an invitation, which orgsync sent again later, and accepted it, with --invite-left",
+			func(in *plan.Input) {
+				in.InviteLeft = true
+				in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -10)}
+				in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-8), JoinedSequence: 3}
+				addMails(in, sent(5, "i1", -5))
+			}, []string{"left i1"}},
 		{"mailed at a time in the future, which counts as now", func(in *plan.Input) {
 			addMails(in, sent(1, "i1", 2))
 		}, []string{"waiting i1"}},
@@ -948,6 +1007,11 @@ func TestMembership(t *testing.T) {
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, Mails: []org.Mail{sent(5, "i2", -10)}}
 			in.Snapshot.Invitations = []org.Invitation{invitation("i2", ada, org.StatusAccepted, -10)}
 		}, []string{"members_unseen ", "fact joined " + ada}},
+		{"users cannot be listed, a member by the ledger, and an older invitation expired", func(in *plan.Input) {
+			in.Snapshot.UsersVisible = false
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-200)}
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -300)}
+		}, []string{"members_unseen ", "unknown_membership "}},
 		{"users cannot be listed, a member by the ledger, and --reinvite", func(in *plan.Input) {
 			in.Reinvite = []org.Address{org.MustParseAddress(ada)}
 			in.Snapshot.UsersVisible = false
