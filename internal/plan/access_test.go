@@ -665,6 +665,16 @@ func TestUnlistedUsers(t *testing.T) {
 			in.Snapshot.Invitations[0].Created = time.Time{}
 			in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, JoinedAt: hours(-200), UserID: "u-eva"}
 		}, []string{"left eva@example.com ", "unlisted_kept eva@example.com ", "unlisted eve@example.com "}},
+		{"the same, and the invitation is older than what the ledger has", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusAccepted, -100)}
+			in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, JoinedAt: hours(-50), UserID: "u-eva"}
+		}, []string{"remove eve@example.com unlisted", "left eva@example.com "}},
+		{"remove nobody while a person who had another user joined later as an unknown user", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
+			in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, JoinedAt: hours(-50), JoinedSequence: 9,
+				UserID: "u-eva", UserSequence: 3}
+		}, []string{"left eva@example.com ", "unlisted_kept eva@example.com ", "unlisted eve@example.com "}},
 		{"the same, and the list says with which address", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusAccepted, -100)}

@@ -304,6 +304,10 @@ func TestUnidentified(t *testing.T) {
 			in.Snapshot.Users = append(in.Snapshot.Users, nobody)
 			in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i1", ada, org.StatusAccepted, -80))
 		}, held, held},
+		{"a user, and an invitation that was declined", func(in *plan.Input) {
+			in.Snapshot.Users = append(in.Snapshot.Users, nobody)
+			in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i1", ada, org.StatusDeclined, -80))
+		}, "needs_attention", held},
 		{"a user, an older invitation that expired, and a later one that is not listed", func(in *plan.Input) {
 			in.Snapshot.Users = append(in.Snapshot.Users, nobody)
 			in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i1", ada, org.StatusExpired, -200))
