@@ -985,6 +985,14 @@ func TestRenamedBesideADeletedGroup(t *testing.T) {
 	if diff := cmp.Diff(want, describe(plan.Compute(in))); diff != "" {
 		t.Errorf("deleted (-want +got):\n%s", diff)
 	}
+	// A group that was deleted does not hide one with the same name, even if the ledger has the id of a third one.
+	in.Roster.People[0].Groups = refs("everyone")
+	in.Memory.Access = map[org.AccessName]string{{Kind: org.KindGroup, Name: "everyone"}: "g2"}
+	in.Snapshot.Access = append(in.Snapshot.Access, org.Access{Kind: org.KindGroup, ID: "g9", Name: "everyone", Deleted: true})
+	want = []string{"grant ada@example.com missing_access group everyone"}
+	if diff := cmp.Diff(want, describe(plan.Compute(in))); diff != "" {
+		t.Errorf("in use (-want +got):\n%s", diff)
+	}
 }
 
 // TestIDsInOtherLetters: the API now writes the ids of users in upper case, and the address of a person of the roster

@@ -827,6 +827,32 @@ func TestMembership(t *testing.T) {
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1"}
 			in.Memory.People["zed@example.com"] = org.PersonRecord{Suspended: true, SuspendedAt: hours(-10)}
 		}, []string{"unlisted zed@example.com u2", "fact unlisted_user zed@example.com", "fact active zed@example.com"}},
+		{"active in the list, suspended by orgsync 14 minutes ago, by the id", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1", Suspended: true, SuspendedUserID: "U1",
+				SuspendedAt: now.Add(-14 * time.Minute)}
+		}, []string{}},
+		{"active in the list under a new address, suspended by orgsync before, by the id", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1"}
+			in.Memory.People["old@example.com"] = org.PersonRecord{Suspended: true, SuspendedUserID: "U1", SuspendedAt: hours(-1)}
+		}, []string{"fact active old@example.com"}},
+		{"active in the list, and orgsync suspended another user with this address, who is gone", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1", Suspended: true, SuspendedUserID: "u2",
+				SuspendedAt: hours(-1)}
+		}, []string{"fact active " + ada}},
+		{"the same, and the other user may be suspended, because suspended users cannot be listed", func(in *plan.Input) {
+			in.Snapshot.Users, in.Snapshot.SuspendedVisible = []org.User{user("u1", ada)}, false
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1", Suspended: true, SuspendedUserID: "u2",
+				SuspendedAt: hours(-1)}
+		}, []string{"suspended_unseen "}},
+		{"the same, and the other user is suspended, under a new address", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada), user("u2", "zed@example.com")}
+			in.Snapshot.Users[1].Suspended = true
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1", Suspended: true, SuspendedUserID: "u2",
+				SuspendedAt: hours(-1)}
+		}, []string{"unlisted zed@example.com u2", "fact unlisted_user zed@example.com"}},
 		{"active in the list, suspended by orgsync 15 minutes ago", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1", Suspended: true,
@@ -1129,6 +1155,26 @@ func TestMembership(t *testing.T) {
 			addMails(in, lost(1, -1))
 			in.Snapshot.Invitations = []org.Invitation{invitation("i9", "b***@example.com", org.StatusPending, -1)}
 		}, []string{"invite not_invited ", "unlisted b***@example.com i9", "fact absent " + ada}},
+		{"answer lost, and an invitation that an administrator sent was declined before", func(in *plan.Input) {
+			in.Reinvite = []org.Address{org.MustParseAddress(ada)}
+			addMails(in, lost(1, -1.0/60))
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusDeclined, -20)}
+			in.Snapshot.Invitations[0].Responded = hours(-2)
+		}, []string{"held invite not_invited ", "unsettled ", "fact reset " + ada}},
+		{"answer to a renewal lost, and another invitation, which has expired, has no dates", func(in *plan.Input) {
+			m := lost(3, -0.5)
+			m.Renewal, m.InvitationID = true, "i1"
+			addMails(in, sent(1, "i1", -80), m)
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -80),
+				{ID: "i2", Invited: org.MustParseAddress(ada), Status: org.StatusExpired}}
+		}, []string{"reinvite expired i1", "fact absent " + ada}},
+		{"answer lost, and the list has a similar address at the other domain of Google", func(in *plan.Input) {
+			in.Roster.People[0] = person("ada@gmail.com", 3)
+			m := lost(1, -0.5)
+			m.Email = "ada@gmail.com"
+			addMails(in, m)
+			in.Snapshot.Invitations = []org.Invitation{invitation("i9", "a.da+vultr@googlemail.com", org.StatusPending, -0.5)}
+		}, []string{"held invite ada@gmail.com not_invited ", "unlisted a.da+vultr@googlemail.com i9", "unsettled ada@gmail.com "}},
 		{"answer lost, and a similar address was invited at another time", func(in *plan.Input) {
 			addMails(in, lost(1, -1))
 			in.Snapshot.Invitations = []org.Invitation{invitation("i9", "ada+x@example.com", org.StatusPending, -2)}
@@ -1158,6 +1204,14 @@ func TestMembership(t *testing.T) {
 			addMails(in, lost(1, -1.0/60), bob)
 			in.Snapshot.Invitations = []org.Invitation{invitation("i5", "bob@example.com", org.StatusPending, -1.0/60)}
 		}, []string{"invite not_invited ", "waiting bob@example.com i5", "fact absent " + ada}},
+		{"answer lost, and only one of two readings has the later mail", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("bob@example.com", 4))
+			bob := sent(5, "i5", -1.0/60)
+			bob.Email = "bob@example.com"
+			addMails(in, lost(1, -1.0/60), bob)
+			in.Snapshot.Invitations = []org.Invitation{invitation("i5", "bob@example.com", org.StatusPending, -1.0/60)}
+			in.Snapshot.Invitations[0].SeenOnce = true
+		}, []string{"held invite not_invited ", "unsettled ", "waiting bob@example.com i5"}},
 		{"answer lost, and the later mail is no witness because it was lost too", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("bob@example.com", 4))
 			bob := sent(5, "i5", -1.0/60)

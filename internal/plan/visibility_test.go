@@ -452,6 +452,11 @@ func TestHiddenMembers(t *testing.T) {
 		{"suspended before, suspended users hidden", "uo", "", func(in *plan.Input) {
 			in.Memory.People[ada] = org.PersonRecord{Suspended: true, SuspendedAt: hours(-50)}
 		}, "unknown_membership"},
+		{"a member before, only mailed once, which counts as not sent", "uao", roster.HiddenMembersInvite,
+			func(in *plan.Input) {
+				in.Memory.People[ada] = org.PersonRecord{Joined: true, EverMailed: true, OnlyMailSequence: 5,
+					Mails: []org.Mail{lost(5, -1)}}
+			}, "invite"},
 		{"suspended since an expired invitation, users hidden", "sa", "", func(in *plan.Input) {
 			in.Memory.People[ada] = org.PersonRecord{Suspended: true, SuspendedAt: hours(-50)}
 			in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i1", ada, org.StatusExpired, -200))
