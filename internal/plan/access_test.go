@@ -988,7 +988,8 @@ func TestRenamedBesideADeletedGroup(t *testing.T) {
 	// A group that was deleted does not hide one with the same name, even if the ledger has the id of a third one.
 	in.Roster.People[0].Groups = refs("everyone")
 	in.Memory.Access = map[org.AccessName]string{{Kind: org.KindGroup, Name: "everyone"}: "g2"}
-	in.Snapshot.Access = append(in.Snapshot.Access, org.Access{Kind: org.KindGroup, ID: "g9", Name: "everyone", Deleted: true})
+	deleted := org.Access{Kind: org.KindGroup, ID: "g9", Name: "everyone", Deleted: true}
+	in.Snapshot.Access = append(in.Snapshot.Access, deleted)
 	want = []string{"grant ada@example.com missing_access group everyone"}
 	if diff := cmp.Diff(want, describe(plan.Compute(in))); diff != "" {
 		t.Errorf("in use (-want +got):\n%s", diff)

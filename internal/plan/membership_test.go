@@ -553,7 +553,7 @@ func TestMembership(t *testing.T) {
 			r.Responded = in.Snapshot.Now.Add(-org.SettleAfter)
 			in.Snapshot.Invitations = []org.Invitation{r}
 		}, []string{"invite listed_again "}},
-		{"accepted at an unknown time, left, and never answered a later invitation, with --invite-left", func(in *plan.Input) {
+		{"accepted at an unknown time, left, and a later invitation expired, with --invite-left", func(in *plan.Input) {
 			in.InviteLeft, in.Roster.Settings.ReinviteRounds = true, 1
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -400),
 				invitation("i2", ada, org.StatusExpired, -100)}
@@ -835,7 +835,8 @@ func TestMembership(t *testing.T) {
 		{"active in the list under a new address, suspended by orgsync before, by the id", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1"}
-			in.Memory.People["old@example.com"] = org.PersonRecord{Suspended: true, SuspendedUserID: "U1", SuspendedAt: hours(-1)}
+			in.Memory.People["old@example.com"] = org.PersonRecord{Suspended: true, SuspendedUserID: "U1",
+				SuspendedAt: hours(-1)}
 		}, []string{"fact active old@example.com"}},
 		{"active in the list, and orgsync suspended another user with this address, who is gone", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
@@ -1174,7 +1175,8 @@ func TestMembership(t *testing.T) {
 			m.Email = "ada@gmail.com"
 			addMails(in, m)
 			in.Snapshot.Invitations = []org.Invitation{invitation("i9", "a.da+vultr@googlemail.com", org.StatusPending, -0.5)}
-		}, []string{"held invite ada@gmail.com not_invited ", "unlisted a.da+vultr@googlemail.com i9", "unsettled ada@gmail.com "}},
+		}, []string{"held invite ada@gmail.com not_invited ", "unlisted a.da+vultr@googlemail.com i9",
+			"unsettled ada@gmail.com "}},
 		{"answer lost, and a similar address was invited at another time", func(in *plan.Input) {
 			addMails(in, lost(1, -1))
 			in.Snapshot.Invitations = []org.Invitation{invitation("i9", "ada+x@example.com", org.StatusPending, -2)}
