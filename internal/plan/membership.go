@@ -63,7 +63,7 @@ func (ix *index) decideMembership(p *person, d *decision) {
 		ix.noteMaybeUnlisted(p) // the service user is not the person
 		return
 	}
-	if self := ix.in.Snapshot.Self; !self.IsZero() && slices.Contains(p.keys, self.Key()) {
+	if ix.isKeyUser(p) {
 		ix.addJoinedFacts(p, d) // the account names the user of the key, who is a member
 		if p.APIEnabled != nil && *p.APIEnabled || len(p.Groups)+len(p.Roles)+len(p.Policies) > 0 {
 			d.note(p, Notice{Kind: NeedsAttention, Text: KeyUserNotListed})
@@ -115,6 +115,12 @@ func (ix *index) decideMembership(p *person, d *decision) {
 		}
 		d.note(p, Notice{Kind: Unsettled, InvitationID: unsettled.InvitationID, Since: unsettled.At})
 	}
+}
+
+// isKeyUser reports whether p is the user of the API key, by the address that the account names.
+func (ix *index) isKeyUser(p *person) bool {
+	self := ix.in.Snapshot.Self
+	return !self.IsZero() && slices.Contains(p.keys, self.Key())
 }
 
 // wasSuspendedByOrgsync reports whether orgsync suspended u, a user of p, by the ledger. An administrator may have
