@@ -504,6 +504,13 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{r}
 			addMails(in, sent(1, "i2", -100))
 		}, []string{"left i1"}},
+		{"accepted an invitation to another entry, whose last day is over, and left", func(in *plan.Input) {
+			former := person("eve@example.com", 9)
+			former.Until = hours(-48)
+			in.Roster.People = append(in.Roster.People, former)
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eve@example.com", org.StatusAccepted, -10)}
+			in.Snapshot.Invitations[0].Registered = org.MustParseAddress(ada)
+		}, []string{"left i1"}},
 		{"accepted, and left, with --invite-left", func(in *plan.Input) {
 			in.InviteLeft = true
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -10)}

@@ -337,6 +337,15 @@ func TestUnidentified(t *testing.T) {
 			in.Snapshot.Invitations = append(in.Snapshot.Invitations, pending)
 			addMails(in, sent(1, "i9", -10))
 		}, "waiting", "invite"},
+		{"a pending invitation that the ledger has for somebody whose last day is over", func(in *plan.Input) {
+			in.Snapshot.Invitations = append(in.Snapshot.Invitations, pending)
+			former := person("eve@example.com", 9)
+			former.Until = hours(-48)
+			in.Roster.People = append(in.Roster.People, former)
+			m := sent(1, "i9", -10)
+			m.Email = "eve@example.com"
+			addMails(in, m)
+		}, "invite", "invite"},
 		{"an invitation that can no longer be accepted", func(in *plan.Input) {
 			old := pending
 			old.Created, old.Expires = hours(-100), hours(-28)
