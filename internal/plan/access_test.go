@@ -736,6 +736,13 @@ func TestUnlistedUsers(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusPending, -10)}
 			in.Memory.People["eva@example.com"] = org.PersonRecord{AssumedNotSent: true}
 		}, []string{"unlisted_kept eva@example.com ", "waiting eva@example.com ", "unlisted eve@example.com "}},
+		{"remove nobody while a mail to one of two addresses that counts as not sent may have been accepted",
+			func(in *plan.Input) {
+				in.Roster.People = append(in.Roster.People, person("eva@example.com", 9, "evita@example.com"))
+				in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusPending, -10)}
+				in.Memory.People["eva@example.com"] = org.PersonRecord{AssumedNotSent: true}
+				in.Memory.People["evita@example.com"] = org.PersonRecord{EverMailed: true}
+			}, []string{"unlisted_kept eva@example.com ", "waiting eva@example.com ", "unlisted eve@example.com "}},
 		{"the mail was not accepted, by a list with accepted invitations", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusPending, -10),

@@ -198,6 +198,13 @@ func TestHeldMails(t *testing.T) {
 			}
 			in.Roster.People[0].Aliases = []org.Address{org.MustParseAddress("lady@example.com")}
 		}, "flapping"},
+		{"both of their users were removed by one run", func(in *plan.Input) {
+			for who, at := range map[string]float64{ada: -2, "lady@example.com": -2.2} {
+				in.Memory.People[who] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(at),
+					Removals: []org.Removal{{At: hours(at), Roster: "a.yaml"}}}
+			}
+			in.Roster.People[0].Aliases = []org.Address{org.MustParseAddress("lady@example.com")}
+		}, "invite"},
 		{"refused twice, an hour ago", func(in *plan.Input) { refused(in, 2, -1) }, "invite"},
 		{"two mails count as not sent, and now a third one", func(in *plan.Input) {
 			refused(in, 2, -3)
@@ -793,6 +800,7 @@ func TestEstimatedExpiry(t *testing.T) {
 		{"by the list, without an expiration", []org.Invitation{undated}, nil, true},
 		{"by the ledger, named by the server", nil, new(sent(1, "i1", -10)), false},
 		{"by the ledger, estimated", nil, &estimated, true},
+		{"by the ledger, at a time in the future", nil, new(sent(1, "i1", 876_000)), true},
 		{"by the list, and estimated in the ledger", []org.Invitation{invitation("i1", ada, org.StatusPending, -10)},
 			&estimated, false},
 	}

@@ -688,10 +688,39 @@ func TestMembership(t *testing.T) {
 		{"a member", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 		}, []string{"fact joined " + ada}},
+		{"a member who has accepted, by the list of users", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Snapshot.Users[0].Accepted = new(true)
+		}, []string{"fact joined " + ada}},
 		{"a member, by the ledger too", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1"}
 		}, []string{}},
+		{"a member with a new address, who joined for another entry later, whose last day is over", func(in *plan.Input) {
+			former := person("eve@example.com", 9)
+			former.Until = hours(-48)
+			in.Roster.People = append(in.Roster.People, former)
+			in.Snapshot.Users = []org.User{user("u1", "countess@home.example")}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedSequence: 3, UserID: "u1", UserSequence: 3}
+			in.Memory.People["eve@example.com"] = org.PersonRecord{Joined: true, JoinedSequence: 5, UserID: "u1",
+				UserSequence: 5, Unlisted: true}
+		}, []string{"other_address u1"}},
+		{"a member with a new address, and first recorded as unlisted with the address of another entry",
+			func(in *plan.Input) {
+				in.Roster.People = append(in.Roster.People, person("bob@example.com", 9))
+				in.Snapshot.Users = []org.User{user("u1", "countess@home.example")}
+				in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedSequence: 3, UserID: "u1", UserSequence: 3}
+				in.Memory.Unlisted = map[string]org.Sighting{"u1": {Email: "bob@example.com", Sequence: 1}}
+			}, []string{"invite bob@example.com not_invited ", "other_address u1", "fact user_gone "}},
+		{"first recorded as unlisted with the address of the person, and joined for an entry whose last day is over",
+			func(in *plan.Input) {
+				former := person("eve@example.com", 9)
+				former.Until = hours(-48)
+				in.Roster.People = append(in.Roster.People, former)
+				in.Snapshot.Users = []org.User{user("u1", "countess@home.example")}
+				in.Memory.People["eve@example.com"] = org.PersonRecord{Joined: true, UserID: "u1", Unlisted: true}
+				in.Memory.Unlisted = map[string]org.Sighting{"u1": {Email: ada, Sequence: 1}}
+			}, []string{"other_address u1", "fact user_gone ", "fact joined " + ada}},
 		{"a member in another spelling", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", "Ada@EXAMPLE.com")}
 		}, []string{"fact joined " + ada}},

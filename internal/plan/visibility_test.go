@@ -466,6 +466,21 @@ func TestHiddenMembers(t *testing.T) {
 				in.Memory.People[ada] = org.PersonRecord{Joined: true, EverMailed: true, OnlyMailSequence: 5,
 					Mails: []org.Mail{lost(5, -1)}}
 			}, "invite"},
+		{"a member before, mailed to two addresses, and one of these mails counts as not sent", "uao",
+			roster.HiddenMembersInvite, func(in *plan.Input) {
+				in.Roster.People[0] = person(ada, 3, "lady@example.com")
+				in.Memory.People[ada] = org.PersonRecord{Joined: true, EverMailed: true, OnlyMailSequence: 5,
+					Mails: []org.Mail{lost(5, -1)}}
+				in.Memory.People["lady@example.com"] = org.PersonRecord{EverMailed: true, OnlyMailSequence: 2}
+			}, "unknown_membership"},
+		{"only ever refused", "s", roster.HiddenMembersInvite, func(in *plan.Input) {
+			in.Memory.People[ada] = org.PersonRecord{Refusals: 1, RefusedAt: hours(-1)}
+		}, "invite"},
+		{"suspended before under one of two addresses, suspended users hidden", "uo", "", func(in *plan.Input) {
+			in.Roster.People[0] = person(ada, 3, "lady@example.com")
+			in.Memory.People[ada] = org.PersonRecord{Suspended: true, SuspendedAt: hours(-50)}
+			in.Memory.People["lady@example.com"] = org.PersonRecord{EverMailed: true}
+		}, "unknown_membership"},
 		{"suspended since an expired invitation, users hidden", "sa", "", func(in *plan.Input) {
 			in.Memory.People[ada] = org.PersonRecord{Suspended: true, SuspendedAt: hours(-50)}
 			in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i1", ada, org.StatusExpired, -200))
