@@ -130,12 +130,6 @@ func TestHeldMails(t *testing.T) {
 			in.Memory.People["eve@example.com"] = org.PersonRecord{Joined: true, Unlisted: true, UnlistedSequence: 6,
 				UserID: "u1"}
 		}, "possible_alias"},
-		{"the answer to a mail to the unlisted user was lost", func(in *plan.Input) {
-			addMails(in, sent(5, "i1", -80))
-			joined(in, "u1", "eve@example.com")
-			mail := org.Mail{Email: "eve@example.com", Sequence: 7, Lost: true, LostSequence: 8, At: hours(-10)}
-			in.Memory.People["eve@example.com"] = org.PersonRecord{Mails: []org.Mail{mail}}
-		}, "possible_alias"},
 		{"the former member of the roster with the user's address was another user", func(in *plan.Input) {
 			addMails(in, sent(5, "i1", -80))
 			joined(in, "u1", "eve@example.com")
