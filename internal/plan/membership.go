@@ -255,8 +255,8 @@ func (ix *index) decideAfterLeaving(p *person, d *decision, id string) {
 	}
 }
 
-// mayHaveLeft reports whether orgsync may have mailed p after p accepted inv. It does so only if it knows that p left. So
-// inv does not show that p has answered this mail.
+// mayHaveLeft reports whether orgsync may have mailed p after p accepted inv, perhaps because p had left. So inv does
+// not show that p has answered this mail.
 func (p *person) mayHaveLeft(inv *org.Invitation) bool {
 	return slices.ContainsFunc(p.record.Mails, func(m org.Mail) bool {
 		isLater := !inv.ExpiresAt().IsZero() && m.At.After(inv.ExpiresAt())
