@@ -379,6 +379,11 @@ func TestAccess(t *testing.T) {
 			"the roster gives groups and has `unlisted: remove`; this needs the list of users, which the API key is not " +
 				"allowed to read",
 		}},
+		{"a key that may not list users, and a protected address that may be that of a user", func(in *plan.Input) {
+			in.Snapshot.UsersVisible, in.Snapshot.Users, in.Roster.People = false, nil, nil
+			in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("eve@example.com")}
+		}, []string{"members_unseen  "}},
 		{"a key that may not list users, and a roster that suspends", func(in *plan.Input) {
 			in.Snapshot.Users, in.Snapshot.UsersVisible = nil, false
 			in.Roster.Settings.Unlisted = roster.UnlistedSuspend
@@ -660,6 +665,16 @@ func TestUnlistedUsers(t *testing.T) {
 			in.Snapshot.Invitations[0].Created = time.Time{}
 			in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, JoinedAt: hours(-200), UserID: "u-eva"}
 		}, []string{"left eva@example.com ", "unlisted_kept eva@example.com ", "unlisted eve@example.com "}},
+		{"the same, and the invitation is older than what the ledger has", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusAccepted, -100)}
+			in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, JoinedAt: hours(-50), UserID: "u-eva"}
+		}, []string{"remove eve@example.com unlisted", "left eva@example.com "}},
+		{"remove nobody while a person who had another user joined later as an unknown user", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
+			in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, JoinedAt: hours(-50), JoinedSequence: 9,
+				UserID: "u-eva", UserSequence: 3}
+		}, []string{"left eva@example.com ", "unlisted_kept eva@example.com ", "unlisted eve@example.com "}},
 		{"the same, and the list says with which address", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusAccepted, -100)}
@@ -731,6 +746,13 @@ func TestUnlistedUsers(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusPending, -10)}
 			in.Memory.People["eva@example.com"] = org.PersonRecord{AssumedNotSent: true}
 		}, []string{"unlisted_kept eva@example.com ", "waiting eva@example.com ", "unlisted eve@example.com "}},
+		{"remove nobody while a mail to one of two addresses that counts as not sent may have been accepted",
+			func(in *plan.Input) {
+				in.Roster.People = append(in.Roster.People, person("eva@example.com", 9, "evita@example.com"))
+				in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusPending, -10)}
+				in.Memory.People["eva@example.com"] = org.PersonRecord{AssumedNotSent: true}
+				in.Memory.People["evita@example.com"] = org.PersonRecord{EverMailed: true}
+			}, []string{"unlisted_kept eva@example.com ", "waiting eva@example.com ", "unlisted eve@example.com "}},
 		{"the mail was not accepted, by a list with accepted invitations", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eva@example.com", org.StatusPending, -10),
@@ -763,6 +785,11 @@ func TestUnlistedUsers(t *testing.T) {
 			in.Snapshot.Users = append(in.Snapshot.Users, user("u-eva", "eva@new.example"))
 			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("eva@home.example")}
 		}, []string{"unlisted eva@new.example ", "unlisted eve@example.com "}},
+		{"never remove protected people whose earlier user, who is gone, had the protected address", func(in *plan.Input) {
+			in.Memory.People["eve@example.com"] = org.PersonRecord{Joined: true, UserID: "u-eva"}
+			in.Memory.People["eva@home.example"] = org.PersonRecord{Joined: true, UserID: "u-eva"}
+			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("eva@home.example")}
+		}, []string{"unlisted eve@example.com "}},
 		{"never remove protected people who accepted with another address", func(in *plan.Input) {
 			r := invitation("i1", "eva@example.com", org.StatusAccepted, -100)
 			r.Registered = org.MustParseAddress("eve@example.com")
@@ -974,6 +1001,15 @@ func TestRenamedBesideADeletedGroup(t *testing.T) {
 		"ungrantable ada@example.com missing_access group gone"}
 	if diff := cmp.Diff(want, describe(plan.Compute(in))); diff != "" {
 		t.Errorf("deleted (-want +got):\n%s", diff)
+	}
+	// A group that was deleted does not hide one with the same name, even if the ledger has the id of a third one.
+	in.Roster.People[0].Groups = refs("everyone")
+	in.Memory.Access = map[org.AccessName]string{{Kind: org.KindGroup, Name: "everyone"}: "g2"}
+	deleted := org.Access{Kind: org.KindGroup, ID: "g9", Name: "everyone", Deleted: true}
+	in.Snapshot.Access = append(in.Snapshot.Access, deleted)
+	want = []string{"grant ada@example.com missing_access group everyone"}
+	if diff := cmp.Diff(want, describe(plan.Compute(in))); diff != "" {
+		t.Errorf("in use (-want +got):\n%s", diff)
 	}
 }
 

@@ -122,6 +122,25 @@ func TestHeldMails(t *testing.T) {
 			joined(in, "u1", "eve@example.com")
 			in.Memory.People["eve@example.com"] = org.PersonRecord{Joined: true, Unlisted: true, UserID: "u1"}
 		}, "reinvite"},
+		{"the unlisted user is a former member of the roster, by a ledger that has no id", func(in *plan.Input) {
+			addMails(in, sent(5, "i1", -80))
+			joined(in, "u1", "eve@example.com")
+			in.Memory.People["eve@example.com"] = org.PersonRecord{Joined: true, Unlisted: true}
+		}, "reinvite"},
+		{"the unlisted user is a former member of the roster, who stayed", func(in *plan.Input) {
+			addMails(in, sent(5, "i1", -80))
+			joined(in, "u1", "eve@example.com")
+			in.Memory.Unlisted = map[string]org.Sighting{"u1": {Sequence: 7, At: hours(-50)}}
+			in.Memory.People["eve@example.com"] = org.PersonRecord{Joined: true, Unlisted: true, UnlistedSequence: 8,
+				UserID: "u1"}
+		}, "reinvite"},
+		{"the unlisted user is a former member of the roster, who was seen again after they left", func(in *plan.Input) {
+			addMails(in, sent(5, "i1", -80))
+			joined(in, "u1", "eve@example.com")
+			in.Memory.Unlisted = map[string]org.Sighting{"u1": {Sequence: 7, At: hours(-50)}}
+			in.Memory.People["eve@example.com"] = org.PersonRecord{Joined: true, Unlisted: true, UnlistedSequence: 6,
+				UserID: "u1"}
+		}, "possible_alias"},
 		{"the former member of the roster with the user's address was another user", func(in *plan.Input) {
 			addMails(in, sent(5, "i1", -80))
 			joined(in, "u1", "eve@example.com")
@@ -184,6 +203,13 @@ func TestHeldMails(t *testing.T) {
 			}
 			in.Roster.People[0].Aliases = []org.Address{org.MustParseAddress("lady@example.com")}
 		}, "flapping"},
+		{"both of their users were removed by one run", func(in *plan.Input) {
+			for who, at := range map[string]float64{ada: -2, "lady@example.com": -2.2} {
+				in.Memory.People[who] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(at),
+					Removals: []org.Removal{{At: hours(at), Roster: "a.yaml"}}}
+			}
+			in.Roster.People[0].Aliases = []org.Address{org.MustParseAddress("lady@example.com")}
+		}, "invite"},
 		{"refused twice, an hour ago", func(in *plan.Input) { refused(in, 2, -1) }, "invite"},
 		{"two mails count as not sent, and now a third one", func(in *plan.Input) {
 			refused(in, 2, -3)
@@ -572,7 +598,7 @@ func TestUnlistedUserFacts(t *testing.T) {
 		t.Errorf("facts without suspended users (-want +got):\n%s", diff)
 	}
 	// If users cannot be listed, the plan has no facts about them.
-	in.Snapshot.UsersVisible, in.Snapshot.Users = false, nil
+	in.Snapshot.UsersVisible, in.Snapshot.SuspendedVisible, in.Snapshot.Users = false, true, nil
 	if facts := plan.Compute(in).Facts; len(facts) > 0 {
 		t.Errorf("facts without users: %v", facts)
 	}
@@ -779,6 +805,7 @@ func TestEstimatedExpiry(t *testing.T) {
 		{"by the list, without an expiration", []org.Invitation{undated}, nil, true},
 		{"by the ledger, named by the server", nil, new(sent(1, "i1", -10)), false},
 		{"by the ledger, estimated", nil, &estimated, true},
+		{"by the ledger, at a time in the future", nil, new(sent(1, "i1", 876_000)), true},
 		{"by the list, and estimated in the ledger", []org.Invitation{invitation("i1", ada, org.StatusPending, -10)},
 			&estimated, false},
 	}

@@ -181,7 +181,7 @@ func (ix *index) unlistedUserFacts() []org.Fact {
 func (ix *index) protectedUnseen() []Notice {
 	seen := map[string]bool{}
 	for i := range ix.in.Snapshot.Users {
-		for _, key := range ix.possibleAddresses(&ix.in.Snapshot.Users[i]) {
+		for _, key := range ix.protectingAddresses(&ix.in.Snapshot.Users[i]) {
 			seen[key] = true
 		}
 	}
@@ -248,10 +248,16 @@ func (ix *index) isKnownToLedger(u *org.User) bool {
 // isExempt reports whether orgsync never suspends or removes u, and never takes access from u.
 func (ix *index) isExempt(u *org.User) bool { return u.Service || ix.isSelf(u) || ix.isProtected(u) }
 
-// isProtected reports whether u has a protected address. All possible addresses of u count, and the addresses with
-// which invitations to these addresses were accepted. If the ledger has a user for one of these addresses, all
-// addresses of this user count too: u may have had another address then, or the person may have two users.
+// isProtected reports whether u has a protected address.
 func (ix *index) isProtected(u *org.User) bool {
+	return slices.ContainsFunc(ix.protectingAddresses(u), func(key string) bool { return ix.protected[key] })
+}
+
+// protectingAddresses returns the addresses that protect u if they are protected: all possible addresses of u, and the
+// addresses with which invitations to these addresses were accepted. If the ledger has a user for one of these
+// addresses, it returns all addresses of this user too: u may have had another address then, or the person may have two
+// users.
+func (ix *index) protectingAddresses(u *org.User) []string {
 	keys := ix.possibleAddresses(u) // computes registeredAs
 	for _, key := range keys {
 		keys = append(keys, ix.registeredAs[key]...)
@@ -259,7 +265,7 @@ func (ix *index) isProtected(u *org.User) bool {
 			keys = append(append(keys, ix.addressByID[id]), ix.rememberedAs[id]...)
 		}
 	}
-	return slices.ContainsFunc(keys, func(key string) bool { return ix.protected[key] })
+	return keys
 }
 
 // knownAddresses returns the keys of all known addresses of u:

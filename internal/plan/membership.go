@@ -63,9 +63,9 @@ func (ix *index) decideMembership(p *person, d *decision) {
 		ix.noteMaybeUnlisted(p) // the service user is not the person
 		return
 	}
-	if self := ix.in.Snapshot.Self; !self.IsZero() && slices.Contains(p.keys, self.Key()) {
+	if ix.isKeyUser(p) {
 		ix.addJoinedFacts(p, d) // the account names the user of the key, who is a member
-		if p.APIEnabled != nil || len(p.Groups)+len(p.Roles)+len(p.Policies) > 0 {
+		if p.APIEnabled != nil && *p.APIEnabled || len(p.Groups)+len(p.Roles)+len(p.Policies) > 0 {
 			d.note(p, Notice{Kind: NeedsAttention, Text: KeyUserNotListed})
 		}
 		return
@@ -115,6 +115,12 @@ func (ix *index) decideMembership(p *person, d *decision) {
 		}
 		d.note(p, Notice{Kind: Unsettled, InvitationID: unsettled.InvitationID, Since: unsettled.At})
 	}
+}
+
+// isKeyUser reports whether p is the user of the API key, by the address that the account names.
+func (ix *index) isKeyUser(p *person) bool {
+	self := ix.in.Snapshot.Self
+	return !self.IsZero() && slices.Contains(p.keys, self.Key())
 }
 
 // wasSuspendedByOrgsync reports whether orgsync suspended u, a user of p, by the ledger. An administrator may have
@@ -235,7 +241,9 @@ func (ix *index) decideAfterLeaving(p *person, d *decision, id string) {
 	removed := p.record.Removed && id == ""
 	switch {
 	case !ix.visible.users && !removed && id != "":
-		ix.addJoinedFacts(p, d)
+		if !p.mayHaveLeft(ix.decidingInvitation(p)) {
+			ix.addJoinedFacts(p, d)
+		}
 	case !removed && ix.decidePossiblyHidden(p, d):
 	case ix.justAccepted(p) && !p.record.Joined:
 		d.note(p, Notice{Kind: Left, InvitationID: id, Text: AcceptedLately})
@@ -245,6 +253,15 @@ func (ix *index) decideAfterLeaving(p *person, d *decision, id string) {
 	default:
 		d.invite(p, Invite, ListedAgain, "")
 	}
+}
+
+// mayHaveLeft reports whether orgsync may have mailed p after p accepted inv, perhaps because p had left. So inv does
+// not show that p has answered this mail.
+func (p *person) mayHaveLeft(inv *org.Invitation) bool {
+	return slices.ContainsFunc(p.record.Mails, func(m org.Mail) bool {
+		isLater := !inv.ExpiresAt().IsZero() && m.At.After(inv.ExpiresAt())
+		return m.Lost || inv.Responded.IsZero() && isLater && m.InvitationID != inv.ID
+	})
 }
 
 // justAccepted reports whether p accepted an invitation so recently that the list of users may not show p yet.

@@ -155,11 +155,39 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Self = org.MustParseAddress(ada)
 			in.Roster.People[0].APIEnabled = new(true)
 		}, []string{"needs_attention ", "fact joined " + ada}},
+		{"the user of the key, who is not in the list and gets no API access", func(in *plan.Input) {
+			in.Snapshot.Self = org.MustParseAddress(ada)
+			in.Roster.People[0].APIEnabled = new(false)
+		}, []string{"fact joined " + ada}},
 		{"users hidden, an invitation accepted at an unknown time, and a later one expired", func(in *plan.Input) {
 			in.Snapshot.UsersVisible = false
 			accepted := invitation("i1", ada, org.StatusAccepted, -200)
 			in.Snapshot.Invitations = []org.Invitation{accepted, invitation("i2", ada, org.StatusPending, -80)}
 		}, []string{"members_unseen ", "fact joined " + ada}},
+		{"suspended users hidden, accepted at an unknown time, and mailed later, which expired", func(in *plan.Input) {
+			in.Snapshot.SuspendedVisible = false
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -400),
+				invitation("i2", ada, org.StatusExpired, -100)}
+			addMails(in, sent(5, "i2", -100))
+		}, []string{"suspended_unseen ", "unknown_membership "}},
+		{"users hidden, accepted at an unknown time, and mailed later, which expired", func(in *plan.Input) {
+			in.Snapshot.UsersVisible = false
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -400),
+				invitation("i2", ada, org.StatusExpired, -100)}
+			addMails(in, sent(5, "i2", -100))
+		}, []string{"members_unseen "}},
+		{"accepted at an unknown time, perhaps after a later mail, which expired", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -150),
+				invitation("i2", ada, org.StatusExpired, -100)}
+			addMails(in, sent(5, "i2", -100))
+		}, []string{"left i1"}},
+		{"accepted at an unknown time, in a list without dates, perhaps after a later mail, which expired",
+			func(in *plan.Input) {
+				in.Snapshot.Invitations = []org.Invitation{
+					{ID: "i1", Invited: org.MustParseAddress(ada), Status: org.StatusAccepted},
+					invitation("i2", ada, org.StatusExpired, -100)}
+				addMails(in, sent(5, "i2", -100))
+			}, []string{"left i1"}},
 		{"accepted at an unknown time, left, and invited again, which expired", func(in *plan.Input) {
 			in.Roster.Settings.ReinviteRounds = 5
 			accepted := invitation("i1", ada, org.StatusAccepted, -200)
@@ -342,6 +370,19 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "lady@example.com", org.StatusExpired, -200),
 				invitation("i2", ada, org.StatusExpired, -80)}
 		}, []string{"reinvite expired i2"}},
+		{"the invitation to an alias expired", func(in *plan.Input) {
+			in.Roster.People[0].Aliases = []org.Address{org.MustParseAddress("lady@example.com")}
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "lady@example.com", org.StatusExpired, -80)}
+		}, []string{"reinvite expired "}},
+		{"the invitation to an alias expired, in a list that does not show the address", func(in *plan.Input) {
+			in.Roster.People[0].Aliases = []org.Address{org.MustParseAddress("lady@example.com")}
+			inv := invitation("i1", "lady@example.com", org.StatusExpired, -80)
+			inv.Invited = org.Address{}
+			in.Snapshot.Invitations = []org.Invitation{inv}
+			m := sent(1, "i1", -80)
+			m.Email = "lady@example.com"
+			addMails(in, m)
+		}, []string{"reinvite expired "}},
 		{"expired, in a list that does not show the address", func(in *plan.Input) {
 			inv := invitation("i1", ada, org.StatusExpired, -80)
 			inv.Invited = org.Address{}
@@ -378,6 +419,16 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusPending, -160)}
 			addMails(in, sent(1, "i1", -320), sent(3, "i1", -240), sent(5, "i1", -160))
 		}, []string{"reinvite expired i1"}},
+		{"one mail in the list without any date, and one round", func(in *plan.Input) {
+			in.Roster.Settings.ReinviteRounds = 1
+			in.Snapshot.Invitations = []org.Invitation{{ID: "i1", Invited: org.MustParseAddress(ada), Status: org.StatusExpired}}
+		}, []string{"gave_up i1"}},
+		{"two mails of the ledger without an answer, and an older one that was declined", func(in *plan.Input) {
+			in.Roster.Settings.ReinviteRounds = 2
+			in.Snapshot.Invitations = []org.Invitation{invitation("i0", ada, org.StatusDeclined, -500),
+				invitation("i2", ada, org.StatusExpired, -80)}
+			addMails(in, sent(1, "i1", -400), sent(3, "i2", -80))
+		}, []string{"gave_up i2"}},
 		{"two in the ledger and no longer listed, two others in the list", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i3", ada, org.StatusExpired, -240),
 				invitation("i4", ada, org.StatusExpired, -160)}
@@ -462,6 +513,13 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{r}
 			addMails(in, sent(1, "i2", -100))
 		}, []string{"left i1"}},
+		{"accepted an invitation to another entry, whose last day is over, and left", func(in *plan.Input) {
+			former := person("eve@example.com", 9)
+			former.Until = hours(-48)
+			in.Roster.People = append(in.Roster.People, former)
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eve@example.com", org.StatusAccepted, -10)}
+			in.Snapshot.Invitations[0].Registered = org.MustParseAddress(ada)
+		}, []string{"left i1"}},
 		{"accepted, and left, with --invite-left", func(in *plan.Input) {
 			in.InviteLeft = true
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -10)}
@@ -511,6 +569,18 @@ func TestMembership(t *testing.T) {
 			r.Responded = in.Snapshot.Now.Add(-org.SettleAfter)
 			in.Snapshot.Invitations = []org.Invitation{r}
 		}, []string{"invite listed_again "}},
+		{"accepted at an unknown time, left, and a later invitation expired, with --invite-left", func(in *plan.Input) {
+			in.InviteLeft, in.Roster.Settings.ReinviteRounds = true, 1
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -400),
+				invitation("i2", ada, org.StatusExpired, -100)}
+		}, []string{"gave_up i1"}},
+		{"was a member since an invitation, which orgsync sent again later, and accepted it, with --invite-left",
+			func(in *plan.Input) {
+				in.InviteLeft = true
+				in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -10)}
+				in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-8), JoinedSequence: 3}
+				addMails(in, sent(5, "i1", -5))
+			}, []string{"left i1"}},
 		{"mailed at a time in the future, which counts as now", func(in *plan.Input) {
 			addMails(in, sent(1, "i1", 2))
 		}, []string{"waiting i1"}},
@@ -627,10 +697,39 @@ func TestMembership(t *testing.T) {
 		{"a member", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 		}, []string{"fact joined " + ada}},
+		{"a member who has accepted, by the list of users", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Snapshot.Users[0].Accepted = new(true)
+		}, []string{"fact joined " + ada}},
 		{"a member, by the ledger too", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1"}
 		}, []string{}},
+		{"a member with a new address, who joined for another entry later, whose last day is over", func(in *plan.Input) {
+			former := person("eve@example.com", 9)
+			former.Until = hours(-48)
+			in.Roster.People = append(in.Roster.People, former)
+			in.Snapshot.Users = []org.User{user("u1", "countess@home.example")}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedSequence: 3, UserID: "u1", UserSequence: 3}
+			in.Memory.People["eve@example.com"] = org.PersonRecord{Joined: true, JoinedSequence: 5, UserID: "u1",
+				UserSequence: 5, Unlisted: true}
+		}, []string{"other_address u1"}},
+		{"a member with a new address, and first recorded as unlisted with the address of another entry",
+			func(in *plan.Input) {
+				in.Roster.People = append(in.Roster.People, person("bob@example.com", 9))
+				in.Snapshot.Users = []org.User{user("u1", "countess@home.example")}
+				in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedSequence: 3, UserID: "u1", UserSequence: 3}
+				in.Memory.Unlisted = map[string]org.Sighting{"u1": {Email: "bob@example.com", Sequence: 1}}
+			}, []string{"invite bob@example.com not_invited ", "other_address u1", "fact user_gone "}},
+		{"first recorded as unlisted with the address of the person, and joined for an entry whose last day is over",
+			func(in *plan.Input) {
+				former := person("eve@example.com", 9)
+				former.Until = hours(-48)
+				in.Roster.People = append(in.Roster.People, former)
+				in.Snapshot.Users = []org.User{user("u1", "countess@home.example")}
+				in.Memory.People["eve@example.com"] = org.PersonRecord{Joined: true, UserID: "u1", Unlisted: true}
+				in.Memory.Unlisted = map[string]org.Sighting{"u1": {Email: ada, Sequence: 1}}
+			}, []string{"other_address u1", "fact user_gone ", "fact joined " + ada}},
 		{"a member in another spelling", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", "Ada@EXAMPLE.com")}
 		}, []string{"fact joined " + ada}},
@@ -768,6 +867,38 @@ func TestMembership(t *testing.T) {
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1", Suspended: true,
 				SuspendedAt: now.Add(-14 * time.Minute), Mails: []org.Mail{sent(5, "i1", 1000)}}
 		}, []string{"fact joined " + ada}},
+		{"not in the roster, active in the list, and suspended by orgsync before", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada), user("u2", "zed@example.com")}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1"}
+			in.Memory.People["zed@example.com"] = org.PersonRecord{Suspended: true, SuspendedAt: hours(-10)}
+		}, []string{"unlisted zed@example.com u2", "fact unlisted_user zed@example.com", "fact active zed@example.com"}},
+		{"active in the list, suspended by orgsync 14 minutes ago, by the id", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1", Suspended: true, SuspendedUserID: "U1",
+				SuspendedAt: now.Add(-14 * time.Minute)}
+		}, []string{}},
+		{"active in the list under a new address, suspended by orgsync before, by the id", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1"}
+			in.Memory.People["old@example.com"] = org.PersonRecord{Suspended: true, SuspendedUserID: "U1",
+				SuspendedAt: hours(-1)}
+		}, []string{"fact active old@example.com"}},
+		{"active in the list, and orgsync suspended another user with this address, who is gone", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1", Suspended: true, SuspendedUserID: "u2",
+				SuspendedAt: hours(-1)}
+		}, []string{"fact active " + ada}},
+		{"the same, and the other user may be suspended, because suspended users cannot be listed", func(in *plan.Input) {
+			in.Snapshot.Users, in.Snapshot.SuspendedVisible = []org.User{user("u1", ada)}, false
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1", Suspended: true, SuspendedUserID: "u2",
+				SuspendedAt: hours(-1)}
+		}, []string{"suspended_unseen "}},
+		{"the same, and the other user is suspended, under a new address", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada), user("u2", "zed@example.com")}
+			in.Snapshot.Users[1].Suspended = true
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1", Suspended: true, SuspendedUserID: "u2",
+				SuspendedAt: hours(-1)}
+		}, []string{"unlisted zed@example.com u2", "fact unlisted_user zed@example.com"}},
 		{"active in the list, suspended by orgsync 15 minutes ago", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1", Suspended: true,
@@ -924,6 +1055,13 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.UsersVisible = false
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -10)}
 		}, []string{"members_unseen ", "fact joined " + ada}},
+		{"users cannot be listed, accepted, and the answer to a mail after leaving was lost", func(in *plan.Input) {
+			in.Snapshot.UsersVisible = false
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -100)}
+			in.Snapshot.Invitations[0].Responded = hours(-90)
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-80), JoinedSequence: 2}
+			addMails(in, lost(5, -1.0/60))
+		}, []string{"members_unseen ", "unsettled "}},
 		{"users cannot be listed, accepted, and removed by orgsync", func(in *plan.Input) {
 			in.Snapshot.UsersVisible = false
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(-50)}
@@ -941,6 +1079,16 @@ func TestMembership(t *testing.T) {
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, Mails: []org.Mail{sent(5, "i2", -10)}}
 			in.Snapshot.Invitations = []org.Invitation{invitation("i2", ada, org.StatusAccepted, -10)}
 		}, []string{"members_unseen ", "fact joined " + ada}},
+		{"users cannot be listed, a member by the ledger, and an older invitation expired", func(in *plan.Input) {
+			in.Snapshot.UsersVisible = false
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-200)}
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -300)}
+		}, []string{"members_unseen ", "unknown_membership "}},
+		{"users cannot be listed, a member by the ledger, and --reinvite", func(in *plan.Input) {
+			in.Reinvite = []org.Address{org.MustParseAddress(ada)}
+			in.Snapshot.UsersVisible = false
+			in.Memory.People[ada] = org.PersonRecord{Joined: true}
+		}, []string{"invite listed_again ", "members_unseen ", "fact reset " + ada}},
 		{"users cannot be listed, a member by the ledger", func(in *plan.Input) {
 			in.Snapshot.UsersVisible = false
 			in.Memory.People[ada] = org.PersonRecord{Joined: true}
@@ -1045,6 +1193,27 @@ func TestMembership(t *testing.T) {
 			r.Invited = org.Address{}
 			in.Snapshot.Invitations = []org.Invitation{r}
 		}, []string{"held invite not_invited ", "unlisted i9", "unsettled "}},
+		{"answer lost, and an invitation that an administrator sent was declined before", func(in *plan.Input) {
+			in.Reinvite = []org.Address{org.MustParseAddress(ada)}
+			addMails(in, lost(1, -1.0/60))
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusDeclined, -20)}
+			in.Snapshot.Invitations[0].Responded = hours(-2)
+		}, []string{"held invite not_invited ", "unsettled ", "fact reset " + ada}},
+		{"answer to a renewal lost, and another invitation, which has expired, has no dates", func(in *plan.Input) {
+			m := lost(3, -0.5)
+			m.Renewal, m.InvitationID = true, "i1"
+			addMails(in, sent(1, "i1", -80), m)
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -80),
+				{ID: "i2", Invited: org.MustParseAddress(ada), Status: org.StatusExpired}}
+		}, []string{"reinvite expired i1", "fact absent " + ada}},
+		{"answer lost, and the list has a similar address at the other domain of Google", func(in *plan.Input) {
+			in.Roster.People[0] = person("ada@gmail.com", 3)
+			m := lost(1, -0.5)
+			m.Email = "ada@gmail.com"
+			addMails(in, m)
+			in.Snapshot.Invitations = []org.Invitation{invitation("i9", "a.da+vultr@googlemail.com", org.StatusPending, -0.5)}
+		}, []string{"held invite ada@gmail.com not_invited ", "unlisted a.da+vultr@googlemail.com i9",
+			"unsettled ada@gmail.com "}},
 		{"answer lost, and a similar address was invited at another time", func(in *plan.Input) {
 			addMails(in, lost(1, -1))
 			in.Snapshot.Invitations = []org.Invitation{invitation("i9", "ada+x@example.com", org.StatusPending, -2)}
@@ -1074,6 +1243,14 @@ func TestMembership(t *testing.T) {
 			addMails(in, lost(1, -1.0/60), bob)
 			in.Snapshot.Invitations = []org.Invitation{invitation("i5", "bob@example.com", org.StatusPending, -1.0/60)}
 		}, []string{"invite not_invited ", "waiting bob@example.com i5", "fact absent " + ada}},
+		{"answer lost, and only one of two readings has the later mail", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("bob@example.com", 4))
+			bob := sent(5, "i5", -1.0/60)
+			bob.Email = "bob@example.com"
+			addMails(in, lost(1, -1.0/60), bob)
+			in.Snapshot.Invitations = []org.Invitation{invitation("i5", "bob@example.com", org.StatusPending, -1.0/60)}
+			in.Snapshot.Invitations[0].SeenOnce = true
+		}, []string{"held invite not_invited ", "unsettled ", "waiting bob@example.com i5"}},
 		{"answer lost, and the later mail is no witness because it was lost too", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("bob@example.com", 4))
 			bob := sent(5, "i5", -1.0/60)

@@ -86,6 +86,12 @@ func TestResendAndReinvite(t *testing.T) {
 		}, "reinvite requested i1", "not mailed: pending"},
 		{"the ledger has the mail, and the list does not", func(in *plan.Input) { addMails(in, sent(5, "i1", -10)) },
 			"not mailed: not_listed", "not mailed: pending"},
+		{"pending, removed twice in a week, and the last day is tomorrow", func(in *plan.Input) {
+			pending(in, -1)
+			in.Roster.People[0].Until = hours(24)
+			in.Memory.People[ada] = org.PersonRecord{Removed: true, RemovedAt: hours(-5), RemovedSequence: 5,
+				Removals: []org.Removal{{At: hours(-50)}, {At: hours(-5)}}}
+		}, "reinvite requested i1", "not mailed: pending"},
 		{"pending under an alias", func(in *plan.Input) {
 			in.Roster.People[0].Aliases = []org.Address{org.MustParseAddress("a@home.example")}
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "a@home.example", org.StatusPending, -10)}
@@ -103,6 +109,10 @@ func TestResendAndReinvite(t *testing.T) {
 		}, "not mailed: member", "not mailed: member"},
 		{"the user of the key", func(in *plan.Input) { in.Snapshot.Self = org.MustParseAddress(ada) },
 			"not mailed: member", "not mailed: member"},
+		{"a member under an address that the roster does not have", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", "countess@home.example")}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1"}
+		}, "not mailed: member", "not mailed: member"},
 		{"suspended, which has another notice", func(in *plan.Input) {
 			u := user("u1", ada)
 			u.Suspended = true

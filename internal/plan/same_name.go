@@ -20,7 +20,7 @@ type unlistedAddress struct {
 // now.
 func (ix *index) noteSameName(p *person, d *decision) {
 	countsAsMember := len(d.changes)+len(d.notices) == 0 && d.held == nil // although no user has the address of p
-	if p.user != nil || p.ended || countsAsMember {
+	if p.user != nil || p.ended || countsAsMember || ix.isKeyUser(p) {
 		return
 	}
 	if ix.unlistedBySameKey == nil { // computed only on demand, because few plans need it

@@ -87,6 +87,15 @@ func TestSameName(t *testing.T) {
 			in.Snapshot.Users = append(in.Snapshot.Users, user("u0", ada), userWithName("u1", "countess@home.example",
 				"Ada Lovelace"))
 		}, nil},
+		{"the person is suspended", func(in *plan.Input) {
+			in.Snapshot.Users = append(in.Snapshot.Users, user("u0", ada), userWithName("u1", "countess@home.example",
+				"Ada Lovelace"))
+			in.Snapshot.Users[len(in.Snapshot.Users)-2].Suspended = true
+		}, nil},
+		{"the person is the key's own user, who is not in the list of users and gets API access", func(in *plan.Input) {
+			in.Snapshot.Self, in.Roster.People[0].APIEnabled = org.MustParseAddress(ada), new(true)
+			in.Snapshot.Users = append(in.Snapshot.Users, userWithName("u1", "countess@home.example", "Ada Lovelace"))
+		}, nil},
 		{"the other one is in the roster too", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("countess@home.example", 9))
 			in.Snapshot.Users = append(in.Snapshot.Users, userWithName("u1", "countess@home.example", "Ada Lovelace"))

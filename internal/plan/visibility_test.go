@@ -304,6 +304,10 @@ func TestUnidentified(t *testing.T) {
 			in.Snapshot.Users = append(in.Snapshot.Users, nobody)
 			in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i1", ada, org.StatusAccepted, -80))
 		}, held, held},
+		{"a user, and an invitation that was declined", func(in *plan.Input) {
+			in.Snapshot.Users = append(in.Snapshot.Users, nobody)
+			in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i1", ada, org.StatusDeclined, -80))
+		}, "needs_attention", held},
 		{"a user, an older invitation that expired, and a later one that is not listed", func(in *plan.Input) {
 			in.Snapshot.Users = append(in.Snapshot.Users, nobody)
 			in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i1", ada, org.StatusExpired, -200))
@@ -333,6 +337,15 @@ func TestUnidentified(t *testing.T) {
 			in.Snapshot.Invitations = append(in.Snapshot.Invitations, pending)
 			addMails(in, sent(1, "i9", -10))
 		}, "waiting", "invite"},
+		{"a pending invitation that the ledger has for somebody whose last day is over", func(in *plan.Input) {
+			in.Snapshot.Invitations = append(in.Snapshot.Invitations, pending)
+			former := person("eve@example.com", 9)
+			former.Until = hours(-48)
+			in.Roster.People = append(in.Roster.People, former)
+			m := sent(1, "i9", -10)
+			m.Email = "eve@example.com"
+			addMails(in, m)
+		}, "invite", "invite"},
 		{"an invitation that can no longer be accepted", func(in *plan.Input) {
 			old := pending
 			old.Created, old.Expires = hours(-100), hours(-28)
@@ -408,6 +421,48 @@ func TestHiddenMembers(t *testing.T) {
 			in.Memory.Unlisted = map[string]org.Sighting{"u1": {Email: ada, Sequence: 5}}
 			in.Memory.People[ada] = org.PersonRecord{Removed: true, RemovedSequence: 6}
 		}, "invite"},
+		{"an unlisted user since an expired invitation, everybody can be seen", "uso", "", func(in *plan.Input) {
+			in.Memory.Unlisted["u1"] = org.Sighting{Email: ada, Sequence: 5, At: hours(-50)}
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -200)}
+		}, "reinvite"},
+		{"suspended before, suspended users hidden", "uo", "", func(in *plan.Input) {
+			in.Memory.People[ada] = org.PersonRecord{Suspended: true, SuspendedAt: hours(-50)}
+		}, "unknown_membership"},
+		{"a member before, only mailed once, which counts as not sent", "uao", roster.HiddenMembersInvite,
+			func(in *plan.Input) {
+				in.Memory.People[ada] = org.PersonRecord{Joined: true, EverMailed: true, OnlyMailSequence: 5,
+					Mails: []org.Mail{lost(5, -1)}}
+			}, "invite"},
+		{"a member before, mailed to two addresses, and one of these mails counts as not sent", "uao",
+			roster.HiddenMembersInvite, func(in *plan.Input) {
+				in.Roster.People[0] = person(ada, 3, "lady@example.com")
+				in.Memory.People[ada] = org.PersonRecord{Joined: true, EverMailed: true, OnlyMailSequence: 5,
+					Mails: []org.Mail{lost(5, -1)}}
+				in.Memory.People["lady@example.com"] = org.PersonRecord{EverMailed: true, OnlyMailSequence: 2}
+			}, "unknown_membership"},
+		{"only ever refused", "s", roster.HiddenMembersInvite, func(in *plan.Input) {
+			in.Memory.People[ada] = org.PersonRecord{Refusals: 1, RefusedAt: hours(-1)}
+		}, "invite"},
+		{"suspended before under one of two addresses, suspended users hidden", "uo", "", func(in *plan.Input) {
+			in.Roster.People[0] = person(ada, 3, "lady@example.com")
+			in.Memory.People[ada] = org.PersonRecord{Suspended: true, SuspendedAt: hours(-50)}
+			in.Memory.People["lady@example.com"] = org.PersonRecord{EverMailed: true}
+		}, "unknown_membership"},
+		{"suspended since an expired invitation, users hidden", "sa", "", func(in *plan.Input) {
+			in.Memory.People[ada] = org.PersonRecord{Suspended: true, SuspendedAt: hours(-50)}
+			in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i1", ada, org.StatusExpired, -200))
+		}, "unknown_membership"},
+		{"suspended since an expired invitation, everybody can be seen", "uso", "", func(in *plan.Input) {
+			in.Memory.People[ada] = org.PersonRecord{Suspended: true, SuspendedAt: hours(-50)}
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -200)}
+		}, "reinvite"},
+		{"accepted for another entry since an expired invitation, everybody can be seen", "uso", "", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("bob@example.com", 9))
+			in.Snapshot.Users = append(in.Snapshot.Users, user("u-bob", "bob@example.com"))
+			other := invitation("i2", "bob@example.com", org.StatusAccepted, -150)
+			other.Registered, other.Responded = org.MustParseAddress(ada), hours(-140)
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -200), other}
+		}, "reinvite"},
 		{"a mail that is still valid", "s", roster.HiddenMembersInvite,
 			func(in *plan.Input) { addMails(in, sent(1, "i1", -10)) }, "waiting"},
 		{"an invitation that is still valid", "s", "", func(in *plan.Input) {

@@ -95,7 +95,7 @@ const (
 	space      = "\\t-\\r \\x85\\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 	outerSpace = `[` + space + `]*`
 
-	localWord = `[^` + invisible + blank + `.@<>"(),:;\[\]\\]+`
+	localWord = `[^` + invisible + blank + `.@<>"(),:;*\[\]\\]+`
 	// label matches a part of a domain. Of the ASCII characters, it may have only letters, digits and
 	// "-".
 	label  = `[^` + invisible + blank + `\x21-\x2c\x2e\x2f\x3a-\x40\x5b-\x60\x7b-\x7e]+`

@@ -190,7 +190,8 @@ func FuzzDraft(f *testing.F) {
 	f.Add("Ada", "!ada@example.com", "a")
 	f.Fuzz(func(t *testing.T, name, email, group string) {
 		first, err := org.ParseAddress(email)
-		if err != nil || strings.Contains(email, "*") || first.Equal(address("zoe@example.com")) || first.Equal(address("plain@home.example")) {
+		if err != nil || strings.Contains(email, "*") || first.Equal(address("zoe@example.com")) ||
+			first.Equal(address("plain@home.example")) {
 			first = address("ada@example.com")
 		}
 		want := []Person{
