@@ -260,7 +260,8 @@ func (ix *index) decideAfterLeaving(p *person, d *decision, id string) {
 func (p *person) mayHaveLeft(inv *org.Invitation) bool {
 	return slices.ContainsFunc(p.record.Mails, func(m org.Mail) bool {
 		isLater := !inv.ExpiresAt().IsZero() && m.At.After(inv.ExpiresAt())
-		return m.Lost || inv.Responded.IsZero() && isLater && m.InvitationID != inv.ID
+		return m.Lost || inv.WasAnsweredBefore(m.At) ||
+			inv.Responded.IsZero() && isLater && m.InvitationID != inv.ID
 	})
 }
 

@@ -176,6 +176,23 @@ func TestMembership(t *testing.T) {
 				invitation("i2", ada, org.StatusExpired, -100)}
 			addMails(in, sent(5, "i2", -100))
 		}, []string{"members_unseen "}},
+		{"users hidden, accepted, and mailed later, which expired, in a list without the date of this mail",
+			func(in *plan.Input) {
+				in.Snapshot.UsersVisible = false
+				accepted := invitation("i1", ada, org.StatusAccepted, -400)
+				accepted.Responded = hours(-390)
+				in.Snapshot.Invitations = []org.Invitation{accepted,
+					{ID: "i2", Invited: org.MustParseAddress(ada), Status: org.StatusExpired}}
+				addMails(in, sent(5, "i2", -100))
+			}, []string{"members_unseen "}},
+		{"users hidden, accepted, and mailed later by the same invitation, which the list never shows",
+			func(in *plan.Input) {
+				in.Snapshot.UsersVisible = false
+				accepted := invitation("i1", ada, org.StatusAccepted, -400)
+				accepted.Responded = hours(-390)
+				in.Snapshot.Invitations = []org.Invitation{accepted}
+				addMails(in, sent(5, "i1", -100))
+			}, []string{"members_unseen "}},
 		{"accepted at an unknown time, perhaps after a later mail, which expired", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -150),
 				invitation("i2", ada, org.StatusExpired, -100)}
