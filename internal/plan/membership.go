@@ -188,13 +188,8 @@ func isAcceptedSince(inv *org.Invitation, joined time.Time) bool {
 // decideWithoutInvitation decides whether to mail p, who is not a member and has no invitation that can be accepted.
 func (ix *index) decideWithoutInvitation(p *person, d *decision) {
 	newest := ix.decidingInvitation(p)
-	last := p.lastMail()
-	acceptedSince := last != nil && newest != nil && newest.Status == org.StatusAccepted &&
-		newest.Responded.After(last.At)
-	// If vanished is true, the last mail is newer than every invitation in the list. Its invitation expired or was
-	// accepted, and the list no longer shows it.
-	vanished := last != nil && !acceptedSince &&
-		(newest == nil || last.At.After(newest.SentAt()) && !p.hasInvitation(last.InvitationID))
+	last := p.mailAfter(newest)
+	vanished := last != nil // its invitation expired or was accepted, and the list no longer shows it
 	switch {
 	case (newest == nil || vanished) && ix.decidePossiblyHidden(p, d):
 	case vanished:
@@ -220,6 +215,20 @@ func (ix *index) decideWithoutInvitation(p *person, d *decision) {
 	default:
 		d.note(p, Notice{Kind: NeedsAttention, InvitationID: newest.ID, Since: newest.Responded, Text: newest.StatusText})
 	}
+}
+
+// mailAfter returns the last mail to p if it is newer than every invitation in the list, and p has accepted none since;
+// otherwise nil. deciding is the result of decidingInvitation.
+func (p *person) mailAfter(deciding *org.Invitation) *org.Mail {
+	last := p.lastMail()
+	switch {
+	case last == nil || deciding == nil:
+		return last
+	case deciding.Status == org.StatusAccepted && deciding.Responded.After(last.At),
+		!last.At.After(deciding.SentAt()), p.hasInvitation(last.InvitationID):
+		return nil
+	}
+	return last
 }
 
 // inviteAgain decides whether to mail p, whose last invitation expired. id is the id of that invitation.

@@ -124,20 +124,25 @@ func PersonStatuses(in Input) []PersonStatus {
 		} else { // a member has answered all mails
 			s.Rounds, s.FirstMail = ix.rounds(p)
 		}
-		if inv := ix.decidingInvitation(p); inv != nil {
+		inv := ix.decidingInvitation(p)
+		m := p.mailAfter(inv)
+		switch {
+		case m != nil && (inv == nil || p.user == nil && p.unreadableInvitation() == nil):
+			s.InvitationID, s.Invited, s.Expires, s.ExpiresEstimated = m.InvitationID, m.At, m.ExpiresAt(), m.ExpiresEstimated()
+		case inv != nil:
 			s.InvitationID, s.Invited = inv.ID, inv.Created
 			if p.user == nil || inv.Status == org.StatusAccepted {
 				s.Responded = inv.Responded
 			}
 			s.Expires, s.ExpiresEstimated = p.expiry(inv)
-		} else if m := p.lastMail(); m != nil {
-			s.InvitationID, s.Invited, s.Expires, s.ExpiresEstimated = m.InvitationID, m.At, m.ExpiresAt(), m.ExpiresEstimated()
+		}
+		if s.State == StatePending {
+			s.Responded = time.Time{} // it belongs to another invitation, or is from before the last mail
 		}
 		for _, n := range d.notices {
 			if n.Kind != Waiting {
 				continue
 			}
-			s.Responded = time.Time{} // it belongs to another invitation, or is from before the last mail
 			s.InvitationID, s.Invited, s.Expires, s.ExpiresEstimated = n.InvitationID, n.Since, n.Expires, n.ExpiresEstimated
 		}
 		if s.FirstMail.IsZero() {

@@ -188,6 +188,27 @@ func TestStatusOfInvitation(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{declined}
 		}, plan.PersonStatus{State: plan.StatePending, InvitationID: "i1", Invited: hours(-0.1), Expires: hours(71.9),
 			Rounds: 1, FirstMail: hours(-0.1)}},
+		{"declined, and the answer to a later mail was lost", func(in *plan.Input) {
+			addMails(in, lost(1, -1.0/60))
+			declined := invitation("i1", ada, org.StatusDeclined, -400)
+			declined.Responded = hours(-390)
+			in.Snapshot.Invitations = []org.Invitation{declined}
+		}, plan.PersonStatus{State: plan.StatePending, InvitationID: "i1", Invited: hours(-400), Expires: hours(-328),
+			FirstMail: hours(-400)}},
+		{"declined, and a later invitation expired, which is not listed", func(in *plan.Input) {
+			addMails(in, sent(1, "i2", -100))
+			declined := invitation("i1", ada, org.StatusDeclined, -400)
+			declined.Responded = hours(-390)
+			in.Snapshot.Invitations = []org.Invitation{declined}
+		}, plan.PersonStatus{State: plan.StateExpired, InvitationID: "i2", Invited: hours(-100), Expires: hours(-28),
+			Rounds: 1, FirstMail: hours(-100)}},
+		{"an invitation with a date that cannot be read, and a later one expired, which is not listed",
+			func(in *plan.Input) {
+				addMails(in, sent(1, "i2", -100))
+				in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusPending, -400)}
+				in.Snapshot.Invitations[0].DateUnreadable = true
+			}, plan.PersonStatus{State: plan.StateNeedsAttention, InvitationID: "i1", Invited: hours(-400),
+				Expires: hours(-328), Rounds: 2, FirstMail: hours(-400)}},
 		{"the second of two mails", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusPending, -100),
 				invitation("i2", ada, org.StatusPending, -10)}
