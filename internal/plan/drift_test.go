@@ -107,6 +107,12 @@ func TestDrift(t *testing.T) {
 			in.Roster.People[1].Groups = refs()
 		}, nil, []string{"# bob@example.com is a member as robert@home.example, so their access is not compared: if this " +
 			"is the same person, make the address an alias"}},
+		{"a member under another address, whose access the roster does not manage", func(in *plan.Input) {
+			r := invitation("i1", "bob@example.com", org.StatusAccepted, -10)
+			r.Registered = org.MustParseAddress("robert@home.example")
+			in.Snapshot.Invitations = []org.Invitation{r}
+			in.Snapshot.Users[1].Email = r.Registered
+		}, nil, nil},
 		{"the last day is over", func(in *plan.Input) {
 			in.Roster.People[1].Until, in.Roster.People[1].Groups = hours(-100), refs()
 		}, nil, nil},
@@ -140,6 +146,11 @@ func TestDrift(t *testing.T) {
 		}, nil, []string{"bob@example.com remove [group [platform]]"}},
 		{"the last change failed", func(in *plan.Input) {
 			in.Roster.People[1].Groups = refs("platform", "everyone")
+			in.Memory.People["bob@example.com"] = org.PersonRecord{Joined: true, UserID: "u-bob", FailedAt: hours(-9)}
+		}, nil, []string{"# the last change to bob@example.com failed, so apply may not have given them their access yet: " +
+			"the entry stays as it is"}},
+		{"the last change failed, and the person has no API access", func(in *plan.Input) {
+			in.Roster.People[1].APIEnabled, in.Snapshot.Users[1].APIEnabled = &yes, &no
 			in.Memory.People["bob@example.com"] = org.PersonRecord{Joined: true, UserID: "u-bob", FailedAt: hours(-9)}
 		}, nil, []string{"# the last change to bob@example.com failed, so apply may not have given them their access yet: " +
 			"the entry stays as it is"}},

@@ -701,11 +701,18 @@ func TestUnknownAccess(t *testing.T) {
 	}
 }
 
-// TestUnlistedPersonFacts: the plan has a fact for each person of the ledger who left the roster, but no second one.
+// TestUnlistedPersonFacts: the plan has a fact for each person of the ledger who left the roster or whose last day is
+// over, but no second one.
 func TestUnlistedPersonFacts(t *testing.T) {
 	t.Parallel()
 	in := newInput()
+	former := person("former@example.com", 9, "alias@example.com")
+	former.Until = hours(-48)
+	in.Roster.People = append(in.Roster.People, former)
 	in.Memory.People = map[string]org.PersonRecord{
+		ada:                   {Joined: true},
+		"alias@example.com":   {Joined: true},
+		"former@example.com":  {Joined: true},
 		"joined@example.com":  {Joined: true},
 		"mailed@example.com":  {Mails: []org.Mail{{Email: "mailed@example.com", Sequence: 1}}},
 		"removed@example.com": {Removed: true},
@@ -717,7 +724,8 @@ func TestUnlistedPersonFacts(t *testing.T) {
 			got = append(got, f.Email)
 		}
 	}
-	if diff := cmp.Diff([]string{"joined@example.com", "mailed@example.com"}, got); diff != "" {
+	want := []string{"alias@example.com", "former@example.com", "joined@example.com", "mailed@example.com"}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("facts (-want +got):\n%s", diff)
 	}
 }

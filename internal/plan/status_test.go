@@ -51,6 +51,24 @@ func TestStates(t *testing.T) {
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true}
 			in.Roster.People[0].Until = time.Date(2026, 6, 12, 0, 0, 0, 0, time.UTC)
 		}},
+		{"left, and the last day is too near, with --invite-left", plan.StateLeft, func(in *plan.Input) {
+			in.InviteLeft = true
+			in.Memory.People[ada] = org.PersonRecord{Joined: true}
+			in.Roster.People[0].Until = time.Date(2026, 6, 12, 0, 0, 0, 0, time.UTC)
+		}},
+		{"removed by orgsync, never seen as a member, and the last day is too near", plan.StateLeft,
+			func(in *plan.Input) {
+				in.Memory.People[ada] = org.PersonRecord{Removed: true}
+				in.Roster.People[0].Until = time.Date(2026, 6, 12, 0, 0, 0, 0, time.UTC)
+			}},
+		{"removed by orgsync twice in a week", plan.StateNeedsAttention, func(in *plan.Input) {
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true,
+				Removals: []org.Removal{{At: hours(-60)}, {At: hours(-30)}}}
+		}},
+		{"expired, and a new user may be the person", plan.StateNeedsAttention, func(in *plan.Input) {
+			addMails(in, sent(1, "i1", -80))
+			in.Snapshot.Users = []org.User{user("u1", "countess@home.example")}
+		}},
 		{"declined", plan.StateNeedsAttention, func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusDeclined, -80)}
 		}},
@@ -166,6 +184,12 @@ func TestStatusOfInvitation(t *testing.T) {
 		}, plan.PersonStatus{State: plan.StateMember, UserID: "u1", InvitationID: "i1", Invited: hours(-80),
 			Expires: hours(-8), Responded: hours(-2), FirstMail: hours(-80)}},
 		{"declined, and later a member by another way", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Snapshot.Invitations = []org.Invitation{answered(invitation("i1", ada, org.StatusDeclined, -80))}
+		}, plan.PersonStatus{State: plan.StateMember, UserID: "u1", InvitationID: "i1", Invited: hours(-80),
+			Expires: hours(-8), FirstMail: hours(-80)}},
+		{"declined, and later a member by another way, after a mail that is not listed", func(in *plan.Input) {
+			addMails(in, sent(1, "i2", -10))
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 			in.Snapshot.Invitations = []org.Invitation{answered(invitation("i1", ada, org.StatusDeclined, -80))}
 		}, plan.PersonStatus{State: plan.StateMember, UserID: "u1", InvitationID: "i1", Invited: hours(-80),
