@@ -140,6 +140,12 @@ func TestDrift(t *testing.T) {
 				RemovedAt: hours(-9)}
 		}, nil, []string{"# bob@example.com has joined since the last apply, so apply has not given them their access " +
 			"yet: the entry stays as it is"}},
+		{"left, was invited again, and joined as the same user since the last apply", func(in *plan.Input) {
+			in.Roster.People[1].Groups = refs("platform", "everyone")
+			in.Memory.People["bob@example.com"] = org.PersonRecord{Joined: true, JoinedSequence: 1, UserID: "u-bob",
+				Mails: []org.Mail{{Email: "bob@example.com", InvitationID: "i1", At: hours(-1), Sequence: 5}}}
+		}, nil, []string{"# bob@example.com has joined since the last apply, so apply has not given them their access " +
+			"yet: the entry stays as it is"}},
 		{"the ledger is empty", func(in *plan.Input) {
 			in.Memory = org.Memory{Empty: true}
 			in.Roster.People[1].Groups = refs("platform", "everyone")

@@ -1564,6 +1564,12 @@ func TestMembership(t *testing.T) {
 			r.Created = time.Time{}
 			in.Snapshot.Invitations = []org.Invitation{r}
 		}, []string{"held invite not_invited ", "unsettled ", "waiting bob@example.com i5"}},
+		{"mailed before, --reinvite, and a new user whose address comes first", func(in *plan.Input) {
+			in.Reinvite = []org.Address{org.MustParseAddress(ada)}
+			addMails(in, sent(1, "i1", -80))
+			in.Snapshot.Users = []org.User{user("u1", "aaron@example.com")}
+		}, []string{"reinvite expired i1", "unlisted aaron@example.com u1", "fact reset " + ada,
+			"fact unlisted_user aaron@example.com"}},
 		{"a person of the ledger who is no longer in the roster", func(in *plan.Input) {
 			in.Roster.People[0] = person("bob@example.com", 3)
 			addMails(in, sent(1, "i1", -1))
