@@ -1570,6 +1570,59 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Users = []org.User{user("u1", "aaron@example.com")}
 		}, []string{"reinvite expired i1", "unlisted aaron@example.com u1", "fact reset " + ada,
 			"fact unlisted_user aaron@example.com"}},
+		{"a member by the ledger, who was out of the roster since", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1", Unlisted: true}
+		}, []string{"fact joined " + ada}},
+		{"a member under another address, which orgsync mailed", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", "countess@home.example")}
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -80)}
+			in.Snapshot.Invitations[0].Registered = org.MustParseAddress("countess@home.example")
+			m := sent(1, "i0", -90)
+			m.Email = "countess@home.example"
+			addMails(in, m)
+		}, []string{"other_address u1", "fact joined " + ada, "fact joined countess@home.example",
+			"fact unlisted countess@home.example"}},
+		{"the same, and users cannot be listed", func(in *plan.Input) {
+			in.Snapshot.UsersVisible = false
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -80)}
+			in.Snapshot.Invitations[0].Registered = org.MustParseAddress("countess@home.example")
+			m := sent(1, "i0", -90)
+			m.Email = "countess@home.example"
+			addMails(in, m)
+		}, []string{"members_unseen ", "fact joined " + ada, "fact joined countess@home.example",
+			"fact unlisted countess@home.example"}},
+		{"users cannot be listed, and an invitation to one of two addresses was accepted", func(in *plan.Input) {
+			in.Snapshot.UsersVisible = false
+			in.Roster.People[0] = person(ada, 3, "lady@example.com")
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -80)}
+		}, []string{"members_unseen ", "fact joined " + ada}},
+		{"users cannot be listed, a user by the ledger, and accepted a mail to another address", func(in *plan.Input) {
+			in.Snapshot.UsersVisible = false
+			in.Roster.People[0] = person(ada, 3, "lady@example.com")
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-200), JoinedSequence: 1, UserID: "u1",
+				UserSequence: 1}
+			m := sent(5, "i1", -80)
+			m.Email = "lady@example.com"
+			addMails(in, m)
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "lady@example.com", org.StatusAccepted, -80)}
+		}, []string{"members_unseen ", "fact joined " + ada, "fact joined lady@example.com"}},
+		{"a member by the ledger, and a later invitation was accepted with an unknown address", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Snapshot.Invitations = []org.Invitation{invitation("i9", ada, org.StatusAccepted, -10)}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-50), UserID: "u1"}
+		}, []string{"fact joined " + ada}},
+		{"users cannot be listed, accepted at an unknown time, and the answer to a mail was lost", func(in *plan.Input) {
+			in.Snapshot.UsersVisible = false
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -10)}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-8), JoinedSequence: 2}
+			addMails(in, lost(5, -1.0/60))
+		}, []string{"members_unseen ", "unsettled "}},
+		{"users cannot be listed, and a renewal was accepted, whose date the list does not show", func(in *plan.Input) {
+			in.Snapshot.UsersVisible = false
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -100)}
+			addMails(in, sent(5, "i1", -5))
+		}, []string{"members_unseen ", "fact joined " + ada}},
 		{"a person of the ledger who is no longer in the roster", func(in *plan.Input) {
 			in.Roster.People[0] = person("bob@example.com", 3)
 			addMails(in, sent(1, "i1", -1))
