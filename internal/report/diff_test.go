@@ -193,7 +193,7 @@ func TestDiffKept(t *testing.T) {
 	}{
 		{groups(""), true, "loses the groups a, b"},
 		{groups(diff.KeptUnnamed, "b"), true,
-			"loses the groups a, b (apply would not take b away: the new roster names it nowhere)"},
+			"loses the groups a, b (apply would not take the group b away: the new roster names it nowhere)"},
 		{groups(diff.KeptUnnamed, "a", "b"), false,
 			"loses the groups a, b (apply would not take them away: the new roster names them nowhere)"},
 		{groups(diff.KeptBySetting, "a", "b"), false,
