@@ -50,7 +50,7 @@ var oddNames = []string{
 }
 
 var oddAddresses = []string{
-	"Ada@Example.com", "bob+tag@example.com", "o'brien@example.com", "#hash@example.com", "*star@example.com",
+	"Ada@Example.com", "bob+tag@example.com", "o'brien@example.com", "#hash@example.com", "&anchor@example.com",
 	"!bang@example.com", "{x}@example.com",
 	"`tick`@example.com", "%pct@example.com", "zoë@bücher.example", "123@456.example", "-dash@example.com",
 	"~@example.com", "|pipe@example.com",

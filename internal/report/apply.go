@@ -122,7 +122,7 @@ func anySent(r apply.Result) bool { return r.Count(apply.Skipped) < len(r.Change
 // if c was skipped because the run stopped: the report has the cause of the stop once, from stopText.
 func outcomeText(c apply.ChangeResult, stopped error, reinvite []org.Address) string {
 	if c.Outcome == apply.Skipped && stopped != nil {
-		return "reason for the change: " + reasonText(c.Change, false, reinvite)
+		return "this change was planned because: " + reasonText(c.Change, false, reinvite)
 	}
 	if c.Err == nil {
 		return reasonText(c.Change, c.Outcome == apply.Done, reinvite)

@@ -314,19 +314,19 @@ func fieldText(f diff.Field, kind diff.Kind) string {
 
 // listText is like fieldText, for a field that is a list.
 func listText(f diff.Field, kind diff.Kind) string {
-	one, many := plurals[f.Name][0], plurals[f.Name][1]
+	many := plurals[f.Name][1]
 	switch {
 	case f.ManagedNow != nil && !*f.ManagedNow:
 		return many + " are no longer managed, and stay as they are"
 	case f.ManagedNow != nil && len(f.Added) == 0:
 		return many + " are managed from now on: no " + many
 	case f.ManagedNow != nil:
-		return many + " are managed from now on: the " + document.SingularOrPlural(len(f.Added), one, many) + " " +
+		return many + " are managed from now on: the " + singularOrPlural(f, f.Added) + " " +
 			summarizeList(f.Added)
 	case kind == diff.Added && len(f.Added) == 0:
 		return "no " + many
 	case kind == diff.Added:
-		return document.SingularOrPlural(len(f.Added), one, many) + " " + summarizeList(f.Added)
+		return singularOrPlural(f, f.Added) + " " + summarizeList(f.Added)
 	}
 	gains, loses := "gains", "loses"
 	if f.Name == diff.Teams {
@@ -334,10 +334,10 @@ func listText(f diff.Field, kind diff.Kind) string {
 	}
 	var words []string
 	if len(f.Added) > 0 {
-		words = append(words, gains+" the "+document.SingularOrPlural(len(f.Added), one, many)+" "+summarizeList(f.Added))
+		words = append(words, gains+" the "+singularOrPlural(f, f.Added)+" "+summarizeList(f.Added))
 	}
 	if len(f.Removed) > 0 {
-		words = append(words, loses+" the "+document.SingularOrPlural(len(f.Removed), one, many)+" "+summarizeList(f.Removed))
+		words = append(words, loses+" the "+singularOrPlural(f, f.Removed)+" "+summarizeList(f.Removed))
 	}
 	return strings.Join(words, "; ")
 }
@@ -354,7 +354,7 @@ func keptText(f diff.Field, mayBePart bool) string {
 	}
 	what := pronoun
 	if len(f.Kept) < len(f.Removed) {
-		what = summarizeList(f.Kept)
+		what = "the " + singularOrPlural(f, f.Kept) + " " + summarizeList(f.Kept)
 	}
 	text := "apply would not take " + what + " away"
 	switch {
@@ -376,9 +376,14 @@ func firstNamedText(f diff.Field) string {
 	if len(f.FirstNamed) == 0 {
 		return ""
 	}
-	return " (apply would take " + summarizeList(f.FirstNamed) + " from others who have " +
+	return " (apply would take the " + singularOrPlural(f, f.FirstNamed) + " " + summarizeList(f.FirstNamed) + " from others who have " +
 		document.SingularOrPlural(len(f.FirstNamed), "it", "them") + ": the old roster names " +
 		document.SingularOrPlural(len(f.FirstNamed), "it", "them") + " nowhere)"
+}
+
+// singularOrPlural returns the word for some elements of the list f, such as "group" or "groups".
+func singularOrPlural(f diff.Field, elements []string) string {
+	return document.SingularOrPlural(len(elements), plurals[f.Name][0], plurals[f.Name][1])
 }
 
 // apiAccessText is like fieldText, for API access.

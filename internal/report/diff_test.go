@@ -173,7 +173,7 @@ func TestDiffFirstNamed(t *testing.T) {
 		Fields: []diff.Field{{Name: diff.Groups, Added: []string{"a", "b"}, FirstNamed: []string{"b"}}}}
 	var buf bytes.Buffer
 	err := document.WriteText(&buf, DiffDocument(diff.Difference{People: []diff.Person{p}}), 0, false)
-	const want = "gains the groups a, b (apply would take b from others who have it: the old roster names it nowhere)"
+	const want = "gains the groups a, b (apply would take the group b from others who have it: the old roster names it nowhere)"
 	if err != nil || !strings.Contains(buf.String(), want) {
 		t.Errorf("%v, want %q in:\n%s", err, want, &buf)
 	}
@@ -193,7 +193,7 @@ func TestDiffKept(t *testing.T) {
 	}{
 		{groups(""), true, "loses the groups a, b"},
 		{groups(diff.KeptUnnamed, "b"), true,
-			"loses the groups a, b (apply would not take b away: the new roster names it nowhere)"},
+			"loses the groups a, b (apply would not take the group b away: the new roster names it nowhere)"},
 		{groups(diff.KeptUnnamed, "a", "b"), false,
 			"loses the groups a, b (apply would not take them away: the new roster names them nowhere)"},
 		{groups(diff.KeptBySetting, "a", "b"), false,

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -153,7 +152,11 @@ func answerText(e doctor.Endpoint) string {
 	case org.VerdictAllowed:
 		return document.Pluralize(e.Rows, "item", "items") + " on " + document.Pluralize(max(1, e.Pages), "page", "pages")
 	case org.VerdictForbidden:
-		return "it probably needs " + cmp.Or(document.MarkName(e.Permission), "an administrator's key") + "; " + said
+		needs := "an administrator's key"
+		if e.Permission != "" {
+			needs = "the permission " + document.MarkName(e.Permission)
+		}
+		return "this request probably needs " + needs + "; " + said
 	case org.VerdictUntried:
 		return "there was nothing to read"
 	default:
