@@ -348,7 +348,7 @@ func keptText(f diff.Field, mayBePart bool) string {
 	if f.KeptBecause == "" {
 		return ""
 	}
-	pronoun := "it"
+	pronoun := "it" // API access has no elements
 	if len(f.Kept) > 1 {
 		pronoun = "them"
 	}
@@ -376,9 +376,9 @@ func firstNamedText(f diff.Field) string {
 	if len(f.FirstNamed) == 0 {
 		return ""
 	}
-	return " (apply would take the " + singularOrPlural(f, f.FirstNamed) + " " + summarizeList(f.FirstNamed) + " from others who have " +
-		document.SingularOrPlural(len(f.FirstNamed), "it", "them") + ": the old roster names " +
-		document.SingularOrPlural(len(f.FirstNamed), "it", "them") + " nowhere)"
+	pronoun := document.SingularOrPlural(len(f.FirstNamed), "it", "them")
+	return " (apply would take the " + singularOrPlural(f, f.FirstNamed) + " " + summarizeList(f.FirstNamed) +
+		" from others who have " + pronoun + ": the old roster names " + pronoun + " nowhere)"
 }
 
 // singularOrPlural returns the word for some elements of the list f, such as "group" or "groups".

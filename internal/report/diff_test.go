@@ -173,7 +173,8 @@ func TestDiffFirstNamed(t *testing.T) {
 		Fields: []diff.Field{{Name: diff.Groups, Added: []string{"a", "b"}, FirstNamed: []string{"b"}}}}
 	var buf bytes.Buffer
 	err := document.WriteText(&buf, DiffDocument(diff.Difference{People: []diff.Person{p}}), 0, false)
-	const want = "gains the groups a, b (apply would take the group b from others who have it: the old roster names it nowhere)"
+	const want = "gains the groups a, b (apply would take the group b from others who have it: the old roster names it " +
+		"nowhere)"
 	if err != nil || !strings.Contains(buf.String(), want) {
 		t.Errorf("%v, want %q in:\n%s", err, want, &buf)
 	}
