@@ -474,6 +474,35 @@ func TestHeldMailIsReported(t *testing.T) {
 	})
 }
 
+// TestUnsentHeldMailIsReported: a reading shows that a held mail was not sent, but the run cannot send it any more. The
+// report must not leave out the person.
+func TestUnsentHeldMailIsReported(t *testing.T) {
+	t.Parallel()
+	for _, stopped := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCompany(t, sandbox.Options{}, ada)
+			c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, Times: 1})
+			c.apply(with{settleWait: leaveToLaterRun})
+			must(t, c.Advance(5*time.Minute))
+			c.setRoster(append(manyPeople(7), ada)...)
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			if !stopped {
+				c.refuseMails(func(n int, _ string) string { return map[bool]string{true: "full"}[n > 1] })
+			}
+			o := c.apply(with{ctx: ctx, reading: func(n int, _ *org.Snapshot) {
+				if stopped && n == 2 {
+					stop()
+				}
+			}})
+			if len(o.plan.Held) != 1 || o.about(ada) != "invite skipped" {
+				c.logOutcome(o)
+				t.Errorf("stopped %v: %s", stopped, o.about(ada))
+			}
+		})
+	}
+}
+
 // TestNoticesAreOfTheLastReading: the result has the notices of the last reading. Here the reading after the canary
 // shows an earlier lost mail, so the person is not reported as unsettled.
 func TestNoticesAreOfTheLastReading(t *testing.T) {
