@@ -449,8 +449,12 @@ func (r *run) result(ctx context.Context, planned []plan.Notice) Result {
 	for _, it := range r.items {
 		switch {
 		case it.state == concluded:
-		case it.held:
+		case it.held && (r.freshPlan == nil || sameChange(r.freshPlan.Changes, it.Change) == nil):
 			continue
+		case it.held: // a reading showed that the earlier mail was not sent
+			it.held = false
+			err := fmt.Errorf("invite %s: the run ended before the mail could be sent", it.Email)
+			r.conclude(it, Skipped, cmp.Or(res.Stopped, context.Cause(ctx), err))
 		case it.state == ambiguous:
 			r.conclude(it, Unknown, it.Err)
 		case it.state == rejected:

@@ -240,7 +240,7 @@ func (r *run) settleOnce(ctx context.Context) (progress bool) {
 	}
 	for i, it := range again {
 		if r.sending.Err() != nil {
-			it.state, it.held = waiting, false // so that its outcome is Skipped
+			it.state = waiting // so that its outcome is Skipped
 			continue
 		}
 		if i == len(again)-1 && r.keptBack == nil && r.mustWait(it) {

@@ -478,27 +478,49 @@ func TestHeldMailIsReported(t *testing.T) {
 // report must not leave out the person.
 func TestUnsentHeldMailIsReported(t *testing.T) {
 	t.Parallel()
-	for _, stopped := range []bool{false, true} {
-		synctest.Test(t, func(t *testing.T) {
-			c := newCompany(t, sandbox.Options{}, ada)
-			c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, Times: 1})
-			c.apply(with{settleWait: leaveToLaterRun})
-			must(t, c.Advance(5*time.Minute))
-			c.setRoster(append(manyPeople(7), ada)...)
-			ctx, stop := context.WithCancel(t.Context())
-			defer stop()
-			if !stopped {
-				c.refuseMails(func(n int, _ string) string { return map[bool]string{true: "full"}[n > 1] })
-			}
-			o := c.apply(with{ctx: ctx, reading: func(n int, _ *org.Snapshot) {
-				if stopped && n == 2 {
+	for name, prepare := range map[string]func(c *company, w *with, stop func()){
+		"the organization is full": func(c *company, _ *with, _ func()) {
+			c.refuseMails(func(n int, _ string) string { return map[bool]string{true: "full"}[n > 1] })
+		},
+		"stopped after the reading": func(_ *company, w *with, stop func()) {
+			w.reading = func(n int, _ *org.Snapshot) {
+				if n == 2 {
 					stop()
 				}
-			}})
-			if len(o.plan.Held) != 1 || o.about(ada) != "invite skipped" {
-				c.logOutcome(o)
-				t.Errorf("stopped %v: %s", stopped, o.about(ada))
 			}
+		},
+		"stopped while the mail waits": func(c *company, w *with, stop func()) {
+			c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 7})
+			w.waiting = func(apply.Wait) { stop() }
+		},
+		"the reading after the wait fails": func(c *company, w *with, _ func()) {
+			c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 7})
+			w.waiting = func(apply.Wait) { c.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Method: http.MethodGet}) }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := newCompany(t, sandbox.Options{}, ada)
+				c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, Times: 1})
+				c.apply(with{settleWait: leaveToLaterRun})
+				must(t, c.Advance(5*time.Minute))
+				c.setRoster(append(manyPeople(7), ada)...)
+				ctx, stop := context.WithCancel(t.Context())
+				defer stop()
+				w := with{ctx: ctx}
+				prepare(c, &w, stop)
+				o := c.apply(w)
+				if len(o.plan.Held) != 1 || o.about(ada) != "invite skipped" {
+					c.logOutcome(o)
+					t.Error(o.about(ada))
+				}
+				for _, change := range o.Changes {
+					if change.Outcome == apply.Skipped && change.Err == nil {
+						t.Errorf("%s is skipped without a reason", change.Email)
+					}
+				}
+			})
 		})
 	}
 }
