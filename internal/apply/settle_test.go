@@ -263,6 +263,22 @@ func TestLeaseLostWhileWaiting(t *testing.T) {
 	}
 }
 
+// TestLeaseLostBeforeAnEdit: a run that has lost its lease makes no change of access either.
+func TestLeaseLostBeforeAnEdit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, ada)
+		c.addMembers(ada)
+		c.setFirstGroups("everyone")
+		lost := errors.New("another run has the lease")
+		c.store.OnCheck = func() error { return lost }
+		run := c.apply(with{})
+		if !errors.Is(run.Stopped, lost) || run.counts() != "0/0/0/1" || c.writeCount() > 0 {
+			t.Errorf("stopped by %v, %s (done/failed/unknown/skipped), %d requests", run.Stopped, run.counts(), c.writeCount())
+		}
+	})
+}
+
 // TestSettleWait: a run keeps no mail back if --settle-wait is too short for a witness, and it does not wait longer
 // than --settle-wait.
 func TestSettleWait(t *testing.T) {
