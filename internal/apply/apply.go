@@ -143,8 +143,9 @@ type editKind struct {
 type item struct {
 	*ChangeResult
 	state stage
-	held  bool // the mail is held by the plan, because the person may have been mailed by an earlier run
-	sends int  // how often this run sent the change
+	// held is true if the last plan holds the mail, because the person may have been mailed by an earlier run.
+	held  bool
+	sends int // how often this run sent the change
 	// readFailed is true if Err already says that the reading that should settle the change failed.
 	readFailed bool
 	// unconfirmed is the error of a request whose answer was lost or did not confirm the edit; nil if there is none. If
@@ -438,8 +439,8 @@ func (r *run) concludeRefused(it *item, err error) {
 	r.conclude(it, Failed, err)
 }
 
-// isReported reports whether the item is part of the result. A held mail is part of it only if it was sent.
-func (it *item) isReported() bool { return !it.held || it.sends > 0 }
+// isReported reports whether the item is part of the result. A held mail is not part of it: the person has a notice.
+func (it *item) isReported() bool { return !it.held }
 
 // result concludes all items and returns the Result.
 func (r *run) result(ctx context.Context, planned []plan.Notice) Result {
@@ -448,8 +449,12 @@ func (r *run) result(ctx context.Context, planned []plan.Notice) Result {
 	for _, it := range r.items {
 		switch {
 		case it.state == concluded:
-		case it.held && it.sends == 0:
-			continue // the person has a notice
+		case it.held && (r.freshPlan == nil || sameChange(r.freshPlan.Changes, it.Change) == nil):
+			continue
+		case it.held: // a reading showed that the earlier mail was not sent
+			it.held = false
+			err := fmt.Errorf("invite %s: the run ended before the mail could be sent", it.Email)
+			r.conclude(it, Skipped, cmp.Or(res.Stopped, context.Cause(ctx), err))
 		case it.state == ambiguous:
 			r.conclude(it, Unknown, it.Err)
 		case it.state == rejected:

@@ -314,3 +314,23 @@ func TestKeyMayNotGrantOneGroup(t *testing.T) {
 		}
 	})
 }
+
+// TestKeyMayNotGrantTwoGroups: the key may not give two of three groups. After it has given the third group to
+// somebody, it gives this group to everybody.
+func TestKeyMayNotGrantTwoGroups(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		people := manyPeople(5)
+		c := newDefaultCompany(t, sandbox.Options{}, people...)
+		c.addMembers(people...)
+		_, err := c.AddGroup(sandbox.Group{ID: "lab-id", Name: "lab"})
+		must(t, err)
+		for i, group := range []string{"everyone", "platform", "lab", "everyone", "everyone"} {
+			c.roster.People[i].Groups = refs(group)
+		}
+		c.failAlways(failingAnswers["403"], c.platformID(), "lab-id")
+		if o := c.run(with{concurrency: 1}); o.counts() != "3/2/0/0" {
+			t.Errorf("%s (done/failed/unknown/skipped)", o.counts())
+		}
+	})
+}

@@ -39,8 +39,8 @@ type ChangeResult struct {
 
 // Result is the result of a run.
 type Result struct {
-	// Changes has the changes of the plan, the held mails that were sent, and the grants of access that the organization
-	// lacks, sorted by the key of the address.
+	// Changes has the changes of the plan, the held mails that a later plan of the run has as changes, and the grants of
+	// access that the organization lacks, sorted by the key of the address.
 	Changes []ChangeResult
 	// Notices has the notices of the last reading of the run, or those of the plan if there was none. For people who
 	// were mailed in this run, it has the notices of the plan.

@@ -38,6 +38,7 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 	if r.sending.Err() != nil || it.state == concluded {
 		return org.NotSent
 	}
+	it.held = false // the last plan has this change
 	if err := r.checkForbidden(change); err != nil {
 		if it.sends > 0 {
 			r.concludeRefused(it, err)

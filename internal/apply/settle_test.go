@@ -263,6 +263,22 @@ func TestLeaseLostWhileWaiting(t *testing.T) {
 	}
 }
 
+// TestLeaseLostBeforeAnEdit: a run that has lost its lease makes no change of access either.
+func TestLeaseLostBeforeAnEdit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, ada)
+		c.addMembers(ada)
+		c.setFirstGroups("everyone")
+		lost := errors.New("another run has the lease")
+		c.store.OnCheck = func() error { return lost }
+		run := c.apply(with{})
+		if !errors.Is(run.Stopped, lost) || run.counts() != "0/0/0/1" || c.writeCount() > 0 {
+			t.Errorf("stopped by %v, %s (done/failed/unknown/skipped), %d requests", run.Stopped, run.counts(), c.writeCount())
+		}
+	})
+}
+
 // TestSettleWait: a run keeps no mail back if --settle-wait is too short for a witness, and it does not wait longer
 // than --settle-wait.
 func TestSettleWait(t *testing.T) {
@@ -472,6 +488,57 @@ func TestHeldMailIsReported(t *testing.T) {
 			t.Errorf("%s (done/failed/unknown/skipped), held %v", run.counts(), run.plan.Held)
 		}
 	})
+}
+
+// TestUnsentHeldMailIsReported: a reading shows that a held mail was not sent, but the run cannot send it any more. The
+// report must not leave out the person.
+func TestUnsentHeldMailIsReported(t *testing.T) {
+	t.Parallel()
+	for name, prepare := range map[string]func(c *company, w *with, stop func()){
+		"the organization is full": func(c *company, _ *with, _ func()) {
+			c.refuseMails(func(n int, _ string) string { return map[bool]string{true: "full"}[n > 1] })
+		},
+		"stopped after the reading": func(_ *company, w *with, stop func()) {
+			w.reading = func(n int, _ *org.Snapshot) {
+				if n == 2 {
+					stop()
+				}
+			}
+		},
+		"stopped while the mail waits": func(c *company, w *with, stop func()) {
+			c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 7})
+			w.waiting = func(apply.Wait) { stop() }
+		},
+		"the reading after the wait fails": func(c *company, w *with, _ func()) {
+			c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 7})
+			w.waiting = func(apply.Wait) { c.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Method: http.MethodGet}) }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := newCompany(t, sandbox.Options{}, ada)
+				c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, Times: 1})
+				c.apply(with{settleWait: leaveToLaterRun})
+				must(t, c.Advance(5*time.Minute))
+				c.setRoster(append(manyPeople(7), ada)...)
+				ctx, stop := context.WithCancel(t.Context())
+				defer stop()
+				w := with{ctx: ctx}
+				prepare(c, &w, stop)
+				o := c.apply(w)
+				if len(o.plan.Held) != 1 || o.about(ada) != "invite skipped" {
+					c.logOutcome(o)
+					t.Error(o.about(ada))
+				}
+				for _, change := range o.Changes {
+					if change.Outcome == apply.Skipped && change.Err == nil {
+						t.Errorf("%s is skipped without a reason", change.Email)
+					}
+				}
+			})
+		})
+	}
 }
 
 // TestNoticesAreOfTheLastReading: the result has the notices of the last reading. Here the reading after the canary
