@@ -152,7 +152,8 @@ func planSummary(p plan.Plan) string {
 // heldText returns how many held mails a run of p may send: one of its other mails can prove that they are needed. one
 // and many name the held mails.
 func heldText(p plan.Plan, one, many string) string {
-	return fmt.Sprintf("up to %s if it turns out that earlier mails were not sent", document.Pluralize(len(p.Held), one, many))
+	count := document.Pluralize(len(p.Held), one, many)
+	return fmt.Sprintf("up to %s if it turns out that earlier mails were not sent", count)
 }
 
 // countByAction returns the number of changes for each action.

@@ -47,8 +47,8 @@ func TestQuestion(t *testing.T) {
 		{"mails that may be needed", held(of(plan.Invite), 3), 0,
 			"Send 1 invitation mail (and up to 3 more if it turns out that earlier mails were not sent) in Example Org? [y/N] "},
 		{"mails that may be needed, and changes", held(of(plan.Invite, plan.Grant), 1), 0,
-			"Send 1 invitation mail (and up to 1 more if it turns out that earlier mails were not sent) and make 1 other change in Example " +
-				"Org? [y/N] "},
+			"Send 1 invitation mail (and up to 1 more if it turns out that earlier mails were not sent) and make 1 other " +
+				"change in Example Org? [y/N] "},
 		{"no name", unnamed, 0, "Send 1 invitation mail in " + acme.ID + "? [y/N] "},
 		{"neither name nor id", unknown, 0, "Send 1 invitation mail in the organization? [y/N] "},
 		{"hostile name", hostile, 0, "Send 1 invitation mail in Acme really? [y/N] "},
