@@ -113,6 +113,9 @@ func OptionalInt(to **int) Value[*int] {
 	}
 }
 
+// errTooLong is the error of parseDuration for too many days.
+var errTooLong = errors.New("must be a time of at most 65535d")
+
 // parseDuration parses a duration such as 90s, 12h, 3d or 1d12h. A roster has the same form of
 // durations.
 func parseDuration(s string) (time.Duration, error) {
@@ -121,6 +124,9 @@ func parseDuration(s string) (time.Duration, error) {
 		return time.ParseDuration(s)
 	}
 	n, err := strconv.ParseUint(days, 10, 16)
+	if errors.Is(err, strconv.ErrRange) {
+		return 0, errTooLong
+	}
 	d := time.Duration(0)
 	if rest != "" && err == nil {
 		d, err = time.ParseDuration(rest)
@@ -131,21 +137,25 @@ func parseDuration(s string) (time.Duration, error) {
 	return time.Duration(n)*24*time.Hour + d, err
 }
 
-// errTooLong is the error for more days than parseDuration reads.
-var errTooLong = errors.New("must be a time of at most 65535d")
+// durationParser returns a parser of durations of at least shortest. Its error says expected if the text is no such
+// duration.
+func durationParser(shortest time.Duration, expected string) func(string) (time.Duration, error) {
+	return func(s string) (time.Duration, error) {
+		d, err := parseDuration(s)
+		switch {
+		case errors.Is(err, errTooLong):
+			return 0, err
+		case err != nil || d < shortest:
+			return 0, errors.New(expected)
+		}
+		return d, nil
+	}
+}
 
 // Duration returns a Value for a duration of at least shortest.
 func Duration(to *time.Duration, shortest time.Duration) Value[time.Duration] {
-	return Value[time.Duration]{to: to, kind: "duration", parse: func(s string) (time.Duration, error) {
-		d, err := parseDuration(s)
-		if errors.Is(err, strconv.ErrRange) {
-			return 0, errTooLong
-		}
-		if err != nil || d < shortest {
-			return 0, fmt.Errorf("must be a time of at least %v with its unit, as in 90s, 5m, 12h or 3d", shortest)
-		}
-		return d, nil
-	}}
+	expected := fmt.Sprintf("must be a time of at least %v with its unit, as in 90s, 5m, 12h or 3d", shortest)
+	return Value[time.Duration]{to: to, kind: "duration", parse: durationParser(shortest, expected)}
 }
 
 // Age returns a Value for a duration above 0. The duration is 0 until Set sets it; help texts then show
@@ -153,16 +163,7 @@ func Duration(to *time.Duration, shortest time.Duration) Value[time.Duration] {
 func Age(to *time.Duration) Value[time.Duration] {
 	return Value[time.Duration]{
 		to: to, kind: "duration",
-		parse: func(s string) (time.Duration, error) {
-			d, err := parseDuration(s)
-			if errors.Is(err, strconv.ErrRange) {
-				return 0, errTooLong
-			}
-			if err != nil || d <= 0 {
-				return 0, errors.New("must be a time above 0 with its unit, as in 14d, 36h or 1d12h")
-			}
-			return d, nil
-		},
+		parse: durationParser(1, "must be a time above 0 with its unit, as in 14d, 36h or 1d12h"),
 		format: func(d time.Duration) string {
 			if d == 0 {
 				return ""
