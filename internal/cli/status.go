@@ -265,11 +265,13 @@ func (a *app) watch(ctx context.Context, read func() (report.Status, error)) err
 		// The table has notices that JSON does not have. JSON has details that a narrow table does not have.
 		var current, text bytes.Buffer
 		compared := fixTimes(s, start)
-		if err := errors.Join(report.StatusJSON(&current, compared), a.printStatus(&current, compared),
-			a.printStatus(&text, s)); err != nil {
+		if err := errors.Join(report.StatusJSON(&current, compared), a.printStatus(&current, compared)); err != nil {
 			return err
 		}
 		if redraw || !bytes.Equal(current.Bytes(), before) {
+			if err := a.printStatus(&text, s); err != nil {
+				return err
+			}
 			if redraw {
 				fmt.Fprint(a.stdout, "\x1b[H\x1b[2J") // to the upper left, and clear (ECMA-48, 8.3.21 and 8.3.39)
 			} else if before != nil && a.output == "text" {

@@ -437,12 +437,13 @@ func (ix *index) decidingInvitation(p *person) *org.Invitation {
 	}
 	newest := p.invitations[len(p.invitations)-1]
 	sent := newest.Created
-	own := p.latestMail(func(m *org.Mail) bool { return m.InvitationID == newest.ID && !m.Renewal })
 	switch {
 	case newest.Status.IsAnswered(): // otherwise the estimate may be the time of a renewal, after p accepted another one
 		sent = newest.SentAt()
-	case sent.IsZero() && own != nil:
-		sent = own.At
+	case sent.IsZero():
+		if own := p.latestMail(func(m *org.Mail) bool { return m.InvitationID == newest.ID && !m.Renewal }); own != nil {
+			sent = own.At
+		}
 	}
 	last := p.lastMail()
 	for _, inv := range slices.Backward(p.invitations) {
