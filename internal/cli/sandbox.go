@@ -276,7 +276,6 @@ func (a *app) completeSimulated(invited bool) cobra.CompletionFunc {
 
 // show writes the state of the simulation as tables.
 func (a *app) show(w sandbox.World) error {
-	const maxWidth = 254 // of a cell: the maximum length of an address, because accept needs all of it
 	var users, invitations []document.Row
 	for _, u := range w.Users {
 		state := "active"
@@ -287,15 +286,15 @@ func (a *app) show(w sandbox.World) error {
 			state = "owner"
 		}
 		access := strings.Join(slices.Concat(u.Groups, u.Roles, u.Policies), ", ")
-		users = append(users, plainRow(maxWidth, u.Email, u.Name, state, access))
+		users = append(users, plainRow(u.Email, u.Name, state, access))
 	}
 	for _, i := range w.Invitations {
-		invitations = append(invitations, plainRow(maxWidth, i.Email, i.State, document.FormatTime(i.Created),
+		invitations = append(invitations, plainRow(i.Email, i.State, document.FormatTime(i.Created),
 			document.FormatTime(i.Expires), i.ID))
 	}
 	title := fmt.Sprintf("%s (%s), %s", w.Organization.Name, w.Organization.ID, document.FormatTime(w.Now))
 	d := document.Document{Blocks: []document.Block{
-		document.Paragraph{printable.Clean(title, maxWidth)}, plainTable(users, "user", "name", "state", "access"),
+		document.Paragraph{printable.Clean(title, maxCell)}, plainTable(users, "user", "name", "state", "access"),
 	}}
 	if len(invitations) > 0 {
 		d.Blocks = append(d.Blocks, plainTable(invitations, "invitation", "state", "sent", "expires", "id"))
@@ -303,10 +302,13 @@ func (a *app) show(w sandbox.World) error {
 	return document.WriteText(a.stdout, d, 0, false)
 }
 
-func plainRow(maxWidth int, texts ...string) document.Row {
+// maxCell is the maximum width of a cell: the maximum length of an address, because accept needs all of it.
+const maxCell = 254
+
+func plainRow(texts ...string) document.Row {
 	var r document.Row
 	for _, text := range texts {
-		r.Cells = append(r.Cells, document.Cell{Text: document.MarkWithin(text, maxWidth)})
+		r.Cells = append(r.Cells, document.Cell{Text: document.MarkWithin(text, maxCell)})
 	}
 	return r
 }
