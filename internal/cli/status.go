@@ -56,6 +56,9 @@ EMAIL is an address or an alias in the roster. For each EMAIL, status prints
 everything that is known about the person. To be sure of the state of the
 person's invitation, status also reads the invitation by its id.
 
+With --watch, status does not end if the API stops answering after the first
+read. It writes a warning and tries again.
+
 With --by team, the table has one part for each team. People who are in several
 teams appear in each of their teams.
 
@@ -242,7 +245,8 @@ func (a *app) printStatus(w io.Writer, s report.Status) error {
 }
 
 // watch reads and prints the status until nobody is pending. It redraws a terminal after each read.
-// Other output gets a status only if it differs from the status before.
+// Other output gets a status only if it differs from the status before. If the API does not answer a later read,
+// watch tries again.
 func (a *app) watch(ctx context.Context, read func() (report.Status, error)) error {
 	redraw := a.output == "text" && a.isTerminal(a.stdout) && a.getenv("TERM") != "dumb"
 	var before []byte
@@ -250,6 +254,12 @@ func (a *app) watch(ctx context.Context, read func() (report.Status, error)) err
 	pending := -1       // the number is unknown before the first read
 	for {
 		s, err := read()
+		for before != nil && ctx.Err() == nil && isOutage(err) {
+			a.log.Warn("the organization cannot be read now; the next attempt is in "+watchInterval.String(), "error", err)
+			if err = a.waitForNextRead(ctx); err == nil {
+				s, err = read()
+			}
+		}
 		if err != nil {
 			return a.watchError(ctx, pending, err)
 		}
@@ -286,12 +296,26 @@ func (a *app) watch(ctx context.Context, read func() (report.Status, error)) err
 		if pending == 0 {
 			return nil
 		}
-		select {
-		case <-a.after(watchInterval):
-		case <-ctx.Done():
-			return a.watchError(ctx, pending, context.Cause(ctx))
+		if err := a.waitForNextRead(ctx); err != nil {
+			return a.watchError(ctx, pending, err)
 		}
 	}
+}
+
+// waitForNextRead returns nil after [watchInterval], or the cause of the end of ctx.
+func (a *app) waitForNextRead(ctx context.Context) error {
+	select {
+	case <-a.after(watchInterval):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// isOutage reports whether err says that the API gave no answer, or asked to try again later.
+func isOutage(err error) bool {
+	call, ok := errors.AsType[*org.CallError](err)
+	return ok && (call.Failure == org.NotSent || call.Failure == org.Lost)
 }
 
 // fixTimes returns s without the times that differ after each read. start is the time of the first read.

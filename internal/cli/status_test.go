@@ -1,10 +1,14 @@
 package cli
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -16,6 +20,9 @@ import (
 
 	"github.com/orgsync/orgsync/internal/flagvalue"
 	"github.com/orgsync/orgsync/internal/ledger"
+	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/sandbox"
 	"github.com/orgsync/orgsync/internal/state/dir"
 )
@@ -250,6 +257,58 @@ func TestWatch(t *testing.T) {
 		w.want(w.run(t.Context(), "status", "--watch", "-o", "json"), exitError, 3)
 		w.wantErrorAfter(2, exitError)
 	})
+}
+
+// TestWatchOutage checks that only an outage after the first read does not end --watch.
+func TestWatchOutage(t *testing.T) {
+	t.Parallel()
+	pending := report.Status{People: []report.Person{{PersonStatus: plan.PersonStatus{State: plan.StatePending}}}}
+	failure := func(f org.Failure) error { return fmt.Errorf("read: %w", &org.CallError{Op: "list users", Failure: f}) }
+	for _, c := range []struct {
+		name  string
+		reads []any // an error or a status
+		want  string
+		waits int
+	}{
+		{"no answer", []any{pending, failure(org.Lost), failure(org.NotSent), pending, report.Status{}}, "", 4},
+		{"no answer at the start", []any{failure(org.Lost)}, "read: list users", 0},
+		{"the key is refused", []any{pending, failure(org.Lost), failure(org.Denied)}, "read: list users", 2},
+		{"an answer that cannot be read", []any{pending, failure(org.Unreadable)}, "read: list users", 1},
+		{"the ledger cannot be read", []any{pending, errors.New("disk")}, "disk", 1},
+		{"time-out", []any{pending, failure(org.Lost)}, "1 person is still pending: the run took longer than 1h0m0s", 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancelCause(t.Context())
+			waits := 0
+			var stderr bytes.Buffer
+			a := &app{log: newLog(&stderr, slog.LevelWarn, "text"), Environment: Environment{
+				stdout: io.Discard, isTerminal: noTerminal, getenv: func(string) string { return "" },
+				after: func(time.Duration) <-chan time.Time {
+					waits++
+					if len(c.reads) == 0 {
+						cancel(&timeoutError{time.Hour})
+						return nil
+					}
+					return ticks(func() {})(0)
+				},
+			}}
+			err := a.watch(ctx, func() (report.Status, error) {
+				next := c.reads[0]
+				c.reads = c.reads[1:]
+				if err, ok := next.(error); ok {
+					return report.Status{}, err
+				}
+				return next.(report.Status), nil
+			})
+			if fmt.Sprint(err) != cmp.Or(c.want, "<nil>") || waits != c.waits || len(c.reads) > 0 {
+				t.Errorf("watch returned %v after %d waits, want %q after %d; not read: %v", err, waits, c.want, c.waits, c.reads)
+			}
+			if c.name == "no answer" && strings.Count(stderr.String(), "list users") != 2 {
+				t.Errorf("the log does not show both outages:\n%s", &stderr)
+			}
+		})
+	}
 }
 
 // TestStatusWritesNothing checks that status sends no request that writes, and makes no state folder and no lock.
