@@ -159,8 +159,8 @@ func TestNamedNotices(t *testing.T) {
 		{plan.Notice{Kind: plan.EndsSoon, Text: "2026-06-12"},
 			"the last day of ada@example.com is 2026-06-12: from the next day on they count as not in the roster"},
 		{plan.Notice{Kind: plan.SameName, Text: "a.da@example.com"},
-			"ada@example.com may be the same person as a.da@example.com, who is not in the roster: if so, add this line " +
-				"to their entry in users: aliases: [a.da@example.com]"},
+			"ada@example.com may be the same person as a.da@example.com, who is not in the roster: if so, their entry " +
+				"in users needs this line: aliases: [a.da@example.com]"},
 	} {
 		tt.notice.Email = org.MustParseAddress("ada@example.com")
 		if d := cmp.Diff(tt.want, document.Plain(fillIn(wordsOf(tt.notice).one, tt.notice, now))); d != "" {

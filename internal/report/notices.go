@@ -93,7 +93,7 @@ var noticeStyles = []noticeStyle{
 	{plan.SameName, pressing, always(noticeWords{
 		one: "{who} " + sameNameSentence("{said}", "{alias}"),
 		many: "people may each be the same person as somebody who is not in the roster: " +
-			"if so, add this line to their entry in users: aliases: [ADDRESS]",
+			"if so, their entry in users needs this line: aliases: [ADDRESS]",
 		item: "{who} as {said}",
 	})},
 	{plan.Unsettled, pressing, always(noticeWords{
@@ -122,9 +122,9 @@ var noticeStyles = []noticeStyle{
 	{plan.PossibleAlias, pressing, func(n plan.Notice) noticeWords {
 		words := noticeWords{
 			one: "{who} may have joined as {said} (their invitation is gone): " +
-				"if so, add this line to their entry in users: aliases: [{alias}]",
+				"if so, their entry in users needs this line: aliases: [{alias}]",
 			many: "people may have joined under another address (their invitations are gone): " +
-				"if so, add this line to their entry in users: aliases: [ADDRESS]",
+				"if so, their entry in users needs this line: aliases: [ADDRESS]",
 			item: "{who} as {said}",
 		}
 		if n.Expires.IsZero() {
@@ -202,9 +202,9 @@ var noticeStyles = []noticeStyle{
 	{plan.Unlisted, ordinary, unlistedWords},
 	{plan.OtherAddress, ordinary, always(noticeWords{
 		one: "{who} joined as {said} and gets no access under that address: " +
-			"if this is the same person, add this line to their entry in users: aliases: [{alias}]",
+			"if this is the same person, their entry in users needs this line: aliases: [{alias}]",
 		many: "people joined under another address and get no access under it: " +
-			"if it is the same person, add this line to their entry in users: aliases: [ADDRESS]",
+			"if it is the same person, their entry in users needs this line: aliases: [ADDRESS]",
 		item: "{who} as {said}",
 	})},
 	{plan.SecondUser, pressing, always(noticeWords{
@@ -336,8 +336,8 @@ func sameNameText(other string) string { return sameNameSentence(other, quoteAli
 
 // sameNameSentence is [sameNameText] with alias, the address as an item of a list in YAML.
 func sameNameSentence(other, alias string) string {
-	return fmt.Sprintf("may be the same person as %s, who is not in the roster: if so, add this line to their "+
-		"entry in users: aliases: [%s]", other, alias)
+	return fmt.Sprintf("may be the same person as %s, who is not in the roster: if so, their entry in users needs "+
+		"this line: aliases: [%s]", other, alias)
 }
 
 // aliasItem returns the text of a notice as an item of the list "aliases", marked for a document. If the text has
