@@ -377,3 +377,53 @@ func TestEveryFailedRequest(t *testing.T) {
 		})
 	}
 }
+
+// TestManyTakeovers: old records are deleted, and counted if that fails, also if the log begins with many records that
+// took over a lease. These records are kept.
+func TestManyTakeovers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const killed = 210
+		memory := &statetest.Memory{}
+		must(t, acquire(t, newStore(memory)).Release())
+		for range killed {
+			ctx, kill := context.WithCancel(t.Context())
+			_, err := newStore(memory).Acquire(ctx, state.Holder{PID: 1}, 0)
+			must(t, err)
+			kill()
+			time.Sleep(2 * time.Minute)
+		}
+		l := acquire(t, newStore(memory))
+		appendManyLines(t, l)
+		must(t, l.Release())
+		time.Sleep(49 * time.Hour)
+		must(t, acquire(t, newStore(memory)).Release())
+		i, err := newStore(memory).Inspect(t.Context())
+		must(t, err)
+		if len(i.Notes) != 1 || !strings.HasPrefix(i.Notes[0], "17 old objects") {
+			t.Errorf("notes: %q", i.Notes)
+		}
+		l = acquire(t, newStore(memory))
+		appendManyLines(t, l)
+		must(t, l.Release())
+		log := keys(t, memory, "log/")
+		if want := killed + 2 + 2 + 17; len(log) != want { // of the first base on, all records are left
+			t.Errorf("%d records are left, want %d", len(log), want)
+		}
+	})
+}
+
+// TestManyOldRecords: Inspect does not list all old records if there are many, and says so.
+func TestManyOldRecords(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory, _ := newLedger(t, 250)
+		time.Sleep(49 * time.Hour)
+		must(t, acquire(t, newStore(memory)).Release())
+		i, err := newStore(memory).Inspect(t.Context())
+		must(t, err)
+		if len(i.Notes) != 1 || !strings.HasPrefix(i.Notes[0], "at least 200 old objects") {
+			t.Errorf("notes: %q", i.Notes)
+		}
+	})
+}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -368,7 +369,7 @@ func (s *Store) Inspect(ctx context.Context) (state.Inspection, error) {
 	if r.damaged {
 		i.Notes = append(i.Notes, fmt.Sprintf("the last record (number %d) is damaged and is ignored", r.number))
 	}
-	old, err := s.list(ctx, logFolder, "", cleanAtOnce)
+	old, err := s.list(ctx, logFolder, "", cleanAtOnce+len(r.takeovers))
 	if err != nil {
 		return state.Inspection{}, s.readError(err)
 	}
@@ -379,8 +380,12 @@ func (s *Store) Inspect(ctx context.Context) (state.Inspection, error) {
 		}
 	}
 	if unneeded > 0 {
-		i.Notes = append(i.Notes, fmt.Sprintf(
-			"%d old objects are not needed, but were not deleted; perhaps the runs have no permission to delete", unneeded))
+		count := strconv.Itoa(unneeded)
+		if unneeded >= cleanAtOnce {
+			count = "at least " + count // the list may lack later ones
+		}
+		i.Notes = append(i.Notes, count+
+			" old objects are not needed, but were not deleted; perhaps the runs have no permission to delete")
 	}
 	return i, nil
 }
