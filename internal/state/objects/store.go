@@ -112,7 +112,7 @@ func (s *Store) readError(err error) error {
 	return fmt.Errorf("read the shared state %s: %w", s.place(), err)
 }
 
-// Archived returns the lines that were removed from the ledger to make it smaller, oldest first.
+// Archived returns the lines that were removed from the ledger to make it smaller, as [state.Store] says.
 func (s *Store) Archived(ctx context.Context) ([]byte, error) {
 	failed := func(err error) ([]byte, error) {
 		return nil, fmt.Errorf("read the archive of the shared state %s: %w", s.place(), err)

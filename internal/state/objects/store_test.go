@@ -419,6 +419,11 @@ func TestBaseOfLongRun(t *testing.T) {
 		if bases := keys(t, memory, "base/"); len(bases) != 1 {
 			t.Errorf("after 1,000 records: %q", bases)
 		}
+		must(t, l.Append([]byte("a\n")))
+		synctest.Wait()
+		if bases := keys(t, memory, "base/"); len(bases) != 1 {
+			t.Errorf("after the next record: %q", bases)
+		}
 		must(t, l.Release())
 		if err := l.Check(); err == nil {
 			t.Error("the run has the lock after it released it")
