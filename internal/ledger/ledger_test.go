@@ -771,6 +771,42 @@ func TestFoundLedger(t *testing.T) {
 	}
 }
 
+// TestCopiesOfLines: copies of a line count once, and the next run removes them. Different lines of a run all count,
+// also those of earlier versions, which have no number.
+func TestCopiesOfLines(t *testing.T) {
+	t.Parallel()
+	numbered, err := ledgerWithMails(t, "ada@example.com", "bob@example.com").Read(t.Context())
+	must(t, err)
+	old := regexp.MustCompile(`,"n":"\d+"`).ReplaceAll(numbered, nil)
+	first := func(text []byte) []byte { return text[:bytes.IndexByte(text, '\n')+1] }
+	spaced := bytes.ReplaceAll(first(numbered), []byte(`":"`), []byte(`" : "`))
+	for name, tt := range map[string]struct{ text, kept, warning string }{
+		"no copy":                  {string(numbered), string(numbered), ""},
+		"no copy, old lines":       {string(old), string(old), ""},
+		"one line":                 {string(numbered) + string(first(numbered)), string(numbered), "1 line of the ledger is"},
+		"one line, other spaces":   {string(numbered) + string(spaced), string(numbered), "1 line of the ledger is"},
+		"one old line":             {string(old) + string(first(old)), string(old), "1 line of the ledger is"},
+		"all lines":                {string(numbered) + string(numbered), string(numbered), "4 lines of the ledger are"},
+		"all old lines":            {string(old) + string(old), string(old), "4 lines of the ledger are"},
+		"old lines, then numbered": {string(old) + string(numbered), string(old) + string(numbered), ""},
+	} {
+		s := &ledgertest.Store{}
+		must(t, s.Replace([]byte(tt.text)))
+		_, warnings, err := ledger.Read(t.Context(), s, "o1")
+		must(t, err)
+		l := open(t, s, 5)
+		for _, texts := range [][]string{warnings, l.Warnings()} {
+			if text := strings.Join(texts, "; "); !strings.HasPrefix(text, tt.warning) || (text == "") != (tt.warning == "") {
+				t.Errorf("%s: warnings %q", name, texts)
+			}
+		}
+		must(t, l.Close())
+		if lines, err := s.Read(t.Context()); err != nil || string(lines) != tt.kept {
+			t.Errorf("%s: the ledger is %s, %v", name, lines, err)
+		}
+	}
+}
+
 // TestDamagedEnd: an end of the ledger that is no interrupted write is damage, so that a copy is kept.
 func TestDamagedEnd(t *testing.T) {
 	t.Parallel()
