@@ -771,6 +771,51 @@ func TestFoundLedger(t *testing.T) {
 	}
 }
 
+// TestSightingOfUnlistedUser: a user no longer counts as unlisted after the user is a person of the roster or was
+// removed. So if the user is unlisted again, the waiting time begins again.
+func TestSightingOfUnlistedUser(t *testing.T) {
+	t.Parallel()
+	eve := org.MustParseAddress("eve@example.com")
+	remove := org.Edit{Op: org.EditRemove, Who: eve, UserID: "U7"}
+	for name, tt := range map[string]struct {
+		happens func(*ledger.Ledger) error
+		stays   bool
+	}{
+		"joined": {func(l *ledger.Ledger) error {
+			return l.RecordFacts([]org.Fact{{Kind: org.FactJoined, Email: eve.Key(), UserID: "U7"}})
+		}, false},
+		"another user joined": {func(l *ledger.Ledger) error {
+			return l.RecordFacts([]org.Fact{{Kind: org.FactJoined, Email: eve.Key(), UserID: "u8"}})
+		}, true},
+		"removed":         {func(l *ledger.Ledger) error { return l.RecordEditOutcome(remove, ledger.Sent) }, false},
+		"removal planned": {func(l *ledger.Ledger) error { return l.RecordEditIntent(remove) }, true},
+		"removal refused": {func(l *ledger.Ledger) error { return l.RecordEditOutcome(remove, ledger.Refused) }, true},
+		"removal lost":    {func(l *ledger.Ledger) error { return l.RecordEditOutcome(remove, ledger.Abandoned) }, true},
+	} {
+		l := open(t, &ledgertest.Store{}, 0)
+		must(t, l.RecordFacts([]org.Fact{{Kind: org.FactUnlistedUser, Email: eve.Key(), UserID: "u7"}}))
+		must(t, tt.happens(l))
+		if _, stays := l.Memory().Unlisted["u7"]; stays != tt.stays {
+			t.Errorf("%s: still unlisted: %v, want %v", name, stays, tt.stays)
+		}
+	}
+}
+
+// TestJoinedBesideRemoval: if the list may not show the removal of a user yet, it shows that the person answered the
+// mails from before the removal, but not the mail after it.
+func TestJoinedBesideRemoval(t *testing.T) {
+	t.Parallel()
+	ada := org.MustParseAddress("ada@example.com")
+	l := open(t, &ledgertest.Store{}, 0)
+	must(t, mail(l, ada.Key(), ledger.Sent, org.Invitation{ID: "i1"}))
+	must(t, l.RecordEditOutcome(org.Edit{Op: org.EditRemove, Who: ada, UserID: "u1"}, ledger.Sent))
+	must(t, mail(l, ada.Key(), ledger.Sent, org.Invitation{ID: "i2"}))
+	must(t, l.RecordFacts([]org.Fact{{Kind: org.FactJoined, Email: ada.Key(), UserID: "u1"}}))
+	if r := l.Memory().People[ada.Key()]; len(r.Mails) != 1 || r.Mails[0].InvitationID != "i2" || !r.Removed {
+		t.Errorf("the record is %+v", r)
+	}
+}
+
 // TestCopiesOfLines: copies of a line count once, and the next run removes them. Different lines of a run all count,
 // also those of earlier versions, which have no number.
 func TestCopiesOfLines(t *testing.T) {

@@ -238,3 +238,22 @@ func TestAnotherAnswerThanTheArchive(t *testing.T) {
 		}
 	})
 }
+
+// TestRecordDeletedDuringRead: if a record is missing, the log is read again, because another run may have deleted the
+// record after it made a base. Only a record that stays missing is an error.
+func TestRecordDeletedDuringRead(t *testing.T) {
+	t.Parallel()
+	memory, want := newLedger(t, 3)
+	lists := 0
+	proxy := &changedAnswers{Memory: memory, list: func(_ string, infos []objects.Info) []objects.Info {
+		if len(infos) > 3 {
+			if lists++; lists == 1 {
+				return slices.Delete(slices.Clone(infos), 1, 2)
+			}
+		}
+		return infos
+	}}
+	if got := content(t, newStore(proxy)); got != want || lists != 2 {
+		t.Errorf("the ledger is %q after %d lists", got, lists)
+	}
+}

@@ -427,3 +427,32 @@ func TestManyOldRecords(t *testing.T) {
 		}
 	})
 }
+
+// TestUnlockAfterHalfWrittenRecord: a lease can be ended if the run died while it wrote a record. Later runs ignore this
+// record.
+func TestUnlockAfterHalfWrittenRecord(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := &statetest.Memory{}
+		ctx, kill := context.WithCancel(t.Context())
+		l, err := newStore(memory).Acquire(ctx, state.Holder{PID: 1}, 0)
+		must(t, err)
+		must(t, l.Append([]byte("a\n")))
+		kill()
+		time.Sleep(25 * time.Second) // it still gives signs of life for a while
+		must(t, memory.Create(t.Context(), fmt.Sprintf("o1/log/%020d", 3), []byte("half")))
+		s := newStore(memory)
+		i, err := s.Inspect(t.Context())
+		must(t, err)
+		if !i.Held || len(i.Notes) != 1 {
+			t.Errorf("the lock: %+v", i)
+		}
+		must(t, s.Unlock(t.Context(), i.ID, state.Holder{PID: 2}))
+		next := acquire(t, newStore(memory))
+		must(t, next.Append([]byte("b\n")))
+		must(t, next.Release())
+		if got := content(t, s); got != "a\nb\n" {
+			t.Errorf("the ledger is %q", got)
+		}
+	})
+}
