@@ -428,8 +428,8 @@ func TestManyOldRecords(t *testing.T) {
 	})
 }
 
-// TestUnlockAfterHalfWrittenRecord: a lease can be ended if the run died while it wrote a record. Later runs ignore this
-// record.
+// TestUnlockAfterHalfWrittenRecord: a lease can be ended if the run died while it wrote a record. Later runs ignore
+// this record.
 func TestUnlockAfterHalfWrittenRecord(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -119,7 +119,8 @@ func openOn(t *testing.T, h http.HandlerFunc) objects.Objects {
 }
 
 // TestSuccessOfAProxy checks that a status 200 alone does not mean that the storage has made an object, or that there
-// are no objects. If a run took such an answer for a renewal of its lock, two runs could have the lock. A proxy may answer so, and some storages answer 200 and then an error.
+// are no objects. A proxy may answer so, and some storages answer 200 and then an error. If a run took such an answer
+// for a renewal of its lock, two runs could have the lock.
 func TestSuccessOfAProxy(t *testing.T) {
 	for name, body := range map[string]string{
 		"page": "<html><body><p>blocked</p></body></html>", "error": "<Error><Code>InternalError</Code></Error>",
