@@ -1,9 +1,11 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/orgsync/orgsync/internal/state"
 )
@@ -64,17 +66,53 @@ func Entries(ctx context.Context, store state.Store, organization string, take f
 	if err != nil {
 		return "", readError(err)
 	}
+	var all []Entry
+	add := take
 	if len(archived) > 0 {
+		add = func(e Entry) { all = append(all, e) }
 		// A line may be in both: it was there twice, or a run died while it moved the line to the archive.
 		inLedger := newLineSet()
 		_, _ = parseUnseen(raw, organization, inLedger, func(Entry) {}) // the error comes again below
-		if _, err := parseUnseen(archived, organization, inLedger, take); err != nil {
+		if _, err := parseUnseen(archived, organization, inLedger, add); err != nil {
 			return "", err
 		}
 	}
-	_, err = parseContent(raw, organization, take)
-	if moved, ok := errors.AsType[*RetiredError](err); ok {
+	_, err = parseContent(raw, organization, add)
+	moved, isMoved := errors.AsType[*RetiredError](err)
+	if err != nil && !isMoved {
+		return "", err
+	}
+	sortRuns(all)
+	for _, e := range all {
+		take(e)
+	}
+	if isMoved {
 		return moved.To, nil
 	}
-	return "", err
+	return "", nil
+}
+
+// sortRuns sorts the lines of an archive and a ledger. The archive may have newer lines than those that the ledger
+// keeps. Runs are sorted by their earliest time, and the lines of a run by their numbers: during a run, a clock may go
+// back. Old lines have no number, and stay in their order.
+func sortRuns(entries []Entry) {
+	type place struct {
+		begin time.Time
+		first int // the index of its first line
+	}
+	runs := map[string]place{}
+	for i, e := range entries {
+		r, found := runs[e.Run]
+		if !found {
+			r = place{e.Time, i}
+		}
+		if e.Time.Before(r.begin) {
+			r.begin = e.Time
+		}
+		runs[e.Run] = r
+	}
+	slices.SortStableFunc(entries, func(a, b Entry) int {
+		x, y := runs[a.Run], runs[b.Run]
+		return cmp.Or(x.begin.Compare(y.begin), cmp.Compare(x.first, y.first), cmp.Compare(a.Number, b.Number))
+	})
 }

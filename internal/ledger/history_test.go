@@ -97,3 +97,49 @@ func TestEntriesOfArchive(t *testing.T) {
 		t.Errorf("entries (-want +got):\n%s", diff)
 	}
 }
+
+// TestOrderOfArchive: the archive has newer lines than the lines that the ledger keeps. The history of both together
+// has the runs in the order of their times, and the lines of a run in their order.
+func TestOrderOfArchive(t *testing.T) {
+	t.Parallel()
+	s := &ledgertest.Store{}
+	for i, who := range []string{"ada@example.com", "bob@example.com", "cyd@example.com"} {
+		l := open(t, s, float64(i))
+		must(t, mail(l, who, ledger.Sent, org.Invitation{ID: "i-" + who}))
+		must(t, l.RecordFacts([]org.Fact{{Kind: org.FactJoined, Email: who}}))
+		must(t, l.Close())
+	}
+	raw, err := s.Read(t.Context())
+	must(t, err)
+	all := bytes.SplitAfter(raw, []byte("\n"))
+	for _, isArchived := range []func(line int) bool{
+		func(line int) bool { return line >= 3 && line < 6 },          // the second run
+		func(line int) bool { return line%3 == 1 },                    // the outcomes
+		func(line int) bool { return line%3 != 2 },                    // the mails
+		func(line int) bool { return line == 0 || line == 3 },         // two intents
+		func(line int) bool { return line != 1 && line < len(all)-1 }, // all but one outcome
+	} {
+		var archived, kept []byte
+		for i, line := range all {
+			if isArchived(i) {
+				archived = append(archived, line...)
+			} else {
+				kept = append(kept, line...)
+			}
+		}
+		rest := &ledgertest.Store{}
+		must(t, rest.Replace(kept))
+		var got []byte
+		_, err := ledger.Entries(t.Context(), archivedStore{rest, archived}, "o1", func(e ledger.Entry) {
+			got = fmt.Appendf(got, "%s %s %s\n", e.Email, e.Action, e.Outcome)
+		})
+		must(t, err)
+		var want []byte
+		for _, who := range []string{"ada@example.com", "bob@example.com", "cyd@example.com"} {
+			want = fmt.Appendf(want, "%s invite \n%[1]s invite sent\n%[1]s joined \n", who)
+		}
+		if diff := cmp.Diff(string(want), string(got)); diff != "" {
+			t.Errorf("entries (-want +got):\n%s", diff)
+		}
+	}
+}

@@ -771,6 +771,87 @@ func TestFoundLedger(t *testing.T) {
 	}
 }
 
+// TestSightingOfUnlistedUser: a user no longer counts as unlisted after the user is a person of the roster or was
+// removed. So if the user is unlisted again, the waiting time begins again.
+func TestSightingOfUnlistedUser(t *testing.T) {
+	t.Parallel()
+	eve := org.MustParseAddress("eve@example.com")
+	remove := org.Edit{Op: org.EditRemove, Who: eve, UserID: "U7"}
+	for name, tt := range map[string]struct {
+		happens func(*ledger.Ledger) error
+		stays   bool
+	}{
+		"joined": {func(l *ledger.Ledger) error {
+			return l.RecordFacts([]org.Fact{{Kind: org.FactJoined, Email: eve.Key(), UserID: "U7"}})
+		}, false},
+		"another user joined": {func(l *ledger.Ledger) error {
+			return l.RecordFacts([]org.Fact{{Kind: org.FactJoined, Email: eve.Key(), UserID: "u8"}})
+		}, true},
+		"removed":         {func(l *ledger.Ledger) error { return l.RecordEditOutcome(remove, ledger.Sent) }, false},
+		"removal planned": {func(l *ledger.Ledger) error { return l.RecordEditIntent(remove) }, true},
+		"removal refused": {func(l *ledger.Ledger) error { return l.RecordEditOutcome(remove, ledger.Refused) }, true},
+		"removal lost":    {func(l *ledger.Ledger) error { return l.RecordEditOutcome(remove, ledger.Abandoned) }, true},
+	} {
+		l := open(t, &ledgertest.Store{}, 0)
+		must(t, l.RecordFacts([]org.Fact{{Kind: org.FactUnlistedUser, Email: eve.Key(), UserID: "u7"}}))
+		must(t, tt.happens(l))
+		if _, stays := l.Memory().Unlisted["u7"]; stays != tt.stays {
+			t.Errorf("%s: still unlisted: %v, want %v", name, stays, tt.stays)
+		}
+	}
+}
+
+// TestJoinedBesideRemoval: if the list may not show the removal of a user yet, it shows that the person answered the
+// mails from before the removal, but not the mail after it.
+func TestJoinedBesideRemoval(t *testing.T) {
+	t.Parallel()
+	ada := org.MustParseAddress("ada@example.com")
+	l := open(t, &ledgertest.Store{}, 0)
+	must(t, mail(l, ada.Key(), ledger.Sent, org.Invitation{ID: "i1"}))
+	must(t, l.RecordEditOutcome(org.Edit{Op: org.EditRemove, Who: ada, UserID: "u1"}, ledger.Sent))
+	must(t, mail(l, ada.Key(), ledger.Sent, org.Invitation{ID: "i2"}))
+	must(t, l.RecordFacts([]org.Fact{{Kind: org.FactJoined, Email: ada.Key(), UserID: "u1"}}))
+	if r := l.Memory().People[ada.Key()]; len(r.Mails) != 1 || r.Mails[0].InvitationID != "i2" || !r.Removed {
+		t.Errorf("the record is %+v", r)
+	}
+}
+
+// TestCopiesOfLines: copies of a line count once, and the next run removes them. Different lines of a run all count,
+// also those of earlier versions, which have no number.
+func TestCopiesOfLines(t *testing.T) {
+	t.Parallel()
+	numbered, err := ledgerWithMails(t, "ada@example.com", "bob@example.com").Read(t.Context())
+	must(t, err)
+	old := regexp.MustCompile(`,"n":"\d+"`).ReplaceAll(numbered, nil)
+	first := func(text []byte) []byte { return text[:bytes.IndexByte(text, '\n')+1] }
+	spaced := bytes.ReplaceAll(first(numbered), []byte(`":"`), []byte(`" : "`))
+	for name, tt := range map[string]struct{ text, kept, warning string }{
+		"no copy":                  {string(numbered), string(numbered), ""},
+		"no copy, old lines":       {string(old), string(old), ""},
+		"one line":                 {string(numbered) + string(first(numbered)), string(numbered), "1 line of the ledger is"},
+		"one line, other spaces":   {string(numbered) + string(spaced), string(numbered), "1 line of the ledger is"},
+		"one old line":             {string(old) + string(first(old)), string(old), "1 line of the ledger is"},
+		"all lines":                {string(numbered) + string(numbered), string(numbered), "4 lines of the ledger are"},
+		"all old lines":            {string(old) + string(old), string(old), "4 lines of the ledger are"},
+		"old lines, then numbered": {string(old) + string(numbered), string(old) + string(numbered), ""},
+	} {
+		s := &ledgertest.Store{}
+		must(t, s.Replace([]byte(tt.text)))
+		_, warnings, err := ledger.Read(t.Context(), s, "o1")
+		must(t, err)
+		l := open(t, s, 5)
+		for _, texts := range [][]string{warnings, l.Warnings()} {
+			if text := strings.Join(texts, "; "); !strings.HasPrefix(text, tt.warning) || (text == "") != (tt.warning == "") {
+				t.Errorf("%s: warnings %q", name, texts)
+			}
+		}
+		must(t, l.Close())
+		if lines, err := s.Read(t.Context()); err != nil || string(lines) != tt.kept {
+			t.Errorf("%s: the ledger is %s, %v", name, lines, err)
+		}
+	}
+}
+
 // TestDamagedEnd: an end of the ledger that is no interrupted write is damage, so that a copy is kept.
 func TestDamagedEnd(t *testing.T) {
 	t.Parallel()

@@ -194,6 +194,10 @@ func TestCopyFails(t *testing.T) {
 			must(t, to.Replace([]byte(`{"v":2,"organization_id":"o1","run":"r","time":"2026-06-10T12:00:00Z",`+
 				`"action":"retired","object_id":"s3://elsewhere"}`+"\n")))
 		}, "has moved to s3://elsewhere"},
+		"the target is of another organization": {func(_, to *unreliable) {
+			must(t, to.Replace([]byte(`{"v":1,"organization_id":"o9","run":"r","time":"2026-06-10T12:00:00Z",`+
+				`"action":"run"}`+"\n")))
+		}, "the target: read the ledger: line 1 belongs to the organization"},
 		"the end of the source is damaged": {func(from, _ *unreliable) {
 			lines, err := from.Read(t.Context())
 			must(t, err)

@@ -14,8 +14,8 @@ type Store interface {
 	// Read returns the whole ledger; nil if the ledger does not exist yet. It needs no lease and
 	// changes nothing. The last line may be incomplete if another run is writing to the ledger.
 	Read(ctx context.Context) ([]byte, error)
-	// Archived returns the lines that [Lease.Replace] removed from the ledger, oldest first; nil if
-	// the store does not keep them.
+	// Archived returns the lines that [Lease.Replace] removed from the ledger, those first that it removed first; nil
+	// if the store does not keep them.
 	Archived(ctx context.Context) ([]byte, error)
 	// Acquire returns the lease. Only one run has the lease at a time. If another run has it, Acquire
 	// waits for at most the duration wait, or not at all if wait is 0. The error is a *[LockedError]

@@ -3,6 +3,7 @@ package objects_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -143,4 +144,116 @@ func TestAnotherAnswerThanTheBase(t *testing.T) {
 			t.Errorf("the ledger is %q, %v", lines, err)
 		}
 	})
+}
+
+// TestOldList: a list of an earlier time lacks the last records. A run does not try forever to make a record that
+// exists.
+func TestOldList(t *testing.T) {
+	t.Parallel()
+	for name, hidden := range map[string]int{"of before the last run": 3, "of before the end of the last run": 1} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				memory, _ := newLedger(t, 3)
+				l := acquire(t, newStore(memory))
+				must(t, l.Append([]byte("last\n")))
+				must(t, l.Release())
+				want := content(t, newStore(memory))
+				log := keys(t, memory, "log/")
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				lists := 0
+				proxy := &changedAnswers{Memory: memory, list: func(_ string, infos []objects.Info) []objects.Info {
+					if lists++; lists > 1000 {
+						cancel()
+					}
+					return slices.DeleteFunc(infos, func(info objects.Info) bool {
+						return slices.Contains(log[len(log)-hidden:], strings.TrimPrefix(info.Key, "o1/"))
+					})
+				}}
+				_, err := newStore(proxy).Acquire(ctx, state.Holder{PID: 2}, 2*time.Minute)
+				if !errors.Is(err, objects.ErrUnknown) {
+					t.Errorf("after %d lists: %v", lists, err)
+				}
+				if got := content(t, newStore(memory)); got != want {
+					t.Errorf("the ledger is %q afterwards, want %q", got, want)
+				}
+			})
+		})
+	}
+}
+
+// TestListWithoutWaitingRun: a list that lacks the object of the run that waits may lack the signs of life of the run
+// that has the lease. So it does not show that this run is dead.
+func TestListWithoutWaitingRun(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := &statetest.Memory{}
+		alive := acquire(t, newStore(memory))
+		proxy := &changedAnswers{Memory: memory, list: func(_ string, infos []objects.Info) []objects.Info {
+			return slices.DeleteFunc(infos, func(info objects.Info) bool {
+				return strings.HasPrefix(info.Key, "o1/runs/") || strings.HasPrefix(info.Key, "o1/wait/")
+			})
+		}}
+		_, err := newStore(proxy).Acquire(t.Context(), state.Holder{PID: 2}, 2*time.Minute)
+		if !errors.Is(err, objects.ErrUnknown) {
+			t.Errorf("another run has the lock: %v", err)
+		}
+		must(t, alive.Append([]byte("a\n")))
+	})
+}
+
+// TestEmptyList: a reader without a lock does not take an empty list for an empty ledger either.
+func TestEmptyList(t *testing.T) {
+	t.Parallel()
+	memory, _ := newLedger(t, 3)
+	proxy := &changedAnswers{Memory: memory, list: func(string, []objects.Info) []objects.Info { return nil }}
+	if lines, err := newStore(proxy).Read(t.Context()); !errors.Is(err, objects.ErrUnknown) {
+		t.Errorf("the ledger is %q, %v", lines, err)
+	}
+	if i, err := newStore(proxy).Inspect(t.Context()); !errors.Is(err, objects.ErrUnknown) {
+		t.Errorf("the ledger is %+v, %v", i, err)
+	}
+	if lines, err := newStore(&statetest.Memory{}).Read(t.Context()); err != nil || len(lines) > 0 {
+		t.Errorf("a new ledger is %q, %v", lines, err)
+	}
+}
+
+// TestAnotherAnswerThanTheArchive: if a proxy answers something else than old lines, a run does not leave them out.
+func TestAnotherAnswerThanTheArchive(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory, _ := newLedger(t, 3)
+		l := acquire(t, newStore(memory))
+		must(t, l.Replace([]byte("line 2\n")))
+		must(t, l.Release())
+		s := newStore(&changedAnswers{Memory: memory, get: func(key string, data []byte) []byte {
+			if strings.HasPrefix(key, "o1/archive/") {
+				return []byte("<html>blocked</html>")
+			}
+			return data
+		}})
+		if lines, err := s.Archived(t.Context()); !errors.Is(err, objects.ErrUnknown) {
+			t.Errorf("the old lines are %q, %v", lines, err)
+		}
+	})
+}
+
+// TestRecordDeletedDuringRead: if a record is missing, the log is read again, because another run may have deleted the
+// record after it made a base. Only a record that stays missing is an error.
+func TestRecordDeletedDuringRead(t *testing.T) {
+	t.Parallel()
+	memory, want := newLedger(t, 3)
+	lists := 0
+	proxy := &changedAnswers{Memory: memory, list: func(_ string, infos []objects.Info) []objects.Info {
+		if len(infos) > 3 {
+			if lists++; lists == 1 {
+				return slices.Delete(slices.Clone(infos), 1, 2)
+			}
+		}
+		return infos
+	}}
+	if got := content(t, newStore(proxy)); got != want || lists != 2 {
+		t.Errorf("the ledger is %q after %d lists", got, lists)
+	}
 }

@@ -21,7 +21,7 @@ const (
 	// before its end.
 	baseDuringRun = 1000
 	// cleanAtOnce is the maximum number of objects of a folder that one run lists in order to delete
-	// them, and the maximum number that it deletes.
+	// them, and the maximum number that it deletes. The records that are always needed do not count.
 	cleanAtOnce = 200
 	// deletesAtOnce is the maximum number of objects that are deleted at the same time.
 	deletesAtOnce = 8
@@ -78,7 +78,7 @@ func (s *Store) clean(ctx context.Context, lease int, takeovers []int) {
 	var g errgroup.Group
 	for i, folder := range folders {
 		g.Go(func() (err error) {
-			lists[i], err = s.list(ctx, folder, "", cleanAtOnce)
+			lists[i], err = s.list(ctx, folder, "", cleanAtOnce+len(takeovers))
 			return err
 		})
 	}

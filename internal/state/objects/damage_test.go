@@ -377,3 +377,82 @@ func TestEveryFailedRequest(t *testing.T) {
 		})
 	}
 }
+
+// TestManyTakeovers: old records are deleted, and counted if that fails, also if the log begins with many records that
+// took over a lease. These records are kept.
+func TestManyTakeovers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const killed = 210
+		memory := &statetest.Memory{}
+		must(t, acquire(t, newStore(memory)).Release())
+		for range killed {
+			ctx, kill := context.WithCancel(t.Context())
+			_, err := newStore(memory).Acquire(ctx, state.Holder{PID: 1}, 0)
+			must(t, err)
+			kill()
+			time.Sleep(2 * time.Minute)
+		}
+		l := acquire(t, newStore(memory))
+		appendManyLines(t, l)
+		must(t, l.Release())
+		time.Sleep(49 * time.Hour)
+		must(t, acquire(t, newStore(memory)).Release())
+		i, err := newStore(memory).Inspect(t.Context())
+		must(t, err)
+		if len(i.Notes) != 1 || !strings.HasPrefix(i.Notes[0], "17 old objects") {
+			t.Errorf("notes: %q", i.Notes)
+		}
+		l = acquire(t, newStore(memory))
+		appendManyLines(t, l)
+		must(t, l.Release())
+		log := keys(t, memory, "log/")
+		if want := killed + 2 + 2 + 17; len(log) != want { // of the first base on, all records are left
+			t.Errorf("%d records are left, want %d", len(log), want)
+		}
+	})
+}
+
+// TestManyOldRecords: Inspect does not list all old records if there are many, and says so.
+func TestManyOldRecords(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory, _ := newLedger(t, 250)
+		time.Sleep(49 * time.Hour)
+		must(t, acquire(t, newStore(memory)).Release())
+		i, err := newStore(memory).Inspect(t.Context())
+		must(t, err)
+		if len(i.Notes) != 1 || !strings.HasPrefix(i.Notes[0], "at least 200 old objects") {
+			t.Errorf("notes: %q", i.Notes)
+		}
+	})
+}
+
+// TestUnlockAfterHalfWrittenRecord: a lease can be ended if the run died while it wrote a record. Later runs ignore
+// this record.
+func TestUnlockAfterHalfWrittenRecord(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := &statetest.Memory{}
+		ctx, kill := context.WithCancel(t.Context())
+		l, err := newStore(memory).Acquire(ctx, state.Holder{PID: 1}, 0)
+		must(t, err)
+		must(t, l.Append([]byte("a\n")))
+		kill()
+		time.Sleep(25 * time.Second) // it still gives signs of life for a while
+		must(t, memory.Create(t.Context(), fmt.Sprintf("o1/log/%020d", 3), []byte("half")))
+		s := newStore(memory)
+		i, err := s.Inspect(t.Context())
+		must(t, err)
+		if !i.Held || len(i.Notes) != 1 {
+			t.Errorf("the lock: %+v", i)
+		}
+		must(t, s.Unlock(t.Context(), i.ID, state.Holder{PID: 2}))
+		next := acquire(t, newStore(memory))
+		must(t, next.Append([]byte("b\n")))
+		must(t, next.Release())
+		if got := content(t, s); got != "a\nb\n" {
+			t.Errorf("the ledger is %q", got)
+		}
+	})
+}

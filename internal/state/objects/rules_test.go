@@ -49,6 +49,7 @@ func TestNeedsBase(t *testing.T) {
 		"11 records":                 {11, 0, false, true},
 		"11 records, the limit":      {11, largeBase, false, true},
 		"11 records, a large base":   {11, largeBase + 1, false, false},
+		"100 records, a large base":  {100, largeBase + 1, false, false},
 		"101 records, a large base":  {101, largeBase + 1, false, true},
 		"101 records, and in making": {101, 0, true, false},
 	} {

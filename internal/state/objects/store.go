@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -76,11 +77,34 @@ func (s *Store) placeOf(name string) string {
 
 // Read returns the ledger, as [state.Store] says.
 func (s *Store) Read(ctx context.Context) ([]byte, error) {
-	r, err := s.read(ctx, nil)
+	r, err := s.readWithoutLease(ctx)
 	if err != nil {
 		return nil, s.readError(err)
 	}
 	return r.lines.join(), nil
+}
+
+// readWithoutLease reads the log for a caller that wants no lease. A list without the object probeKey is wrong if this
+// object exists. If it does not exist, the storage is new.
+func (s *Store) readWithoutLease(ctx context.Context) (*logState, error) {
+	for range 2 { // the first run may make the object after the first list
+		r, err := s.read(ctx, nil)
+		if err != nil || r.hasProbe {
+			return r, err
+		}
+		switch _, err := s.get(ctx, probeKey); {
+		case errors.Is(err, ErrNotFound):
+			return r, nil
+		case err != nil:
+			return nil, err
+		}
+	}
+	return nil, s.lacksError(probeKey)
+}
+
+// lacksError returns the error for a list that lacks the object with this name.
+func (s *Store) lacksError(name string) error {
+	return fmt.Errorf("%w: its list lacks the object %s, which exists", ErrUnknown, s.key(name))
 }
 
 // readError returns err with the place that could not be read.
@@ -88,7 +112,7 @@ func (s *Store) readError(err error) error {
 	return fmt.Errorf("read the shared state %s: %w", s.place(), err)
 }
 
-// Archived returns the lines that were removed from the ledger to make it smaller, oldest first.
+// Archived returns the lines that were removed from the ledger to make it smaller, as [state.Store] says.
 func (s *Store) Archived(ctx context.Context) ([]byte, error) {
 	failed := func(err error) ([]byte, error) {
 		return nil, fmt.Errorf("read the archive of the shared state %s: %w", s.place(), err)
@@ -100,6 +124,9 @@ func (s *Store) Archived(ctx context.Context) ([]byte, error) {
 	var lines []byte
 	for _, info := range infos {
 		object, err := s.get(ctx, s.relative(info.Key))
+		if err == nil && int64(len(object)) != info.Size {
+			err = sizeError(s.relative(info.Key), info.Size, len(object))
+		}
 		if err != nil {
 			return failed(err)
 		}
@@ -157,6 +184,7 @@ func (s *Store) acquire(ctx context.Context, holder state.Holder, wait time.Dura
 		if !errors.Is(err, errTaken) {
 			return l, err
 		}
+		c.newest = r.number + 1
 	}
 }
 
@@ -166,9 +194,10 @@ type candidate struct {
 	holder state.Holder
 	id     string         // the id of its lease, if it gets the lease
 	known  map[int]record // the records that it has read so far, by number
+	newest int            // the number of the last record that certainly exists; 0: none is known
 	// deadline is when the candidate stops waiting.
 	deadline time.Time
-	// hasWaitObject is true if the storage may have an object of this candidate in waitFolder.
+	// hasWaitObject is true if the storage has an object of this candidate in waitFolder, or may have it after an error.
 	hasWaitObject bool
 	// lastSign is the last sign of life of the holder. It has not changed since the local time signSince.
 	lastSign  signOfLife
@@ -181,14 +210,22 @@ type signOfLife struct {
 	at            time.Time // the time of the sign, by the clock of the storage
 }
 
-// read reads the log. A list without the object probeKey, which exists, may lack records too. Without this check, an
-// empty list would look like a new ledger.
+// read reads the log. A list that lacks an object of this candidate, or a record that exists, may lack other objects
+// too. Without this check, an empty list would look like a new ledger, and a run that is alive could look dead.
 func (c *candidate) read(ctx context.Context) (*logState, error) {
 	r, err := c.store.read(ctx, c.known)
-	if err == nil && !r.hasProbe {
-		err = fmt.Errorf("%w: its list lacks the object %s, which exists", ErrUnknown, c.store.key(probeKey))
+	if err != nil {
+		return nil, err
 	}
-	return r, err
+	switch _, waits := r.waits[waitFolder+c.id]; {
+	case !r.hasProbe:
+		return nil, c.store.lacksError(probeKey)
+	case r.number < c.newest:
+		return nil, c.store.lacksError(numbered(logFolder, c.newest))
+	case c.hasWaitObject && !waits:
+		return nil, c.store.lacksError(waitFolder + c.id)
+	}
+	return r, nil
 }
 
 // watch checks once whether the holder of the lease is dead or has released the lease. If so, it returns the log. If
@@ -210,7 +247,7 @@ func (c *candidate) watch(ctx context.Context) (*logState, error) {
 		return r, err
 	}
 	silent := time.Duration(0)
-	if at := r.waits[waitFolder+c.id]; !at.IsZero() && at.After(r.sign) {
+	if at := r.waits[waitFolder+c.id]; at.After(r.sign) {
 		silent = at.Sub(r.sign)
 	}
 	if silent > s.times.TakeoverAfter {
@@ -321,7 +358,7 @@ func isMadeOf(object []byte, pieces [][]byte) bool {
 
 // Inspect describes the store, as [state.Store] says.
 func (s *Store) Inspect(ctx context.Context) (state.Inspection, error) {
-	r, err := s.read(ctx, nil)
+	r, err := s.readWithoutLease(ctx)
 	if err != nil {
 		return state.Inspection{}, s.readError(err)
 	}
@@ -332,7 +369,7 @@ func (s *Store) Inspect(ctx context.Context) (state.Inspection, error) {
 	if r.damaged {
 		i.Notes = append(i.Notes, fmt.Sprintf("the last record (number %d) is damaged and is ignored", r.number))
 	}
-	old, err := s.list(ctx, logFolder, "", cleanAtOnce)
+	old, err := s.list(ctx, logFolder, "", cleanAtOnce+len(r.takeovers))
 	if err != nil {
 		return state.Inspection{}, s.readError(err)
 	}
@@ -343,8 +380,12 @@ func (s *Store) Inspect(ctx context.Context) (state.Inspection, error) {
 		}
 	}
 	if unneeded > 0 {
-		i.Notes = append(i.Notes, fmt.Sprintf(
-			"%d old objects are not needed, but were not deleted; perhaps the runs have no permission to delete", unneeded))
+		count := strconv.Itoa(unneeded)
+		if unneeded >= cleanAtOnce {
+			count = "at least " + count // the list may lack later ones
+		}
+		i.Notes = append(i.Notes, count+
+			" old objects are not needed, but were not deleted; perhaps the runs have no permission to delete")
 	}
 	return i, nil
 }
@@ -389,7 +430,7 @@ func (s *Store) Unlock(ctx context.Context, id string, holder state.Holder) erro
 // readHeld reads the log, and returns a *[state.Problem] unless the lease with this id holds the lock.
 // notHeld is the text for a lock that nobody holds.
 func (s *Store) readHeld(ctx context.Context, id, notHeld string) (*logState, error) {
-	r, err := s.read(ctx, nil)
+	r, err := s.readWithoutLease(ctx)
 	switch {
 	case err != nil:
 		return nil, s.readError(err)

@@ -348,6 +348,89 @@ func TestStorageGoesAway(t *testing.T) {
 	})
 }
 
+// TestRecordsRenewTheLease checks that each record renews the lock, also if no other sign of life reaches the storage.
+func TestRecordsRenewTheLease(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := &statetest.Memory{}
+		l := acquire(t, newStore(&statetest.Faulty{Objects: memory, Fault: func(op, _ string) statetest.Fault {
+			if op == "put" {
+				return statetest.Fault{Err: objects.ErrUnknown, Skip: true}
+			}
+			return statetest.Fault{}
+		}}))
+		for range 10 {
+			time.Sleep(20 * time.Second)
+			must(t, l.Append([]byte("a\n")))
+			must(t, l.Check())
+		}
+		time.Sleep(30 * time.Second)
+		var lost *state.LostError
+		if err := l.Check(); !errors.As(err, &lost) {
+			t.Errorf("after 30 seconds without a record: %v", err)
+		}
+	})
+}
+
+// TestRefusedWrite checks that a run begins nothing new after the storage has refused a record, although its signs of
+// life still reach the storage.
+func TestRefusedWrite(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		refusal := errors.New("the disk is full")
+		refuses := false
+		memory := &statetest.Memory{}
+		l := acquire(t, newStore(&statetest.Faulty{Objects: memory, Fault: func(op, _ string) statetest.Fault {
+			if refuses && op == "create" {
+				return statetest.Fault{Err: refusal, Skip: true}
+			}
+			return statetest.Fault{}
+		}}))
+		refuses = true
+		if err := l.Append([]byte("a\n")); !errors.Is(err, refusal) {
+			t.Errorf("append: %v", err)
+		}
+		if err := l.Check(); !errors.Is(err, refusal) {
+			t.Errorf("check: %v", err)
+		}
+		select {
+		case <-l.Lost():
+		default:
+			t.Error("the lock does not count as lost")
+		}
+	})
+}
+
+// TestBaseOfLongRun checks that a run makes a base after 1,000 records, and that a lease that was released is over.
+func TestBaseOfLongRun(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := &statetest.Memory{}
+		l := acquire(t, newStore(memory))
+		for range 998 {
+			must(t, l.Append([]byte("a\n")))
+		}
+		synctest.Wait()
+		if bases := keys(t, memory, "base/"); len(bases) != 0 {
+			t.Errorf("after 999 records: %q", bases)
+		}
+		must(t, l.Append([]byte("a\n")))
+		synctest.Wait()
+		if bases := keys(t, memory, "base/"); len(bases) != 1 {
+			t.Errorf("after 1,000 records: %q", bases)
+		}
+		must(t, l.Append([]byte("a\n")))
+		synctest.Wait()
+		if bases := keys(t, memory, "base/"); len(bases) != 1 {
+			t.Errorf("after the next record: %q", bases)
+		}
+		must(t, l.Release())
+		if err := l.Check(); err == nil {
+			t.Error("the run has the lock after it released it")
+		}
+	})
+}
+
 // TestStopWhileStorageHangs checks that a run that is stopped ends soon, also if the storage does not answer.
 func TestStopWhileStorageHangs(t *testing.T) {
 	t.Parallel()
@@ -486,6 +569,13 @@ func TestReplace(t *testing.T) {
 		must(t, err)
 		if string(archived) != "b\na\nc\n" {
 			t.Errorf("the archive is %q", archived)
+		}
+		before := keys(t, memory, "archive/")
+		l = acquire(t, s)
+		must(t, l.Replace([]byte("d\ne\n")))
+		must(t, l.Release())
+		if after := keys(t, memory, "archive/"); len(after) != len(before) {
+			t.Errorf("nothing was removed, and the archive has %q", after)
 		}
 	})
 }

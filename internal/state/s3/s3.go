@@ -135,33 +135,29 @@ func (b *bucket) MayIgnoreConditions() bool { return true }
 func (b *bucket) Create(ctx context.Context, key string, data ...[]byte) error {
 	o := putOptions()
 	o.SetMatchETagExcept("*")
-	tag, err := b.put(ctx, key, o, data...)
-	if err == nil && tag == "" { // a storage names the ETag of an object that it has made; a proxy does not
-		err = fmt.Errorf("%w: the answer names no ETag", objects.ErrUnknown)
-	}
-	return err
+	return b.put(ctx, key, o, data...)
 }
 
 func (b *bucket) Put(ctx context.Context, key string, data []byte) error {
-	_, err := b.put(ctx, key, putOptions(), data)
-	return err
+	return b.put(ctx, key, putOptions(), data)
 }
 
 func putOptions() minio.PutObjectOptions {
 	return minio.PutObjectOptions{ContentType: "application/octet-stream", DisableMultipart: true}
 }
 
-// put makes an object, and returns its ETag; "" if the answer names none.
-func (b *bucket) put(
-	ctx context.Context, key string, o minio.PutObjectOptions, data ...[]byte,
-) (tag string, err error) {
+// put makes an object. A storage names the ETag of an object that it has made; a proxy does not.
+func (b *bucket) put(ctx context.Context, key string, o minio.PutObjectOptions, data ...[]byte) error {
 	var pieces []io.Reader
 	for _, piece := range data {
 		pieces = append(pieces, bytes.NewReader(piece))
 	}
 	info, err := b.client.PutObject(ctx, b.name, b.prefix+key, io.MultiReader(pieces...),
 		int64(objects.Size(data)), o)
-	return info.ETag, b.explain("s3:PutObject", err)
+	if err == nil && info.ETag == "" {
+		return fmt.Errorf("%w: the answer names no ETag", objects.ErrUnknown)
+	}
+	return b.explain("s3:PutObject", err)
 }
 
 func (b *bucket) Get(ctx context.Context, key string) ([]byte, error) {

@@ -119,7 +119,8 @@ func openOn(t *testing.T, h http.HandlerFunc) objects.Objects {
 }
 
 // TestSuccessOfAProxy checks that a status 200 alone does not mean that the storage has made an object, or that there
-// are no objects. A proxy may answer so, and some storages answer 200 and then an error.
+// are no objects. A proxy may answer so, and some storages answer 200 and then an error. If a run took such an answer
+// for a renewal of its lock, two runs could have the lock.
 func TestSuccessOfAProxy(t *testing.T) {
 	for name, body := range map[string]string{
 		"page": "<html><body><p>blocked</p></body></html>", "error": "<Error><Code>InternalError</Code></Error>",
@@ -131,6 +132,9 @@ func TestSuccessOfAProxy(t *testing.T) {
 		}
 		if err := o.Create(t.Context(), "o1/log/1", []byte("x")); !errors.Is(err, objects.ErrUnknown) {
 			t.Errorf("%s: create gives %v", name, err)
+		}
+		if err := o.Put(t.Context(), "o1/runs/1", []byte("x")); !errors.Is(err, objects.ErrUnknown) {
+			t.Errorf("%s: put gives %v", name, err)
 		}
 	}
 }
@@ -152,5 +156,8 @@ func TestSuccess(t *testing.T) {
 	}
 	if err := o.Create(t.Context(), "o1/log/1", []byte("x")); err != nil {
 		t.Errorf("create gives %v", err)
+	}
+	if err := o.Put(t.Context(), "o1/runs/1", []byte("x")); err != nil {
+		t.Errorf("put gives %v", err)
 	}
 }
