@@ -235,6 +235,47 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{declined}
 			addMails(in, sent(1, "i1", -0.1))
 		}, []string{"not_mailed i1", "waiting i1", "fact reset " + ada}},
+		{"accepted, left, and invited again within hours by the same invitation, which the list does not show yet",
+			func(in *plan.Input) {
+				in.InviteLeft = true
+				accepted := invitation("i1", ada, org.StatusAccepted, -50)
+				accepted.Responded = hours(-2)
+				in.Snapshot.Invitations = []org.Invitation{accepted}
+				in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-1.5), JoinedSequence: 2}
+				addMails(in, sent(3, "i1", -0.1))
+			}, []string{"waiting i1"}},
+		{"the same, and users cannot be listed", func(in *plan.Input) {
+			in.Snapshot.UsersVisible = false
+			accepted := invitation("i1", ada, org.StatusAccepted, -50)
+			accepted.Responded = hours(-2)
+			in.Snapshot.Invitations = []org.Invitation{accepted}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-1.5), JoinedSequence: 2}
+			addMails(in, sent(3, "i1", -0.1))
+		}, []string{"members_unseen ", "waiting i1"}},
+		{"cancelled at an unknown time, and invited again by the same invitation, which the list does not show yet",
+			func(in *plan.Input) {
+				in.Reinvite = []org.Address{org.MustParseAddress(ada)}
+				in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusCancelled, -50)}
+				addMails(in, sent(1, "i1", -50), sent(3, "i1", -0.1))
+			}, []string{"not_mailed i1", "waiting i1", "fact reset " + ada}},
+		{"declined in the second of the mail, by a date in whole seconds", func(in *plan.Input) {
+			declined := invitation("i1", ada, org.StatusDeclined, -0.1)
+			declined.Responded = hours(-0.1)
+			in.Snapshot.Invitations = []org.Invitation{declined}
+			m := sent(1, "i1", -0.1)
+			m.At = m.At.Add(900 * time.Millisecond)
+			addMails(in, m)
+		}, []string{"needs_attention i1"}},
+		{"declined after a mail of a few minutes ago", func(in *plan.Input) {
+			declined := invitation("i1", ada, org.StatusDeclined, -0.2)
+			declined.Responded = hours(-0.1)
+			in.Snapshot.Invitations = []org.Invitation{declined}
+			addMails(in, sent(1, "i1", -0.2))
+		}, []string{"needs_attention i1"}},
+		{"declined at an unknown time, and mailed 15 minutes ago", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusDeclined, -0.25)}
+			addMails(in, sent(1, "i1", -0.25))
+		}, []string{"needs_attention i1"}},
 		{"accepted, left, and invited again without a date of creation, which expired", func(in *plan.Input) {
 			accepted, again := invitation("i1", ada, org.StatusAccepted, -400), invitation("i2", ada, org.StatusPending, -80)
 			accepted.Responded, again.Created = hours(-390), time.Time{}
