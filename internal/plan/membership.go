@@ -582,13 +582,17 @@ func (ix *index) addJoinedFacts(p *person, d *decision) {
 	}
 	isOutdated := func(key string) bool { r := ix.in.Memory.People[key]; return r.Removed || len(r.Mails) > 0 }
 	isBack := slices.ContainsFunc(p.keys, isOutdated)
+	first := p.keys[0]
+	if ix.isKeyUser(p) {
+		first = ix.in.Snapshot.Self.Key()
+	}
 	for i, key := range p.knownKeys() {
 		r := ix.in.Memory.People[key]
 		id, isNew := "", false
 		switch inRoster := i < len(p.keys); {
 		case p.user == nil: // the key cannot list users, and p accepted an invitation
 			// If p was a user before, the ledger must record that p may be another user now.
-			isNew = i == 0 && !p.record.Joined || inRoster && isBack && !r.JoinedAsUnknown()
+			isNew = key == first && !p.record.Joined || inRoster && isBack && !r.JoinedAsUnknown()
 		case r.UserID == p.user.ID || p.joinedAs(key) || ix.in.Memory.Unlisted[p.user.ID].Email == key:
 			id = p.user.ID
 			isNew = inRoster && (!r.Joined || r.UserID != id || r.JoinedAsUnknown() || r.Unlisted ||

@@ -151,6 +151,10 @@ func TestMembership(t *testing.T) {
 		{"the user of the key, who is not in the list", func(in *plan.Input) {
 			in.Snapshot.Self = org.MustParseAddress("ADA@example.com")
 		}, []string{"fact joined " + ada}},
+		{"the user of the key under an alias, which may be wrong, and who is not in the list", func(in *plan.Input) {
+			in.Roster.People[0] = person(ada, 3, "owner@example.com")
+			in.Snapshot.Self = org.MustParseAddress("owner@example.com")
+		}, []string{"fact joined owner@example.com"}},
 		{"the user of the key, who is not in the list and needs access", func(in *plan.Input) {
 			in.Snapshot.Self = org.MustParseAddress(ada)
 			in.Roster.People[0].APIEnabled = new(true)
