@@ -267,8 +267,10 @@ func (ix *index) decideAfterLeaving(p *person, d *decision, id string) {
 // mayHaveLeft reports whether orgsync may have mailed p after p accepted inv, perhaps because p had left. So inv does
 // not show that p has answered this mail.
 func (ix *index) mayHaveLeft(p *person, inv *org.Invitation) bool {
+	own := p.mailOf(inv.ID)
 	return slices.ContainsFunc(p.record.Mails, func(m org.Mail) bool {
-		isLater := !inv.ExpiresAt().IsZero() && m.At.After(inv.ExpiresAt())
+		// Without the date of the end, any mail after that of inv counts.
+		isLater := m.At.After(inv.ExpiresAt()) && (own == nil || m.At.After(own.At))
 		return m.Lost || ix.wasAnsweredBefore(p, inv, m) ||
 			inv.Responded.IsZero() && isLater && m.InvitationID != inv.ID
 	})

@@ -197,6 +197,21 @@ func TestMembership(t *testing.T) {
 				in.Snapshot.Invitations = []org.Invitation{accepted}
 				addMails(in, sent(5, "i1", -100))
 			}, []string{"members_unseen "}},
+		{"users hidden, accepted, and mailed later, which expired, in a list without dates", func(in *plan.Input) {
+			in.Snapshot.UsersVisible = false
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-180), JoinedSequence: 2}
+			in.Snapshot.Invitations = []org.Invitation{
+				{ID: "i1", Invited: org.MustParseAddress(ada), Status: org.StatusAccepted},
+				{ID: "i2", Invited: org.MustParseAddress(ada), Status: org.StatusPending}}
+			addMails(in, sent(5, "i2", -100))
+		}, []string{"members_unseen "}},
+		{"users hidden, expired, and accepted a later mail, in a list without dates", func(in *plan.Input) {
+			in.Snapshot.UsersVisible = false
+			in.Snapshot.Invitations = []org.Invitation{
+				{ID: "i1", Invited: org.MustParseAddress(ada), Status: org.StatusExpired},
+				{ID: "i2", Invited: org.MustParseAddress(ada), Status: org.StatusAccepted}}
+			addMails(in, sent(1, "i1", -100), sent(5, "i2", -20))
+		}, []string{"members_unseen ", "fact joined " + ada}},
 		{"accepted at an unknown time, perhaps after a later mail, which expired", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -150),
 				invitation("i2", ada, org.StatusExpired, -100)}
