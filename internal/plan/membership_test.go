@@ -751,6 +751,16 @@ func TestMembership(t *testing.T) {
 			addMails(in, sent(9, "i1", -2))
 			in.Snapshot.Invitations = []org.Invitation{inv}
 		}, []string{"needs_attention i1"}},
+		{"left, and orgsync removed another user, who had accepted an invitation to the person", func(in *plan.Input) {
+			inv := invitation("i1", ada, org.StatusAccepted, -100)
+			inv.Registered = org.MustParseAddress("bob@example.com")
+			in.Snapshot.Invitations = []org.Invitation{inv}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-50), JoinedSequence: 3, UserID: "u1",
+				UserSequence: 3}
+			in.Memory.People["bob@example.com"] = org.PersonRecord{Joined: true, JoinedAt: hours(-60), JoinedSequence: 2,
+				UserID: "u2", UserSequence: 2, Unlisted: true, Removed: true, RemovedAt: hours(-20), RemovedSequence: 9,
+				RemovedUserID: "u2"}
+		}, []string{"left i1"}},
 		{"removed by orgsync, mailed since, accepted, and left", func(in *plan.Input) {
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, Mails: []org.Mail{sent(5, "i2", -100)}}
 			in.Snapshot.Invitations = []org.Invitation{invitation("i2", ada, org.StatusAccepted, -100)}
