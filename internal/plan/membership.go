@@ -283,14 +283,19 @@ func (ix *index) justAccepted(p *person) bool {
 }
 
 // mayHaveJustAccepted is like justAccepted, but is also true if the list does not say when p accepted, and this may be
-// recent: p cannot have accepted after the invitation expired, and accepted before p was seen as a member.
+// recent: p cannot have accepted after the invitation expired, and accepted before p was seen as a member. A date from
+// before orgsync mailed the invitation does not count: it may be from another time zone.
 func (ix *index) mayHaveJustAccepted(p *person) bool {
 	inv := ix.decidingInvitation(p)
-	if inv == nil || inv.Status != org.StatusAccepted || !inv.Responded.IsZero() {
+	if inv == nil || inv.Status != org.StatusAccepted {
+		return false
+	}
+	m := p.mailOf(inv.ID)
+	if !inv.Responded.IsZero() && (m == nil || !isDatedBefore(inv.Responded, *m)) {
 		return ix.justAccepted(p)
 	}
 	latest := p.expiresAt(inv)
-	if p.record.Joined && p.mailOf(inv.ID) == nil && !inv.SentAt().After(p.record.JoinedAt) {
+	if p.record.Joined && m == nil && !inv.SentAt().After(p.record.JoinedAt) {
 		latest = p.record.JoinedAt
 	}
 	return ix.in.Snapshot.Now.Sub(latest) < org.SettleAfter

@@ -640,6 +640,13 @@ func TestMembership(t *testing.T) {
 			r.Responded = now.Add(-14 * time.Minute)
 			in.Snapshot.Invitations = []org.Invitation{r}
 		}, []string{"left i1"}},
+		{"accepted just now, by a date in another time zone, with --invite-left", func(in *plan.Input) {
+			in.InviteLeft = true
+			inv := invitation("i1", ada, org.StatusAccepted, -6)
+			inv.Responded = hours(-5.1)
+			in.Snapshot.Invitations = []org.Invitation{inv}
+			addMails(in, sent(1, "i1", -1))
+		}, []string{"left i1"}},
 		{"accepted as long ago as lists may lag, with --invite-left", func(in *plan.Input) {
 			in.InviteLeft = true
 			r := invitation("i1", ada, org.StatusAccepted, -10)
