@@ -102,10 +102,11 @@ func (i Invitation) IsAfter(other Invitation) bool {
 	return i.isRenewalOf(other)
 }
 
-// isRenewalOf reports whether i was sent again after other was accepted: the person may have left since.
+// isRenewalOf reports whether i was sent again after the acceptance in accepted: the person may have left since.
+// All dates come from the list, so it makes no difference if they lack the zone.
 func (i Invitation) isRenewalOf(accepted Invitation) bool {
 	return !accepted.Expires.IsZero() && i.Expires.After(accepted.Expires) &&
-		accepted.WasAnsweredBefore(i.Expires.Add(-InvitationLife))
+		!accepted.Responded.IsZero() && accepted.Responded.Before(i.Expires.Add(-InvitationLife))
 }
 
 // rowKey identifies a row of a list. For a user, it has the id or, if there is no id, the address. For an invitation,

@@ -105,6 +105,8 @@ func TestMergeOfAnswers(t *testing.T) {
 	unreadable.Expires, unreadable.DateUnreadable = time.Time{}, true
 	longAccepted := accepted
 	longAccepted.Responded = at.Add(-org.InvitationLife - 24*time.Hour)
+	lately, again := accepted, renewed
+	lately.Responded, again.Expires = at.Add(-time.Hour), at.Add(org.InvitationLife)
 	undated := longAccepted
 	undated.Expires = time.Time{}
 	for _, tt := range []struct {
@@ -118,6 +120,9 @@ func TestMergeOfAnswers(t *testing.T) {
 		{"sent again after an acceptance long before", renewed, longAccepted, renewed},
 		{"accepted long before, and a row from before", longAccepted, pending, longAccepted},
 		{"accepted long before, without its date of expiration", undated, renewed, undated},
+		{"accepted an hour before, and sent again", lately, again, again},
+		{"sent again after an acceptance an hour before", again, lately, again},
+		{"accepted an hour after the invitation was sent again", lately, renewed, lately},
 		{"renewed", renewed, pending, renewed},
 		{"declined", pending, declined, declined},
 		{"declined, and sent again", declined, pending, pending},

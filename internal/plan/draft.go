@@ -171,7 +171,7 @@ func (ix *index) mayHaveJoinedAs(p *person, mails []org.Mail, d *decision) []*or
 	if !slices.ContainsFunc(d.notices, mayWait) || slices.ContainsFunc(p.invitations, isOpenMail) {
 		return nil
 	}
-	isUnlisted := func(m org.Mail) bool { return m.Lost || !p.shows(m) }
+	isUnlisted := func(m org.Mail) bool { return m.Lost || !ix.shows(p, m) }
 	return ix.unidentifiedSinceMail(mails, isUnlisted, 0) // also users from before the last --reinvite
 }
 

@@ -84,7 +84,7 @@ func (ix *index) isFlapping(p *person) bool {
 // --reinvite does not count, because --reinvite asked for a mail nevertheless.
 func (ix *index) possibleAliases(p *person) []*org.User {
 	hasVanished := func(m org.Mail) bool {
-		return !m.Lost && !p.shows(m) && ix.in.Snapshot.Now.Sub(m.At) >= org.SettleAfter
+		return !m.Lost && !ix.shows(p, m) && ix.in.Snapshot.Now.Sub(m.At) >= org.SettleAfter
 	}
 	return ix.unidentifiedSinceMail(p.record.Mails, hasVanished, p.record.ReinvitedSequence)
 }

@@ -430,6 +430,7 @@ func (ix *index) mergeRegistered() {
 				p.record = &org.PersonRecord{}
 			}
 			p.record.Suspended = p.record.Suspended || r.Suspended
+			r.Joined = false // it may have been another person, whose user accepted an invitation to p
 			addRemovals(p.record, r)
 			endRemovalByJoining(p.record)
 		}

@@ -93,7 +93,7 @@ func (ix *index) decideMembership(p *person, d *decision) {
 		ix.decideResend(p, d, newest, unsettled != nil)
 		return
 	}
-	if m := p.unseenMail(); m != nil && !ix.isPast(m.ExpiresAt()) {
+	if m := ix.unseenMail(p); m != nil && !ix.isPast(m.ExpiresAt()) {
 		d.note(p, Notice{Kind: Waiting, InvitationID: m.InvitationID, Since: m.At, Expires: m.ExpiresAt(),
 			ExpiresEstimated: m.ExpiresEstimated()})
 		ix.notePossibleAlias(p, d, m)
@@ -154,7 +154,7 @@ func (ix *index) noteMaybeUnlisted(p *person) {
 // must not see p as a member. It makes no difference whether p can accept another invitation now.
 func (ix *index) mayBeUnlisted(p *person) bool {
 	isUnknown := ix.joinedAsUnknown(p)
-	isUnseen := func(m org.Mail) bool { return !p.shows(m) }
+	isUnseen := func(m org.Mail) bool { return !ix.shows(p, m) }
 	mayBeUnknownUser := func(inv *org.Invitation) bool {
 		switch inv.Status {
 		case org.StatusUnknown:
@@ -250,7 +250,7 @@ func (ix *index) decideAfterLeaving(p *person, d *decision, id string) {
 	removed := p.record.Removed && id == ""
 	switch {
 	case !ix.visible.users && !removed && id != "":
-		if !p.mayHaveLeft(ix.decidingInvitation(p)) {
+		if !ix.mayHaveLeft(p, ix.decidingInvitation(p)) {
 			ix.addJoinedFacts(p, d)
 		}
 	case !removed && ix.decidePossiblyHidden(p, d):
@@ -266,10 +266,12 @@ func (ix *index) decideAfterLeaving(p *person, d *decision, id string) {
 
 // mayHaveLeft reports whether orgsync may have mailed p after p accepted inv, perhaps because p had left. So inv does
 // not show that p has answered this mail.
-func (p *person) mayHaveLeft(inv *org.Invitation) bool {
+func (ix *index) mayHaveLeft(p *person, inv *org.Invitation) bool {
+	own := p.mailOf(inv.ID)
 	return slices.ContainsFunc(p.record.Mails, func(m org.Mail) bool {
-		isLater := !inv.ExpiresAt().IsZero() && m.At.After(inv.ExpiresAt())
-		return m.Lost || inv.WasAnsweredBefore(m.At) ||
+		// Without the date of the end, any mail after that of inv counts.
+		isLater := m.At.After(inv.ExpiresAt()) && (own == nil || m.At.After(own.At))
+		return m.Lost || ix.wasAnsweredBefore(p, inv, m) ||
 			inv.Responded.IsZero() && isLater && m.InvitationID != inv.ID
 	})
 }
@@ -281,14 +283,19 @@ func (ix *index) justAccepted(p *person) bool {
 }
 
 // mayHaveJustAccepted is like justAccepted, but is also true if the list does not say when p accepted, and this may be
-// recent: p cannot have accepted after the invitation expired, and accepted before p was seen as a member.
+// recent: p cannot have accepted after the invitation expired, and accepted before p was seen as a member. A date from
+// before orgsync mailed the invitation does not count: it may be from another time zone.
 func (ix *index) mayHaveJustAccepted(p *person) bool {
 	inv := ix.decidingInvitation(p)
-	if inv == nil || inv.Status != org.StatusAccepted || !inv.Responded.IsZero() {
+	if inv == nil || inv.Status != org.StatusAccepted {
+		return false
+	}
+	m := p.mailOf(inv.ID)
+	if !inv.Responded.IsZero() && (m == nil || !isDatedBefore(inv.Responded, *m)) {
 		return ix.justAccepted(p)
 	}
 	latest := p.expiresAt(inv)
-	if p.record.Joined && p.mailOf(inv.ID) == nil && !inv.SentAt().After(p.record.JoinedAt) {
+	if p.record.Joined && m == nil && !inv.SentAt().After(p.record.JoinedAt) {
 		latest = p.record.JoinedAt
 	}
 	return ix.in.Snapshot.Now.Sub(latest) < org.SettleAfter
@@ -405,9 +412,9 @@ func (p *person) latestMail(is func(*org.Mail) bool) *org.Mail {
 	return latest
 }
 
-// unseenMail returns the last mail that was sent or counts as sent, if the list does not show it; otherwise nil.
-func (p *person) unseenMail() *org.Mail {
-	if m := p.lastMail(); m != nil && !p.shows(*m) {
+// unseenMail returns the last mail to p that was sent or counts as sent, if the list does not show it; otherwise nil.
+func (ix *index) unseenMail(p *person) *org.Mail {
+	if m := p.lastMail(); m != nil && !ix.shows(p, *m) {
 		return m
 	}
 	return nil
@@ -415,10 +422,17 @@ func (p *person) unseenMail() *org.Mail {
 
 // shows reports whether the list shows the invitation of the mail m to p, and not only an answer from before m: the
 // server may have sent an invitation again that p had answered.
-func (p *person) shows(m org.Mail) bool {
+func (ix *index) shows(p *person, m org.Mail) bool {
 	return slices.ContainsFunc(p.invitations, func(inv *org.Invitation) bool {
-		return inv.ID == m.InvitationID && !(inv.Status.IsAnswered() && inv.WasAnsweredBefore(m.At))
+		return inv.ID == m.InvitationID && !ix.wasAnsweredBefore(p, inv, m)
 	})
+}
+
+// wasAnsweredBefore reports whether p answered inv before the mail m was sent. As long as the list may not show m yet,
+// this need not be certain: the answer has an earlier date or, if it has none, inv was sent before m too.
+func (ix *index) wasAnsweredBefore(p *person, inv *org.Invitation, m org.Mail) bool {
+	mayBeEarlier := isDatedBefore(inv.Responded, m) && (!inv.Responded.IsZero() || wasSentBefore(*inv, m, p.record.Mails))
+	return inv.Status.IsAnswered() && (inv.WasAnsweredBefore(m.At) || ix.isRecent(m.At) && mayBeEarlier)
 }
 
 func (p *person) hasInvitation(id string) bool {
@@ -471,7 +485,7 @@ func (ix *index) rounds(p *person) (mails int, since time.Time) {
 	}
 	wasAnswered := func(m org.Mail) bool {
 		return slices.ContainsFunc(p.invitations, func(inv *org.Invitation) bool {
-			return inv.ID == m.InvitationID && inv.Status.IsAnswered() && !inv.WasAnsweredBefore(m.At)
+			return inv.ID == m.InvitationID && inv.Status.IsAnswered() && !ix.wasAnsweredBefore(p, inv, m)
 		})
 	}
 	for _, m := range p.record.Mails {
@@ -575,13 +589,17 @@ func (ix *index) addJoinedFacts(p *person, d *decision) {
 	}
 	isOutdated := func(key string) bool { r := ix.in.Memory.People[key]; return r.Removed || len(r.Mails) > 0 }
 	isBack := slices.ContainsFunc(p.keys, isOutdated)
+	first := p.keys[0]
+	if ix.isKeyUser(p) {
+		first = ix.in.Snapshot.Self.Key()
+	}
 	for i, key := range p.knownKeys() {
 		r := ix.in.Memory.People[key]
 		id, isNew := "", false
 		switch inRoster := i < len(p.keys); {
 		case p.user == nil: // the key cannot list users, and p accepted an invitation
 			// If p was a user before, the ledger must record that p may be another user now.
-			isNew = i == 0 && !p.record.Joined || inRoster && isBack && !r.JoinedAsUnknown()
+			isNew = key == first && !p.record.Joined || inRoster && isBack && !r.JoinedAsUnknown()
 		case r.UserID == p.user.ID || p.joinedAs(key) || ix.in.Memory.Unlisted[p.user.ID].Email == key:
 			id = p.user.ID
 			isNew = inRoster && (!r.Joined || r.UserID != id || r.JoinedAsUnknown() || r.Unlisted ||

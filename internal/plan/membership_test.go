@@ -151,6 +151,10 @@ func TestMembership(t *testing.T) {
 		{"the user of the key, who is not in the list", func(in *plan.Input) {
 			in.Snapshot.Self = org.MustParseAddress("ADA@example.com")
 		}, []string{"fact joined " + ada}},
+		{"the user of the key under an alias, which may be wrong, and who is not in the list", func(in *plan.Input) {
+			in.Roster.People[0] = person(ada, 3, "owner@example.com")
+			in.Snapshot.Self = org.MustParseAddress("owner@example.com")
+		}, []string{"fact joined owner@example.com"}},
 		{"the user of the key, who is not in the list and needs access", func(in *plan.Input) {
 			in.Snapshot.Self = org.MustParseAddress(ada)
 			in.Roster.People[0].APIEnabled = new(true)
@@ -193,6 +197,21 @@ func TestMembership(t *testing.T) {
 				in.Snapshot.Invitations = []org.Invitation{accepted}
 				addMails(in, sent(5, "i1", -100))
 			}, []string{"members_unseen "}},
+		{"users hidden, accepted, and mailed later, which expired, in a list without dates", func(in *plan.Input) {
+			in.Snapshot.UsersVisible = false
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-180), JoinedSequence: 2}
+			in.Snapshot.Invitations = []org.Invitation{
+				{ID: "i1", Invited: org.MustParseAddress(ada), Status: org.StatusAccepted},
+				{ID: "i2", Invited: org.MustParseAddress(ada), Status: org.StatusPending}}
+			addMails(in, sent(5, "i2", -100))
+		}, []string{"members_unseen "}},
+		{"users hidden, expired, and accepted a later mail, in a list without dates", func(in *plan.Input) {
+			in.Snapshot.UsersVisible = false
+			in.Snapshot.Invitations = []org.Invitation{
+				{ID: "i1", Invited: org.MustParseAddress(ada), Status: org.StatusExpired},
+				{ID: "i2", Invited: org.MustParseAddress(ada), Status: org.StatusAccepted}}
+			addMails(in, sent(1, "i1", -100), sent(5, "i2", -20))
+		}, []string{"members_unseen ", "fact joined " + ada}},
 		{"accepted at an unknown time, perhaps after a later mail, which expired", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusAccepted, -150),
 				invitation("i2", ada, org.StatusExpired, -100)}
@@ -235,6 +254,47 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{declined}
 			addMails(in, sent(1, "i1", -0.1))
 		}, []string{"not_mailed i1", "waiting i1", "fact reset " + ada}},
+		{"accepted, left, and invited again within hours by the same invitation, which the list does not show yet",
+			func(in *plan.Input) {
+				in.InviteLeft = true
+				accepted := invitation("i1", ada, org.StatusAccepted, -50)
+				accepted.Responded = hours(-2)
+				in.Snapshot.Invitations = []org.Invitation{accepted}
+				in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-1.5), JoinedSequence: 2}
+				addMails(in, sent(3, "i1", -0.1))
+			}, []string{"waiting i1"}},
+		{"the same, and users cannot be listed", func(in *plan.Input) {
+			in.Snapshot.UsersVisible = false
+			accepted := invitation("i1", ada, org.StatusAccepted, -50)
+			accepted.Responded = hours(-2)
+			in.Snapshot.Invitations = []org.Invitation{accepted}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-1.5), JoinedSequence: 2}
+			addMails(in, sent(3, "i1", -0.1))
+		}, []string{"members_unseen ", "waiting i1"}},
+		{"cancelled at an unknown time, and invited again by the same invitation, which the list does not show yet",
+			func(in *plan.Input) {
+				in.Reinvite = []org.Address{org.MustParseAddress(ada)}
+				in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusCancelled, -50)}
+				addMails(in, sent(1, "i1", -50), sent(3, "i1", -0.1))
+			}, []string{"not_mailed i1", "waiting i1", "fact reset " + ada}},
+		{"declined in the second of the mail, by a date in whole seconds", func(in *plan.Input) {
+			declined := invitation("i1", ada, org.StatusDeclined, -0.1)
+			declined.Responded = hours(-0.1)
+			in.Snapshot.Invitations = []org.Invitation{declined}
+			m := sent(1, "i1", -0.1)
+			m.At = m.At.Add(900 * time.Millisecond)
+			addMails(in, m)
+		}, []string{"needs_attention i1"}},
+		{"declined after a mail of a few minutes ago", func(in *plan.Input) {
+			declined := invitation("i1", ada, org.StatusDeclined, -0.2)
+			declined.Responded = hours(-0.1)
+			in.Snapshot.Invitations = []org.Invitation{declined}
+			addMails(in, sent(1, "i1", -0.2))
+		}, []string{"needs_attention i1"}},
+		{"declined at an unknown time, and mailed 15 minutes ago", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusDeclined, -0.25)}
+			addMails(in, sent(1, "i1", -0.25))
+		}, []string{"needs_attention i1"}},
 		{"accepted, left, and invited again without a date of creation, which expired", func(in *plan.Input) {
 			accepted, again := invitation("i1", ada, org.StatusAccepted, -400), invitation("i2", ada, org.StatusPending, -80)
 			accepted.Responded, again.Created = hours(-390), time.Time{}
@@ -580,6 +640,13 @@ func TestMembership(t *testing.T) {
 			r.Responded = now.Add(-14 * time.Minute)
 			in.Snapshot.Invitations = []org.Invitation{r}
 		}, []string{"left i1"}},
+		{"accepted just now, by a date in another time zone, with --invite-left", func(in *plan.Input) {
+			in.InviteLeft = true
+			inv := invitation("i1", ada, org.StatusAccepted, -6)
+			inv.Responded = hours(-5.1)
+			in.Snapshot.Invitations = []org.Invitation{inv}
+			addMails(in, sent(1, "i1", -1))
+		}, []string{"left i1"}},
 		{"accepted as long ago as lists may lag, with --invite-left", func(in *plan.Input) {
 			in.InviteLeft = true
 			r := invitation("i1", ada, org.StatusAccepted, -10)
@@ -691,6 +758,16 @@ func TestMembership(t *testing.T) {
 			addMails(in, sent(9, "i1", -2))
 			in.Snapshot.Invitations = []org.Invitation{inv}
 		}, []string{"needs_attention i1"}},
+		{"left, and orgsync removed another user, who had accepted an invitation to the person", func(in *plan.Input) {
+			inv := invitation("i1", ada, org.StatusAccepted, -100)
+			inv.Registered = org.MustParseAddress("bob@example.com")
+			in.Snapshot.Invitations = []org.Invitation{inv}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-50), JoinedSequence: 3, UserID: "u1",
+				UserSequence: 3}
+			in.Memory.People["bob@example.com"] = org.PersonRecord{Joined: true, JoinedAt: hours(-60), JoinedSequence: 2,
+				UserID: "u2", UserSequence: 2, Unlisted: true, Removed: true, RemovedAt: hours(-20), RemovedSequence: 9,
+				RemovedUserID: "u2"}
+		}, []string{"left i1"}},
 		{"removed by orgsync, mailed since, accepted, and left", func(in *plan.Input) {
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, Mails: []org.Mail{sent(5, "i2", -100)}}
 			in.Snapshot.Invitations = []org.Invitation{invitation("i2", ada, org.StatusAccepted, -100)}

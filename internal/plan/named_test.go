@@ -212,23 +212,24 @@ func TestReusedInvitationAsWitness(t *testing.T) {
 	earlier := sent(1, "i2", -80)
 	last.Email, earlier.Email, last.Expires, earlier.Expires = bob, bob, time.Time{}, time.Time{}
 	for _, tt := range []struct {
-		name   string
-		status org.InvitationStatus
-		mails  []org.Mail
-		want   int
+		name     string
+		status   org.InvitationStatus
+		answered time.Time
+		mails    []org.Mail
+		want     int
 	}{
-		{"a new invitation", org.StatusPending, []org.Mail{last}, 0},
-		{"one that was answered before", org.StatusAccepted, []org.Mail{last}, 1},
-		{"one that was mailed before", org.StatusExpired, []org.Mail{earlier, last}, 1},
+		{"a new invitation", org.StatusPending, time.Time{}, []org.Mail{last}, 0},
+		{"one that was answered before", org.StatusAccepted, hours(-390), []org.Mail{last}, 1},
+		{"one that was answered an hour before", org.StatusDeclined, hours(-1), []org.Mail{last}, 1},
+		{"one that was answered at an unknown time", org.StatusCancelled, time.Time{}, []org.Mail{last}, 1},
+		{"one that was answered after the mail", org.StatusAccepted, hours(-0.01), []org.Mail{last}, 0},
+		{"one that was mailed before", org.StatusExpired, time.Time{}, []org.Mail{earlier, last}, 1},
 	} {
 		in := newInput()
 		in.Roster.People = []roster.Person{person(ada, 1), person(bob, 2)}
 		addMails(&in, lost(3, -0.2))
 		addMails(&in, tt.mails...)
-		listed := org.Invitation{ID: "i2", Invited: org.MustParseAddress(bob), Status: tt.status}
-		if tt.status.IsAnswered() {
-			listed.Responded = hours(-390)
-		}
+		listed := org.Invitation{ID: "i2", Invited: org.MustParseAddress(bob), Status: tt.status, Responded: tt.answered}
 		in.Snapshot.Invitations = []org.Invitation{listed}
 		if p := plan.Compute(in); len(p.Held) != tt.want {
 			t.Errorf("%s: held %v, changes %v", tt.name, p.Held, p.Changes)

@@ -3,6 +3,7 @@ package plan
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/orgsync/orgsync/internal/org"
 )
@@ -221,11 +222,7 @@ func lastVisible(memory org.Memory, invitations []org.Invitation) org.Mail {
 			if m.Lost || m.Found || m.Sequence <= last.Sequence {
 				continue
 			}
-			wasMailed := func(earlier org.Mail) bool {
-				return earlier.InvitationID == m.InvitationID && earlier.Sequence < m.Sequence
-			}
-			if inv := byID[m.InvitationID]; inv != nil && !inv.SeenOnce &&
-				provesSent(*inv, m, m.Renewal || slices.ContainsFunc(r.Mails, wasMailed)) {
+			if inv := byID[m.InvitationID]; inv != nil && !inv.SeenOnce && provesSent(*inv, m, r.Mails) {
 				last = m
 			}
 		}
@@ -234,10 +231,22 @@ func lastVisible(memory org.Memory, invitations []org.Invitation) org.Mail {
 }
 
 // provesSent reports whether inv, which has the id of m, proves that m was sent. A new invitation proves it by being
-// in the list. A renewed invitation was in the list before, so only its new expiration date proves it. renewed is true
-// if the ledger says that m renewed inv. If it is false, the server may have renewed inv nevertheless.
-func provesSent(inv org.Invitation, m org.Mail, renewed bool) bool {
-	renewed = renewed || !inv.SentAt().IsZero() && inv.SentAt().Before(m.At.Add(-org.SettleAfter)) ||
-		inv.Status.IsAnswered() && inv.WasAnsweredBefore(m.At)
+// in the list. A renewed invitation was in the list before, so only its new expiration date proves it. The server may
+// have renewed inv although orgsync asked for a new invitation. An answer proves m only if it is from after m. mails
+// are those to the address of m.
+func provesSent(inv org.Invitation, m org.Mail, mails []org.Mail) bool {
+	renewed := wasSentBefore(inv, m, mails) || inv.Status.IsAnswered() && isDatedBefore(inv.Responded, m)
 	return !renewed || m.Expires.After(m.At) && m.Expires.After(m.RenewedFrom) && !inv.Expires.Before(m.Expires)
 }
+
+// wasSentBefore reports whether inv, which has the id of m, was sent before m too, by the ledger or by its date. mails
+// are those to the address of m.
+func wasSentBefore(inv org.Invitation, m org.Mail, mails []org.Mail) bool {
+	isEarlier := func(other org.Mail) bool { return other.InvitationID == m.InvitationID && other.Sequence < m.Sequence }
+	return m.Renewal || slices.ContainsFunc(mails, isEarlier) ||
+		!inv.SentAt().IsZero() && inv.SentAt().Before(m.At.Add(-org.SettleAfter))
+}
+
+// isDatedBefore reports whether date, a date of the list, is before the mail m. It allows for a date in whole seconds,
+// and for the server's time, which orgsync knows only to the second.
+func isDatedBefore(date time.Time, m org.Mail) bool { return date.Before(m.At.Add(-2 * time.Second)) }
