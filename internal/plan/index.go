@@ -99,6 +99,9 @@ var noRecord = &org.PersonRecord{}
 // newIndex makes the index of in, and matches users and invitations to the people of the roster.
 func newIndex(in Input) *index {
 	in.Memory = spellIDs(in.Memory, in.Snapshot.Users)
+	in.Snapshot.Users = slices.SortedFunc(slices.Values(in.Snapshot.Users), func(a, b org.User) int {
+		return cmp.Or(cmp.Compare(a.Email.Key(), b.Email.Key()), cmp.Compare(a.ID, b.ID))
+	})
 	ix := &index{
 		in:        in,
 		people:    make([]person, 0, len(in.Roster.People)),
