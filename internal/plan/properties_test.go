@@ -89,7 +89,7 @@ func drawStaff(t *rapid.T) plan.Input {
 	who := func(label string) org.Address { return org.MustParseAddress(rapid.SampledFrom(pool).Draw(t, label)) }
 	in := staffInput()
 	in.Roster.People = []roster.Person{person(pool[0], 3, pool[1]), person(pool[2], 4)}
-	in.Roster.People[0].Groups, in.Roster.People[1].Groups = refs("everyone", "nosuch"), refs("g3", "g4")
+	in.Roster.People[0].Groups, in.Roster.People[1].Groups = refs("everyone", "nosuch", "twins"), refs("g3", "g4", "nosuch")
 	in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
 	in.Roster.Settings.Unlisted = rapid.SampledFrom([]roster.UnlistedPolicy{
 		roster.UnlistedReport, roster.UnlistedSuspend, roster.UnlistedRemove,
@@ -139,6 +139,9 @@ func TestOrderOfInputDoesNotMatter(t *testing.T) {
 		p := plan.Compute(in)
 		if diff := cmp.Diff(p, plan.Compute(shuffled), compareAddresses); diff != "" {
 			t.Fatalf("another order of input gives another plan (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff(plan.PersonStatuses(in), plan.PersonStatuses(shuffled), compareAddresses); diff != "" {
+			t.Fatalf("another order of input gives other states (-want +got):\n%s", diff)
 		}
 		byAddress := func(a, b plan.Change) int { return strings.Compare(a.Email.Key(), b.Email.Key()) }
 		for i, changes := range [][]plan.Change{p.Changes, p.NotSelected, p.Held, p.Ungrantable} {
