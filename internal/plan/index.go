@@ -418,7 +418,7 @@ func (ix *index) markHolders() {
 }
 
 // mergeRegistered adds to the records of people what the ledger has under the addresses of their users: whether
-// orgsync suspended or removed them. The roster need not have these addresses.
+// orgsync removed them. The roster need not have these addresses.
 func (ix *index) mergeRegistered() {
 	for i := range ix.people {
 		p := &ix.people[i]
@@ -430,7 +430,6 @@ func (ix *index) mergeRegistered() {
 			if p.record == noRecord {
 				p.record = &org.PersonRecord{}
 			}
-			p.record.Suspended = p.record.Suspended || r.Suspended
 			addRemovals(p.record, r)
 			endRemovalByJoining(p.record)
 		}
