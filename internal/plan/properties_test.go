@@ -89,7 +89,8 @@ func drawStaff(t *rapid.T) plan.Input {
 	who := func(label string) org.Address { return org.MustParseAddress(rapid.SampledFrom(pool).Draw(t, label)) }
 	in := staffInput()
 	in.Roster.People = []roster.Person{person(pool[0], 3, pool[1]), person(pool[2], 4)}
-	in.Roster.People[0].Groups, in.Roster.People[1].Groups = refs("everyone", "nosuch", "twins"), refs("g3", "g4", "nosuch")
+	in.Roster.People[0].Groups = refs("everyone", "nosuch", "twins")
+	in.Roster.People[1].Groups = refs("g3", "g4", "nosuch")
 	in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
 	in.Roster.Settings.Unlisted = rapid.SampledFrom([]roster.UnlistedPolicy{
 		roster.UnlistedReport, roster.UnlistedSuspend, roster.UnlistedRemove,
