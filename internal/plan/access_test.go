@@ -560,6 +560,20 @@ func TestUnlistedUsers(t *testing.T) {
 			inv.StatusText, inv.Registered = "Joined", org.MustParseAddress("eve@example.com")
 			in.Snapshot.Invitations = []org.Invitation{inv}
 		}, []string{"needs_attention eva@example.com Joined", "unlisted eve@example.com "}},
+		{"only a lost mail to the user, and a person who may be the user", func(in *plan.Input) {
+			in.Roster.People = append(in.Roster.People, person("cyd@example.com", 9))
+			mail := lost(5, -1)
+			mail.Email = "eve@example.com"
+			addMails(in, mail)
+			in.Memory.People["cyd@example.com"] = org.PersonRecord{Joined: true}
+		}, []string{"left cyd@example.com ", "unlisted_kept cyd@example.com ", "unlisted eve@example.com "}},
+		{"a pending invitation to a former person names the user", func(in *plan.Input) {
+			in.Roster.Settings.UnlistedAfter = 24 * time.Hour
+			in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, Unlisted: true}
+			inv := invitation("i1", "eva@example.com", org.StatusPending, -10)
+			inv.Registered = org.MustParseAddress("eve@example.com")
+			in.Snapshot.Invitations = []org.Invitation{inv}
+		}, []string{"unlisted eva@example.com ", "unlisted eve@example.com "}},
 		{"the user may be a service user", func(in *plan.Input) {
 			in.Snapshot.Users[4].ServiceUnknown = true
 		}, []string{"unlisted eve@example.com "}},

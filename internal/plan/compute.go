@@ -118,8 +118,6 @@ func (p *Plan) sort() {
 	slices.SortFunc(p.Problems, roster.Problem.Compare)
 	slices.SortFunc(p.Changes, byPerson)
 	slices.SortFunc(p.NotSelected, byPerson)
-	slices.SortFunc(p.Held, byPerson)
-	slices.SortFunc(p.Ungrantable, byPerson)
 	slices.SortFunc(p.Notices, func(a, b Notice) int {
 		if byKey := cmp.Compare(a.Email.Key(), b.Email.Key()); byKey != 0 {
 			return byKey

@@ -208,7 +208,7 @@ func (dr *drafter) draftUnchanged(people []roster.Person) []roster.Entry {
 				unlistable = dr.unlistableAccess(p.user)
 			}
 			switch state := d.state(p); {
-			case p.user != nil && p.user.Suspended && (p.record.Suspended || ix.wasSuspendedByOrgsync(p, p.user)),
+			case p.user != nil && p.user.Suspended && ix.wasSuspendedByOrgsync(p, p.user),
 				p.user != nil && p.record.Suspended && ix.isRecent(p.record.SuspendedAt):
 				dr.remark("%s is not listed: orgsync suspended them, and would end the suspension of a listed person",
 					strings.Join(p.keys, ", "))

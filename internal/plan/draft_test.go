@@ -94,6 +94,11 @@ func TestDraftRoster(t *testing.T) {
 	for i := range 20 {
 		aliases += fmt.Sprintf(" alias x%02d@example.com", i)
 	}
+	hundred := ""
+	for i := range 99 {
+		hundred += fmt.Sprintf(" group a%02d", i)
+	}
+	hundred += " group everyone"
 	tests := []struct {
 		name   string
 		in     func(*plan.Input)
@@ -252,6 +257,12 @@ func TestDraftRoster(t *testing.T) {
 			aboutOwner, aboutGone, aboutRole,
 		}, ""},
 
+		{"groups in another order, and as many as an entry may have", func(in *plan.Input) {
+			for i := range 99 {
+				in.Snapshot.Access = append(in.Snapshot.Access, org.Access{Kind: org.KindGroup, ID: fmt.Sprint("x", i),
+					Name: fmt.Sprintf("a%02d", i), Holders: map[string]string{"u-bob": ""}})
+			}
+		}, nil, withOthers(adaLine, "bob@example.com api true"+hundred+" role deployer"), ""},
 		{"more groups than an entry may have", func(in *plan.Input) {
 			for i := range 101 {
 				in.Snapshot.Access = append(in.Snapshot.Access, org.Access{
@@ -489,7 +500,7 @@ func TestDraftNamesOmittedPeople(t *testing.T) {
 	unreadable := invitation("i1", "bob@example.com", org.StatusPending, -10)
 	unreadable.DateUnreadable = true
 	in.Snapshot.Invitations = []org.Invitation{unreadable, invitation("i2", "cyd@example.com", org.StatusPending, -10)}
-	for i := range 25 {
+	for i := range 21 {
 		in.Snapshot.Invitations = append(in.Snapshot.Invitations,
 			invitation(fmt.Sprintf("old-%02d", i), fmt.Sprintf("p%02d@example.com", i), org.StatusPending, -100))
 	}
@@ -500,6 +511,14 @@ func TestDraftNamesOmittedPeople(t *testing.T) {
 	unaccepted := user("u4", "dan@example.com")
 	unaccepted.Accepted = new(bool)
 	in.Snapshot.Users = []org.User{unaccepted}
+	few := strings.Join(plan.DraftRoster(in, nil).Comments, "\n")
+	if !strings.Contains(few, "p20@example.com") || strings.Contains(few, "more") { // 20 are named, without p00
+		t.Errorf("comments of few people:\n%s", few)
+	}
+	for i := 21; i < 25; i++ {
+		in.Snapshot.Invitations = append(in.Snapshot.Invitations,
+			invitation(fmt.Sprintf("old-%02d", i), fmt.Sprintf("p%02d@example.com", i), org.StatusPending, -100))
+	}
 	d := plan.DraftRoster(in, nil)
 	if len(d.Entries) != 1 || d.Entries[0].Email.Key() != "cyd@example.com" {
 		t.Errorf("entries %+v", d.Entries)

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -151,9 +150,6 @@ func (ix *index) unidentifiedUsers() []*org.User {
 				ix.cachedUnidentified = append(ix.cachedUnidentified, u)
 			}
 		}
-		slices.SortFunc(ix.cachedUnidentified, func(a, b *org.User) int {
-			return cmp.Or(cmp.Compare(a.Email.Key(), b.Email.Key()), cmp.Compare(a.ID, b.ID))
-		})
 	}
 	return ix.cachedUnidentified
 }

@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -59,6 +60,38 @@ func TestHeldMails(t *testing.T) {
 			addMails(in, sent(5, "i1", -80))
 			joined(in, "u1", "countess@home.example")
 		}, "possible_alias"},
+		{"a user joined after an earlier mail to an alias", func(in *plan.Input) {
+			in.Roster.People[0] = person(ada, 3, "lady@example.com")
+			earlier := sent(3, "i3", -200)
+			earlier.Email = "lady@example.com"
+			addMails(in, sent(9, "i9", -80), earlier)
+			joined(in, "u1", "countess@home.example")
+			in.Memory.Unlisted = map[string]org.Sighting{"u1": {Sequence: 5, At: hours(-150)}}
+		}, "possible_alias"},
+		{"removed exactly seven days ago, and seven days before", func(in *plan.Input) { removed(in, -336, -168) },
+			"flapping"},
+		{"removed under two addresses", func(in *plan.Input) {
+			in.Roster.People[0] = person(ada, 3, "lady@example.com")
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(-20),
+				Removals: []org.Removal{{At: hours(-20)}}}
+			in.Memory.People["lady@example.com"] = org.PersonRecord{Removals: []org.Removal{{At: hours(-180)}}}
+		}, "flapping"},
+		{"refused three times, exactly 23 hours ago", func(in *plan.Input) { refused(in, 3, -23) }, "invite"},
+		{"refused three times, and an alias once, earlier", func(in *plan.Input) {
+			in.Roster.People[0] = person(ada, 3, "lady@example.com")
+			refused(in, 3, -1)
+			in.Memory.People["lady@example.com"] = org.PersonRecord{Refusals: 1, RefusedAt: hours(-50)}
+		}, "refused"},
+		{"refused twice, after a mail that counts as not sent", func(in *plan.Input) {
+			refused(in, 2, -1)
+			lost(in, -30, false)
+		}, "refused"},
+		{"a lost mail that is exactly 71 hours 45 minutes old", func(in *plan.Input) { lost(in, -71.75, false) }, "waiting"},
+		{"a lost mail of an hour ago, and an invitation to a similar address, exactly 15 minutes later",
+			func(in *plan.Input) {
+				lost(in, -1, false)
+				in.Snapshot.Invitations = []org.Invitation{invitation("i1", "a.da@example.com", org.StatusPending, -0.75)}
+			}, "same_name unsettled"},
 		{"an expired invitation is not listed, and the unlisted user is suspended", func(in *plan.Input) {
 			addMails(in, sent(5, "i1", -80))
 			joined(in, "u1", "countess@home.example")
@@ -646,6 +679,10 @@ func TestUnknownAccess(t *testing.T) {
 	in.Roster.People[0].Groups = []roster.Ref{{Name: "ops", At: at(12)}, {Name: "platform", At: at(13)}}
 	in.Roster.People[1].Groups = []roster.Ref{{Name: "ops", At: at(11)}}
 	in.Roster.People[1].Roles = []roster.Ref{}
+	var many []org.Access
+	for i := range 6 {
+		many = append(many, org.Access{Kind: org.KindGroup, ID: fmt.Sprint("h", i), Name: fmt.Sprint("h", i)})
+	}
 	p := plan.Compute(in)
 	want := []string{
 		"grant ada@example.com missing_access group platform",
@@ -657,6 +694,16 @@ func TestUnknownAccess(t *testing.T) {
 	if diff := cmp.Diff(want, describe(p)); diff != "" {
 		t.Errorf("plan (-want +got):\n%s", diff)
 	}
+	// A name that is wrong only in upper and lower case comes first.
+	in.Roster.People[0].Groups[0].Name, in.Roster.People[1].Groups[0].Name = "PLATFORM", "PLATFORM"
+	in.Snapshot.Access = append(in.Snapshot.Access, many...)
+	text := `the organization has no group named "PLATFORM"; it has "platform", "everyone", "h0", "h1", "h2", "h3", ` +
+		`"h4", "h5", "twins", "twins"`
+	if got := plan.Compute(in).Notices[0].Text; got != text {
+		t.Errorf("%s, want %s", got, text)
+	}
+	in.Snapshot.Access = in.Snapshot.Access[:len(in.Snapshot.Access)-len(many)]
+	in.Roster.People[0].Groups[0].Name, in.Roster.People[1].Groups[0].Name = "ops", "ops"
 	if diff := cmp.Diff([]roster.Position{at(11), at(12)}, p.Notices[0].Unknown.Places); diff != "" {
 		t.Errorf("places (-want +got):\n%s", diff)
 	}

@@ -84,7 +84,7 @@ type person struct {
 	unaccepted *org.User
 	// unidentified is true if the ledger knows the person as a user whose address can no longer be read.
 	unidentified bool
-	// holdsAccess is true if the person has a group, role or policy without being in the list of users.
+	// holdsAccess is true if an address of the person has a group, role or policy without being in the list of users.
 	holdsAccess bool
 	// invitations are the invitations of the person in the list, oldest first.
 	invitations []*org.Invitation
@@ -99,6 +99,9 @@ var noRecord = &org.PersonRecord{}
 // newIndex makes the index of in, and matches users and invitations to the people of the roster.
 func newIndex(in Input) *index {
 	in.Memory = spellIDs(in.Memory, in.Snapshot.Users)
+	in.Snapshot.Users = slices.SortedFunc(slices.Values(in.Snapshot.Users), func(a, b org.User) int {
+		return cmp.Or(cmp.Compare(a.Email.Key(), b.Email.Key()), cmp.Compare(a.ID, b.ID))
+	})
 	ix := &index{
 		in:        in,
 		people:    make([]person, 0, len(in.Roster.People)),
@@ -266,9 +269,7 @@ func (ix *index) assignUsers() {
 			if byUserID == nil {
 				byUserID = ix.peopleByUserID()
 			}
-			if last := byUserID[u.ID]; last != nil {
-				p = last
-			}
+			p = cmp.Or(byUserID[u.ID], p)
 		}
 		if p != nil && u.Service {
 			p.service = u
@@ -312,7 +313,7 @@ func (ix *index) prefers(p *person, a, b *org.User) bool {
 			return byOrgsync
 		}
 	}
-	return cmp.Or(cmp.Compare(placeA, placeB), cmp.Compare(a.ID, b.ID)) < 0
+	return placeA < placeB
 }
 
 // peopleByAcceptedAddress returns the people with accepted invitations, by the key of the address that accepted.
@@ -321,7 +322,7 @@ func (ix *index) peopleByAcceptedAddress() map[string][]*person {
 	for i := range ix.people {
 		p := &ix.people[i]
 		for _, inv := range p.invitations {
-			if key := acceptedBy(inv); key != "" && !slices.Contains(accepted[key], p) {
+			if key := acceptedBy(inv); key != "" {
 				accepted[key] = append(accepted[key], p)
 			}
 		}
@@ -411,13 +412,13 @@ func (ix *index) markHolders() {
 	}
 	for i := range ix.people {
 		p := &ix.people[i]
-		p.holdsAccess = p.user == nil && !p.record.Removed &&
+		p.holdsAccess = !p.record.Removed &&
 			slices.ContainsFunc(p.knownKeys(), func(key string) bool { return holders[key] })
 	}
 }
 
 // mergeRegistered adds to the records of people what the ledger has under the addresses of their users: whether
-// orgsync suspended or removed them. The roster need not have these addresses.
+// orgsync removed them. The roster need not have these addresses.
 func (ix *index) mergeRegistered() {
 	for i := range ix.people {
 		p := &ix.people[i]
@@ -429,7 +430,6 @@ func (ix *index) mergeRegistered() {
 			if p.record == noRecord {
 				p.record = &org.PersonRecord{}
 			}
-			p.record.Suspended = p.record.Suspended || r.Suspended
 			r.Joined = false // it may have been another person, whose user accepted an invitation to p
 			addRemovals(p.record, r)
 			endRemovalByJoining(p.record)
@@ -445,10 +445,7 @@ func mergeHistories(memory org.Memory, keys []string, now time.Time) *org.Person
 	}
 	merged := &org.PersonRecord{}
 	for _, key := range keys {
-		r, found := memory.People[key]
-		if !found {
-			continue
-		}
+		r := memory.People[key]
 		for _, m := range r.Mails {
 			if m.At.After(now) {
 				// A clock was wrong when orgsync recorded this mail. It counts as sent now, so that nobody is mailed twice.
@@ -462,7 +459,7 @@ func mergeHistories(memory org.Memory, keys []string, now time.Time) *org.Person
 		merged.Joined = merged.Joined || r.Joined
 		merged.JoinedAt = org.Later(merged.JoinedAt, r.JoinedAt)
 		merged.JoinedSequence = max(merged.JoinedSequence, r.JoinedSequence)
-		if r.UserID != "" && (merged.UserID == "" || r.UserSequence > merged.UserSequence) {
+		if merged.UserID == "" || r.UserSequence > merged.UserSequence {
 			merged.UserID, merged.UserSequence = r.UserID, r.UserSequence
 		}
 		merged.Suspended = merged.Suspended || r.Suspended

@@ -76,7 +76,7 @@ func (ix *index) decideUnlisted(result *Plan) {
 		}
 		n := Notice{Kind: Unlisted, Email: inv.Invited, InvitationID: inv.ID, Expires: inv.ExpiresAt(),
 			ExpiresEstimated: !inv.ExpiresAt().Equal(inv.Expires)}
-		if p := ix.byKey[inv.Invited.Key()]; p != nil && p.ended {
+		if p := ix.byKey[inv.Invited.Key()]; p != nil { // the last day of p is over
 			n.Source, n.Since = p.At.Source(), p.EndsAt()
 		}
 		result.Notices = append(result.Notices, n)
@@ -162,7 +162,7 @@ func (ix *index) unlistedUserFacts() []org.Fact {
 		}
 	}
 	listed := map[string]bool{}
-	if !ix.visible.suspended && len(ix.in.Memory.Unlisted) > 0 {
+	if !ix.visible.suspended {
 		for i := range ix.in.Snapshot.Users {
 			listed[ix.in.Snapshot.Users[i].ID] = true
 		}

@@ -148,6 +148,37 @@ func TestMembership(t *testing.T) {
 		{"pending", func(in *plan.Input) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusPending, -10)}
 		}, []string{"waiting i1"}},
+		{"two accepted with the address of a user who is gone", func(in *plan.Input) {
+			acceptAsOneAddress(in, user("u1", "countess@home.example"))
+			in.Snapshot.Users = nil
+		}, []string{"left i1", "left bob@example.com i2"}},
+		{"the ledger has no user of the person, and an unlisted user has no id", func(in *plan.Input) {
+			in.Memory.People[ada] = org.PersonRecord{Refusals: 1}
+			in.Snapshot.Users = []org.User{user("", "countess@home.example")}
+		}, []string{"invite not_invited ", "unlisted countess@home.example "}},
+		{"an unlisted invitation without an id is not that of a lost mail", func(in *plan.Input) {
+			addMails(in, lost(1, -1))
+			in.Snapshot.Invitations = []org.Invitation{invitation("", "mallory@example.com", org.StatusPending, -1)}
+		}, []string{"invite not_invited ", "unlisted mallory@example.com ", "fact absent " + ada}},
+		{"users with the email and with an alias that comes first", func(in *plan.Input) {
+			in.Roster.People[0] = person(ada, 3, "aaa@example.com")
+			in.Snapshot.Users = []org.User{user("u1", "aaa@example.com"), user("u2", ada)}
+		}, []string{"second_user u1", "fact joined " + ada}},
+		{"mailed, and an alias was mailed earlier", func(in *plan.Input) {
+			in.Roster.People[0] = person(ada, 3, "lady@example.com")
+			earlier := sent(3, "i3", -100)
+			earlier.Email = "lady@example.com"
+			addMails(in, sent(9, "i9", -10), earlier)
+		}, []string{"waiting i9"}},
+		{"mailed again after a removal that the list of users does not show yet", func(in *plan.Input) {
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-0.2), JoinedSequence: 11, Removed: true,
+				RemovedAt: hours(-0.3), RemovedSequence: 7, Mails: []org.Mail{sent(9, "i9", -0.25)}}
+		}, []string{"waiting i9"}},
+		{"an older invitation that was renewed, so that it expires later", func(in *plan.Input) {
+			renewed := invitation("i1", ada, org.StatusPending, -30)
+			renewed.Expires = hours(70)
+			in.Snapshot.Invitations = []org.Invitation{renewed, invitation("i2", ada, org.StatusPending, -10)}
+		}, []string{"duplicate_invitation i1", "waiting i2"}},
 		{"the user of the key, who is not in the list", func(in *plan.Input) {
 			in.Snapshot.Self = org.MustParseAddress("ADA@example.com")
 		}, []string{"fact joined " + ada}},

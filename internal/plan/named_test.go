@@ -291,7 +291,7 @@ func TestOnly(t *testing.T) {
 	}{
 		{name: "an address", only: []string{"Dee@Example.com"}, want: []string{"invite dee@example.com"}},
 		{name: "an alias", only: []string{"cyd@home.example"}, want: []string{"invite cyd@example.com"}},
-		{name: "several", only: []string{"cyd@example.com", "dee@example.com", "yan@example.com"},
+		{name: "several", only: []string{"yan@example.com", "dee@example.com", "cyd@example.com"},
 			want: []string{"invite cyd@example.com", "invite dee@example.com", "remove yan@example.com"}},
 		{name: "an unlisted user who would have to wait is removed at once", only: []string{"xena@example.com"},
 			want: []string{"remove xena@example.com"}},
@@ -357,6 +357,9 @@ func TestOnly(t *testing.T) {
 			}
 			if (p.CheckNames() != nil) != (len(tt.unknown) > 0) {
 				t.Errorf("CheckNames: %v", p.CheckNames())
+			}
+			if !slices.IsSortedFunc(p.Only, func(a, b org.Address) int { return strings.Compare(a.Key(), b.Key()) }) {
+				t.Errorf("only %v", p.Only)
 			}
 		})
 	}

@@ -2,8 +2,10 @@ package plan_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -70,6 +72,7 @@ func clone(in plan.Input) plan.Input {
 	in.Roster = &r
 	in.Snapshot.Users = slices.Clone(in.Snapshot.Users)
 	in.Snapshot.Invitations = slices.Clone(in.Snapshot.Invitations)
+	in.Snapshot.Access = slices.Clone(in.Snapshot.Access)
 	memory := org.Memory{People: map[string]org.PersonRecord{}}
 	for key, rec := range in.Memory.People {
 		rec.Mails = slices.Clone(rec.Mails)
@@ -79,28 +82,79 @@ func clone(in plan.Input) plan.Input {
 	return in
 }
 
+// drawStaff draws users and invitations with few addresses, so that several of them belong to one person.
+func drawStaff(t *rapid.T) plan.Input {
+	chance := func(label string, in int) bool { return rapid.IntRange(1, in).Draw(t, label) == 1 }
+	pool := []string{"a@x.example", "b@x.example", "c@x.example", "d@x.example"}
+	who := func(label string) org.Address { return org.MustParseAddress(rapid.SampledFrom(pool).Draw(t, label)) }
+	in := staffInput()
+	in.Roster.People = []roster.Person{person(pool[0], 3, pool[1]), person(pool[2], 4)}
+	in.Roster.People[0].Groups = refs("everyone", "nosuch", "twins")
+	in.Roster.People[1].Groups = refs("g3", "g4", "nosuch")
+	in.Roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+	in.Roster.Settings.Unlisted = rapid.SampledFrom([]roster.UnlistedPolicy{
+		roster.UnlistedReport, roster.UnlistedSuspend, roster.UnlistedRemove,
+	}).Draw(t, "unlisted")
+	for i := range rapid.IntRange(0, 6).Draw(t, "users") {
+		u := user(fmt.Sprint("u", i), "x@x.example")
+		u.Email, u.Service, u.Suspended = who("user"), chance("service", 5), chance("suspended", 3)
+		if chance("unaccepted", 5) {
+			u.Accepted = new(bool)
+		}
+		in.Snapshot.Users = append(in.Snapshot.Users, u)
+		for j := range in.Snapshot.Access {
+			a := &in.Snapshot.Access[j]
+			a.Holders = maps.Clone(a.Holders)
+			if chance("has access", 4) && a.Holders != nil {
+				a.Holders[u.ID] = u.ID
+			}
+		}
+	}
+	for i := range rapid.IntRange(0, 5).Draw(t, "invitations") {
+		inv := invitation(fmt.Sprint("i", i), "x@x.example", rapid.SampledFrom([]org.InvitationStatus{
+			org.StatusPending, org.StatusAccepted, org.StatusDeclined,
+		}).Draw(t, "status"), float64(rapid.IntRange(-100, -1).Draw(t, "sent")))
+		inv.Invited, inv.Registered = who("invited"), who("registered")
+		in.Snapshot.Invitations = append(in.Snapshot.Invitations, inv)
+	}
+	if chance("only", 3) {
+		in.Only = []org.Address{who("only")}
+	}
+	return in
+}
+
+// TestOrderOfInputDoesNotMatter also checks that the lists of a plan are sorted.
 func TestOrderOfInputDoesNotMatter(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		in := drawInput(t)
+		if rapid.Bool().Draw(t, "staff") {
+			in = drawStaff(t)
+		}
 		shuffled := clone(in)
 		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "shuffle"), 1))
-		r.Shuffle(len(shuffled.Roster.People), func(i, j int) {
-			p := shuffled.Roster.People
-			p[i], p[j] = p[j], p[i]
-		})
-		r.Shuffle(len(shuffled.Snapshot.Users), func(i, j int) {
-			u := shuffled.Snapshot.Users
-			u[i], u[j] = u[j], u[i]
-		})
-		r.Shuffle(len(shuffled.Snapshot.Invitations), func(i, j int) {
-			v := shuffled.Snapshot.Invitations
-			v[i], v[j] = v[j], v[i]
-		})
-		if diff := cmp.Diff(plan.Compute(in), plan.Compute(shuffled), compareAddresses); diff != "" {
+		shuffle(r, shuffled.Roster.People)
+		shuffle(r, shuffled.Snapshot.Users)
+		shuffle(r, shuffled.Snapshot.Invitations)
+		shuffle(r, shuffled.Snapshot.Access)
+		p := plan.Compute(in)
+		if diff := cmp.Diff(p, plan.Compute(shuffled), compareAddresses); diff != "" {
 			t.Fatalf("another order of input gives another plan (-want +got):\n%s", diff)
 		}
+		if diff := cmp.Diff(plan.PersonStatuses(in), plan.PersonStatuses(shuffled), compareAddresses); diff != "" {
+			t.Fatalf("another order of input gives other states (-want +got):\n%s", diff)
+		}
+		byAddress := func(a, b plan.Change) int { return strings.Compare(a.Email.Key(), b.Email.Key()) }
+		for i, changes := range [][]plan.Change{p.Changes, p.NotSelected, p.Held, p.Ungrantable} {
+			if !slices.IsSortedFunc(changes, byAddress) {
+				t.Fatalf("list %d of changes is not sorted: %+v", i, changes)
+			}
+		}
 	})
+}
+
+func shuffle[E any](r *rand.Rand, list []E) {
+	r.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 }
 
 func TestComputeDoesNotChangeItsInput(t *testing.T) {

@@ -260,4 +260,7 @@ func (ix *index) describeAccess(p *person, cat catalog, s *PersonStatus) {
 			s.Policies = append(s.Policies, a.Name)
 		}
 	}
+	for _, names := range [][]string{s.Groups, s.Roles, s.Policies} {
+		slices.Sort(names) // the API may list them in any order
+	}
 }

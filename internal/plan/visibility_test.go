@@ -171,6 +171,7 @@ func TestAcceptedForAnotherEntry(t *testing.T) {
 		{"that of bob, and an earlier one expired", bob, -300, -290, 0, -400, hold},
 		{"that of bob, and one expired that was sent in between", bob, -300, -240, 0, -250, hold},
 		{"that of bob, and a later one expired", bob, -300, -290, 0, -200, "reinvite"},
+		{"that of bob, and one expired that was sent after the answer", bob, -300, -290, 0, -240, "reinvite"},
 		{"that of bob, perhaps later than one that expired", bob, -300, 0, 0, -250, hold},
 		{"that of bob, earlier than one that expired", bob, -300, 0, 0, -200, "reinvite"},
 		{"that of bob, before her removal", bob, -300, -290, -100, 0, "invite"},
@@ -186,7 +187,9 @@ func TestAcceptedForAnotherEntry(t *testing.T) {
 		if tt.responded != 0 {
 			accepted.Responded = hours(tt.responded)
 		}
-		in.Snapshot.Invitations = append(in.Snapshot.Invitations, accepted)
+		later := invitation("i3", bob, org.StatusAccepted, -60) // by bob himself
+		later.Registered, later.Responded = org.MustParseAddress(bob), hours(-50)
+		in.Snapshot.Invitations = append(in.Snapshot.Invitations, accepted, later)
 		if tt.expired != 0 {
 			in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i2", ada, org.StatusExpired, tt.expired))
 		}
@@ -440,6 +443,15 @@ func TestHiddenMembers(t *testing.T) {
 					Mails: []org.Mail{lost(5, -1)}}
 				in.Memory.People["lady@example.com"] = org.PersonRecord{EverMailed: true, OnlyMailSequence: 2}
 			}, "unknown_membership"},
+		{"a member before, mailed to two addresses, and the mail to the alias counts as not sent", "uao",
+			roster.HiddenMembersInvite, func(in *plan.Input) {
+				in.Roster.People[0] = person(ada, 3, "lady@example.com")
+				in.Memory.People[ada] = org.PersonRecord{Joined: true, EverMailed: true, OnlyMailSequence: 2}
+				last := lost(5, -1)
+				last.Email = "lady@example.com"
+				in.Memory.People["lady@example.com"] = org.PersonRecord{EverMailed: true, OnlyMailSequence: 5,
+					Mails: []org.Mail{last}}
+			}, "unknown_membership"},
 		{"only ever refused", "s", roster.HiddenMembersInvite, func(in *plan.Input) {
 			in.Memory.People[ada] = org.PersonRecord{Refusals: 1, RefusedAt: hours(-1)}
 		}, "invite"},
@@ -463,6 +475,11 @@ func TestHiddenMembers(t *testing.T) {
 			other.Registered, other.Responded = org.MustParseAddress(ada), hours(-140)
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -200), other}
 		}, "reinvite"},
+		{"suspended since an expired invitation, and active later, suspended users hidden", "uao", "",
+			func(in *plan.Input) {
+				in.Memory.People[ada] = org.PersonRecord{SuspendedAt: hours(-50)}
+				in.Snapshot.Invitations = append(in.Snapshot.Invitations, invitation("i1", ada, org.StatusExpired, -200))
+			}, "reinvite"},
 		{"a mail that is still valid", "s", roster.HiddenMembersInvite,
 			func(in *plan.Input) { addMails(in, sent(1, "i1", -10)) }, "waiting"},
 		{"an invitation that is still valid", "s", "", func(in *plan.Input) {
