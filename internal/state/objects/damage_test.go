@@ -281,6 +281,69 @@ func TestUnlockWithAFrozenClock(t *testing.T) {
 	})
 }
 
+// TestUnlockWithoutASignOfLife: a run is alive although one of its signs of life was lost, or came late.
+func TestUnlockWithoutASignOfLife(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]statetest.Fault{
+		"lost": {Err: objects.ErrUnknown, Skip: true}, "late": {Before: 5 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				memory := &statetest.Memory{}
+				signs := 0
+				l := acquire(t, newStore(&statetest.Faulty{Objects: memory, Fault: func(op, key string) statetest.Fault {
+					if op == "put" && strings.HasPrefix(key, "o1/runs/") {
+						if signs++; signs == 2 {
+							return fault
+						}
+					}
+					return statetest.Fault{}
+				}}))
+				s := newStore(memory)
+				i, err := s.Inspect(t.Context())
+				must(t, err)
+				time.Sleep(11 * time.Second) // the second sign of life is next
+				err = s.Unlock(t.Context(), i.ID, state.Holder{PID: 2})
+				if err == nil || !strings.Contains(err.Error(), "is alive") {
+					t.Errorf("unlock: %v", err)
+				}
+				must(t, l.Append([]byte("a\n")))
+				must(t, l.Release())
+				if waiting := keys(t, memory, "wait/"); len(waiting) > 0 {
+					t.Errorf("unlock left %q", waiting)
+				}
+			})
+		})
+	}
+}
+
+// TestUnlockTime: Unlock waits until a run, if it is alive, may begin nothing new. If nobody has heard of the run for
+// longer, Unlock waits only as long as signs of life are apart.
+func TestUnlockTime(t *testing.T) {
+	t.Parallel()
+	for age, want := range map[time.Duration]time.Duration{
+		0: 31 * time.Second, 10 * time.Second: 21 * time.Second, 25 * time.Second: 11 * time.Second,
+		time.Hour: 11 * time.Second,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			memory := &statetest.Memory{Skew: time.Minute}
+			wire := newPartitioned(memory)
+			acquire(t, newStore(wire))
+			wire.set(true)
+			time.Sleep(age)
+			s := newStore(memory)
+			i, err := s.Inspect(t.Context())
+			must(t, err)
+			start := time.Now()
+			must(t, s.Unlock(t.Context(), i.ID, state.Holder{PID: 2}))
+			if took := time.Since(start); took != want {
+				t.Errorf("after %v: Unlock took %v, want %v", age, took, want)
+			}
+		})
+	}
+}
+
 // TestFindFails: an organization is not taken for a new one if the storage does not say whether it has a ledger.
 func TestFindFails(t *testing.T) {
 	t.Parallel()

@@ -233,23 +233,14 @@ func (c *candidate) read(ctx context.Context) (*logState, error) {
 // holder is alive at the deadline.
 func (c *candidate) watch(ctx context.Context) (*logState, error) {
 	s := c.store
-	// The storage gives this object a time by its own clock. The list of the log shows this time beside
-	// those of the signs of life.
-	c.hasWaitObject = true
-	err := s.retry(ctx, func(ctx context.Context) error {
-		return s.objects.Put(ctx, s.key(waitFolder+c.id), []byte(c.id))
-	})
-	if err != nil {
+	if err := c.putWaitObject(ctx); err != nil {
 		return nil, err
 	}
 	r, err := c.read(ctx)
 	if err != nil || !r.held() {
 		return r, err
 	}
-	silent := time.Duration(0)
-	if at := r.waits[waitFolder+c.id]; at.After(r.sign) {
-		silent = at.Sub(r.sign)
-	}
+	silent := c.silent(r)
 	if silent > s.times.TakeoverAfter {
 		return r, nil
 	}
@@ -263,6 +254,20 @@ func (c *candidate) watch(ctx context.Context) (*logState, error) {
 		return nil, &state.LockedError{Place: s.place(), Holder: r.holder, ID: r.leaseID, Silent: silent}
 	}
 	return nil, sleep(ctx, s.times.PollInterval)
+}
+
+// putWaitObject makes or overwrites the object of the candidate in waitFolder. The storage gives this object a time by
+// its own clock. The list of the log shows this time beside those of the signs of life.
+func (c *candidate) putWaitObject(ctx context.Context) error {
+	c.hasWaitObject = true
+	return c.store.retry(ctx, func(ctx context.Context) error {
+		return c.store.objects.Put(ctx, c.store.key(waitFolder+c.id), []byte(c.id))
+	})
+}
+
+// silent returns the time from the last sign of life of the holder to the object of the candidate in waitFolder.
+func (c *candidate) silent(r *logState) time.Duration {
+	return max(0, r.waits[waitFolder+c.id].Sub(r.sign))
 }
 
 // deleteWaitObject deletes the object of the candidate in waitFolder, if it has made one.
@@ -391,15 +396,23 @@ func (s *Store) Inspect(ctx context.Context) (state.Inspection, error) {
 }
 
 // Unlock ends the lease with this id. The caller must know that the run that holds the lease is dead.
-// Unlock waits for longer than the time between two signs of life. It returns a *[state.Problem] if the
-// run has given a sign of life, or if the lease with this id has ended. holder is the run that calls
-// Unlock.
+// Unlock waits for longer than the time between two signs of life, and until the run, if it is alive, may
+// begin nothing new. It returns a *[state.Problem] if the run has given a sign of life, or if the lease
+// with this id has ended. holder is the run that calls Unlock.
 func (s *Store) Unlock(ctx context.Context, id string, holder state.Holder) error {
+	c := &candidate{store: s, id: newID()}
+	defer c.deleteWaitObject(ctx)
+	if err := c.putWaitObject(ctx); err != nil {
+		return s.readError(err)
+	}
 	before, err := s.readHeld(ctx, id, "no run has the lock")
 	if err != nil {
 		return err
 	}
-	if err := sleep(ctx, s.times.SignInterval+s.times.PollInterval); err != nil {
+	// A sign of life may be late or lost, so one interval is not enough.
+	t := s.times
+	watch := max(t.SignInterval, t.TakeoverAfter-t.SafetyMargin-c.silent(before)) + t.PollInterval
+	if err := sleep(ctx, watch); err != nil {
 		return context.Cause(ctx)
 	}
 	after, err := s.readHeld(ctx, id, "the run has released the lock")
