@@ -247,6 +247,65 @@ func TestLockIsRemoved(t *testing.T) {
 	}
 }
 
+// TestLedgerIsChanged checks that a run adds no lines after somebody has restored, removed or changed the ledger. The
+// line could continue an incomplete line, and the next run would not know the earlier lines of this run.
+func TestLedgerIsChanged(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(ledger string) error{
+		"an old copy": func(ledger string) error { return os.WriteFile(ledger, []byte("a\n"), 0o600) },
+		"a copy with half a line": func(ledger string) error {
+			return errors.Join(os.WriteFile(ledger+".old", []byte("a\nb"), 0o600), os.Rename(ledger+".old", ledger))
+		},
+		"an empty file": func(ledger string) error { return os.Truncate(ledger, 0) },
+		"no file":       os.Remove,
+		"more lines":    func(ledger string) error { return os.WriteFile(ledger, []byte("a\nb\nx\nc\ny\n"), 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStore(t, t.TempDir())
+			first, err := s.Acquire(t.Context(), state.Holder{PID: 1}, 0)
+			must(t, err)
+			must(t, first.Append([]byte("a\n")))
+			must(t, first.Release())
+			l, err := s.Acquire(t.Context(), state.Holder{PID: 2}, 0)
+			must(t, err)
+			must(t, l.Append([]byte("b\n")))
+			must(t, l.Replace([]byte("a\nb\nx\n")))
+			must(t, l.Append([]byte("c\n")))
+			i, err := s.Inspect(t.Context())
+			must(t, err)
+			must(t, change(filepath.Join(i.Place, "ledger.jsonl")))
+			before, err := s.Read(t.Context())
+			must(t, err)
+			var problem *state.Problem
+			if err := l.Append([]byte("d\n")); !errors.As(err, &problem) {
+				t.Errorf("append: %v", err)
+			}
+			if after, err := s.Read(t.Context()); err != nil || string(after) != string(before) {
+				t.Errorf("the ledger is %q, %v", after, err)
+			}
+			must(t, l.Release())
+		})
+	}
+}
+
+// TestSetAsideTwice checks that two damaged ledgers of the same second are both kept.
+func TestSetAsideTwice(t *testing.T) {
+	t.Parallel()
+	l, err := newStore(t, t.TempDir()).Acquire(t.Context(), state.Holder{}, 0)
+	must(t, err)
+	for _, content := range []string{"first\n", "second\n", "third\n"} {
+		place, err := l.SetAside([]byte(content), start)
+		must(t, err)
+		defer func() {
+			if kept, err := os.ReadFile(place); err != nil || string(kept) != content {
+				t.Errorf("%s has %q, %v", place, kept, err)
+			}
+		}()
+	}
+	must(t, l.Release())
+}
+
 // TestFindFolderWithLedger checks that a folder without a ledger does not hide the ledger in a folder whose name
 // differs only in case. For example, a run that was refused made the folder before somebody moved the ledger here.
 func TestFindFolderWithLedger(t *testing.T) {
