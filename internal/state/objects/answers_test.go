@@ -219,6 +219,51 @@ func TestEmptyList(t *testing.T) {
 	}
 }
 
+// refusesMissing refuses to read an object that does not exist, as S3 does if the policy lets a run list only the
+// objects below a prefix.
+type refusesMissing struct{ *statetest.Memory }
+
+func (r refusesMissing) Get(ctx context.Context, key string) ([]byte, error) {
+	data, err := r.Memory.Get(ctx, key)
+	if errors.Is(err, objects.ErrNotFound) {
+		err = &state.Problem{Err: errors.New("the credentials may not do s3:GetObject")}
+	}
+	return data, err
+}
+
+// TestNewStorageThatRefuses: a storage is new if it refuses to read the object that each ledger has, and does not list
+// this object either.
+func TestNewStorageThatRefuses(t *testing.T) {
+	t.Parallel()
+	storage := refusesMissing{&statetest.Memory{}}
+	if lines, err := newStore(storage).Read(t.Context()); err != nil || len(lines) > 0 {
+		t.Errorf("a new ledger is %q, %v", lines, err)
+	}
+	l := acquire(t, newStore(storage))
+	must(t, l.Append([]byte("a\n")))
+	must(t, l.Release())
+	if got := content(t, newStore(storage)); got != "a\n" {
+		t.Errorf("the ledger is %q", got)
+	}
+	hidden := &statetest.Faulty{
+		Objects: &changedAnswers{Memory: storage.Memory, list: func(_ string, infos []objects.Info) []objects.Info {
+			if len(infos) == 1 { // the list of only this object
+				return infos
+			}
+			return nil
+		}},
+		Fault: func(op, _ string) (f statetest.Fault) {
+			if op == "get" {
+				f.Err = &state.Problem{Err: errors.New("the credentials may not do s3:GetObject")}
+			}
+			return f
+		},
+	}
+	if lines, err := newStore(hidden).Read(t.Context()); err == nil {
+		t.Errorf("the ledger is %q, although the object that each ledger has is in a list", lines)
+	}
+}
+
 // TestAnotherAnswerThanTheArchive: if a proxy answers something else than old lines, a run does not leave them out.
 func TestAnotherAnswerThanTheArchive(t *testing.T) {
 	t.Parallel()

@@ -92,14 +92,29 @@ func (s *Store) readWithoutLease(ctx context.Context) (*logState, error) {
 		if err != nil || r.hasProbe {
 			return r, err
 		}
-		switch _, err := s.get(ctx, probeKey); {
-		case errors.Is(err, ErrNotFound):
-			return r, nil
+		switch exists, err := s.probeExists(ctx); {
 		case err != nil:
 			return nil, err
+		case !exists:
+			return r, nil
 		}
 	}
 	return nil, s.lacksError(probeKey)
+}
+
+// probeExists reports whether the object probeKey exists.
+func (s *Store) probeExists(ctx context.Context) (bool, error) {
+	_, err := s.get(ctx, probeKey)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	if _, isRefused := errors.AsType[*state.Problem](err); isRefused {
+		// S3 refuses to say that an object does not exist if the policy lets the run list only the objects below a prefix.
+		if probes, listErr := s.list(ctx, probeKey, "", 1); listErr == nil && len(probes) == 0 {
+			return false, nil
+		}
+	}
+	return err == nil, err
 }
 
 // lacksError returns the error for a list that lacks the object with this name.
