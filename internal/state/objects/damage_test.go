@@ -59,6 +59,19 @@ func TestUnusableBase(t *testing.T) {
 			})
 		})
 	}
+	t.Run("of a later version", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			memory, _ := newLedger(t, 12)
+			later := []byte(`{"v":99,"kind":"base"}` + "\n")
+			later = fmt.Appendf(later, "#sha256 %x\n", sha256.Sum256(later))
+			must(t, memory.Put(t.Context(), "o1/"+keys(t, memory, "base/")[0], later))
+			_, err := newStore(memory).Read(t.Context())
+			if problem, ok := errors.AsType[*state.Problem](err); !ok || problem.Advice != "update orgsync on this machine" {
+				t.Errorf("read: %v", err)
+			}
+		})
+	})
 	t.Run("another number", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
@@ -234,6 +247,44 @@ func TestFirstTestOfAStorage(t *testing.T) {
 				}
 				if err == nil {
 					must(t, l.Release())
+				}
+			})
+		})
+	}
+}
+
+// TestFirstTestFails: the first use of a storage ends with the error of the storage. A storage that cannot be reached
+// is not said to ignore conditions.
+func TestFirstTestFails(t *testing.T) {
+	t.Parallel()
+	refused := errors.New("not allowed")
+	for name, failing := range map[string]struct {
+		request string
+		number  int
+		fault   error
+	}{
+		"the object that each ledger has":        {"create o1/probe", 1, refused},
+		"the object that each ledger has, again": {"create o1/probe", 2, refused},
+		"the object of the test":                 {"get o1/proof/", 1, refused},
+		"no answer to the test":                  {"get o1/proof/", 0, objects.ErrUnknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var mu sync.Mutex
+				requests := 0
+				wire := &statetest.Faulty{Objects: &statetest.Memory{}, Fault: func(op, key string) statetest.Fault {
+					mu.Lock()
+					defer mu.Unlock()
+					if strings.HasPrefix(op+" "+key, failing.request) {
+						if requests++; failing.number == 0 || requests == failing.number {
+							return statetest.Fault{Err: failing.fault, Skip: true}
+						}
+					}
+					return statetest.Fault{}
+				}}
+				if _, err := newStore(wire).Acquire(t.Context(), state.Holder{}, 0); !errors.Is(err, failing.fault) {
+					t.Errorf("acquire: %v", err)
 				}
 			})
 		})
