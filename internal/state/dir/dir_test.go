@@ -1,6 +1,7 @@
 package dir_test
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -123,6 +124,12 @@ func TestDirLock(t *testing.T) {
 		if waited := time.Since(begin); !errors.As(err, &locked) || waited < 5*time.Second || waited > 6*time.Second {
 			t.Errorf("waiting for a lock that stays taken: %v after %v", err, waited)
 		}
+		stopped, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err = newStore(t, stateDir).Acquire(stopped, state.Holder{}, 5*time.Second)
+		if errors.As(err, &locked) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("stopped while waiting: %v", err)
+		}
 		time.AfterFunc(time.Second, func() { _ = lease.Release() })
 		again, err := newStore(t, stateDir).Acquire(t.Context(), state.Holder{PID: 1}, time.Minute)
 		must(t, err)
@@ -164,9 +171,31 @@ func TestInspectDuringAcquire(t *testing.T) {
 	looking.Wait()
 }
 
+// TestOrganizations checks that only folders with a ledger are organizations.
+func TestOrganizations(t *testing.T) {
+	t.Parallel()
+	stateDir := t.TempDir()
+	for _, name := range []string{"o1", "O2", "empty", ".hidden", "with space"} {
+		must(t, os.Mkdir(filepath.Join(stateDir, name), 0o700))
+		if name != "empty" {
+			must(t, os.WriteFile(filepath.Join(stateDir, name, "ledger.jsonl"), nil, 0o600))
+		}
+	}
+	must(t, os.WriteFile(filepath.Join(stateDir, "sandbox.json"), nil, 0o600))
+	if ids, err := dir.Organizations(stateDir); err != nil || strings.Join(ids, " ") != "O2 o1" {
+		t.Errorf("%q, %v", ids, err)
+	}
+	if ids, err := dir.Organizations(filepath.Join(stateDir, "none")); err != nil || len(ids) > 0 {
+		t.Errorf("no folder: %q, %v", ids, err)
+	}
+	if ids, err := dir.Organizations(filepath.Join(stateDir, "sandbox.json")); err == nil {
+		t.Errorf("a file: %q", ids)
+	}
+}
+
 func TestDirRefusesNames(t *testing.T) {
 	t.Parallel()
-	for _, id := range []string{"", ".", "..", "../x", "a/b", `a\b`, "a\x00", "a b"} {
+	for _, id := range []string{"", ".", "..", "../x", "a/b", `a\b`, "a\x00", "a b", strings.Repeat("a", 129)} {
 		if _, err := dir.New(t.TempDir(), id); err == nil {
 			t.Errorf("%q may name a folder", id)
 		}
