@@ -203,6 +203,27 @@ func TestListWithoutWaitingRun(t *testing.T) {
 	})
 }
 
+// TestUnlockWithOldList: a list of an earlier time does not show that a run gave no sign of life.
+func TestUnlockWithOldList(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := &statetest.Memory{}
+		l := acquire(t, newStore(memory))
+		i, err := newStore(memory).Inspect(t.Context())
+		must(t, err)
+		start := time.Now()
+		proxy := &changedAnswers{Memory: memory, list: func(_ string, infos []objects.Info) []objects.Info {
+			return slices.DeleteFunc(infos, func(info objects.Info) bool { return info.Modified.After(start) })
+		}}
+		err = newStore(proxy).Unlock(t.Context(), i.ID, state.Holder{PID: 2})
+		if !errors.Is(err, objects.ErrUnknown) {
+			t.Errorf("unlock: %v", err)
+		}
+		must(t, l.Append([]byte("a\n")))
+		must(t, l.Release())
+	})
+}
+
 // TestEmptyList: a reader without a lock does not take an empty list for an empty ledger either.
 func TestEmptyList(t *testing.T) {
 	t.Parallel()

@@ -415,22 +415,17 @@ func (s *Store) Inspect(ctx context.Context) (state.Inspection, error) {
 // begin nothing new. It returns a *[state.Problem] if the run has given a sign of life, or if the lease
 // with this id has ended. holder is the run that calls Unlock.
 func (s *Store) Unlock(ctx context.Context, id string, holder state.Holder) error {
-	c := &candidate{store: s, id: newID()}
-	defer c.deleteWaitObject(ctx)
-	if err := c.putWaitObject(ctx); err != nil {
-		return s.readError(err)
-	}
-	before, err := s.readHeld(ctx, id, "no run has the lock")
+	before, silent, err := s.readHeld(ctx, id, "no run has the lock")
 	if err != nil {
 		return err
 	}
 	// A sign of life may be late or lost, so one interval is not enough.
 	t := s.times
-	watch := max(t.SignInterval, t.TakeoverAfter-t.SafetyMargin-c.silent(before)) + t.PollInterval
+	watch := max(t.SignInterval, t.TakeoverAfter-t.SafetyMargin-silent) + t.PollInterval
 	if err := sleep(ctx, watch); err != nil {
 		return context.Cause(ctx)
 	}
-	after, err := s.readHeld(ctx, id, "the run has released the lock")
+	after, _, err := s.readHeld(ctx, id, "the run has released the lock")
 	if err != nil {
 		return err
 	}
@@ -456,24 +451,28 @@ func (s *Store) Unlock(ctx context.Context, id string, holder state.Holder) erro
 }
 
 // readHeld reads the log, and returns a *[state.Problem] unless the lease with this id holds the lock.
-// notHeld is the text for a lock that nobody holds.
-func (s *Store) readHeld(ctx context.Context, id, notHeld string) (*logState, error) {
-	r, err := s.readWithoutLease(ctx)
+// silent is the time since the last sign of life. notHeld is the text for a lock that nobody holds.
+func (s *Store) readHeld(ctx context.Context, id, notHeld string) (r *logState, silent time.Duration, err error) {
+	c := &candidate{store: s, id: newID()} // each list must show an object that is newer than the last list
+	defer c.deleteWaitObject(ctx)
+	if err = c.putWaitObject(ctx); err == nil {
+		r, err = c.read(ctx)
+	}
 	switch {
 	case err != nil:
-		return nil, s.readError(err)
+		return nil, 0, s.readError(err)
 	case !r.held():
-		return nil, &state.Problem{
+		return nil, 0, &state.Problem{
 			Err:    fmt.Errorf("unlock %s: %s", s.place(), notHeld),
 			Advice: "there is nothing to unlock: start the run that you want",
 		}
 	case r.leaseID != id:
-		return nil, &state.Problem{
+		return nil, 0, &state.Problem{
 			Err:    fmt.Errorf("unlock %s: the lock has the id %s, not %.40q", s.place(), r.leaseID, id),
 			Advice: "'orgsync state show' prints the id, and the run that has the lock",
 		}
 	}
-	return r, nil
+	return r, c.silent(r), nil
 }
 
 // IsKeyPart reports whether the id of an organization can be part of a key.
