@@ -576,8 +576,8 @@ func TestDamagedLedgerNeedsRoom(t *testing.T) {
 	if _, err := ledger.Open(t.Context(), s, ledger.Options{Organization: "o1", Now: time.Now}); !errors.Is(err, full) {
 		t.Errorf("got %v", err)
 	}
-	if aside := s.Aside(); len(aside) > 0 || asked < 2*len("rubbish\n") {
-		t.Errorf("set aside %q; asked for room for %d bytes", aside, asked)
+	if copies := s.Aside(); len(copies) > 0 || asked < 2*len("rubbish\n") {
+		t.Errorf("set aside %q; asked for room for %d bytes", copies, asked)
 	}
 }
 
