@@ -74,6 +74,13 @@ func TestReplay(t *testing.T) {
 			[]Entry{fact(0, org.FactJoined, "u1"), edit(1, bob, remove, "u1", Sent), edit(2, ada, remove, "u2", Sent)},
 			func(_ org.Memory, ada org.PersonRecord) bool { return ada.RemovedUserID == "u2" },
 		},
+		"the user was removed under two other addresses": {
+			[]Entry{
+				fact(0, org.FactJoined, "u1"), edit(1, bob, remove, "u1", Sent), edit(2, "cyd@example.com", remove, "U1", Sent),
+				edit(1.5, "dan@example.com", remove, "u2", Sent),
+			},
+			func(_ org.Memory, ada org.PersonRecord) bool { return ada.RemovedAt.Equal(at(2)) },
+		},
 		"the user was removed under another address, and is back": {
 			[]Entry{fact(0, org.FactJoined, "u1"), edit(1, bob, remove, "u1", Sent), fact(3, org.FactJoined, "u1")},
 			func(_ org.Memory, ada org.PersonRecord) bool { return ada.Joined && !ada.Removed },
