@@ -97,6 +97,12 @@ func TestReplay(t *testing.T) {
 			slices.Concat([]Entry{edit(0, ada, remove, "u1", Sent)}, sent("a", 0.01), []Entry{fact(0.02, org.FactJoined, "u1")}),
 			func(_ org.Memory, ada org.PersonRecord) bool { return ada.Removed && len(ada.Mails) == 1 },
 		},
+		"listed right after a removal, and mailed, and removed twice later": {
+			slices.Concat([]Entry{edit(0, ada, remove, "u1", Sent)}, sent("a", 0.01), []Entry{
+				fact(0.02, org.FactJoined, "u1"), edit(1, ada, remove, "u1", Sent), edit(2, ada, remove, "u1", Sent),
+			}),
+			func(_ org.Memory, ada org.PersonRecord) bool { return len(ada.Mails) == 1 && len(ada.Removals) == 2 },
+		},
 		"an invitation to another organization, and later mails": {
 			slices.Concat(mail(0, "a", Sent, Entry{Object: "o9"}), sent("b", 1), sent("c", 2), sent("d", 3)),
 			func(m org.Memory, ada org.PersonRecord) bool {
@@ -123,6 +129,10 @@ func TestReplay(t *testing.T) {
 			func(_ org.Memory, ada org.PersonRecord) bool {
 				return ada.Unlisted && ada.RoundsResetAt.Equal(at(1)) && ada.ReinvitedSequence == 1
 			},
+		},
+		"--reinvite, and no longer in the roster before": {
+			[]Entry{fact(0, org.FactUnlisted, ""), fact(1, org.FactReset, "")},
+			func(_ org.Memory, ada org.PersonRecord) bool { return ada.Unlisted && ada.RoundsResetAt.Equal(at(1)) },
 		},
 		"back in the roster, which a mail shows": {
 			slices.Concat([]Entry{fact(0, org.FactUnlisted, "")}, sent("a", 1)),
@@ -152,9 +162,12 @@ func TestReplay(t *testing.T) {
 			func(_ org.Memory, ada org.PersonRecord) bool { return ada.Suspended },
 		},
 	} {
-		memory, _ := replay(tt.entries)
+		memory, lines := replay(tt.entries)
 		if !tt.want(memory, memory.People[ada]) {
 			t.Errorf("%s: the memory is %+v", name, memory)
+		}
+		if memory, _ := replay(lines); !tt.want(memory, memory.People[ada]) {
+			t.Errorf("%s: after a compaction, the memory is %+v", name, memory)
 		}
 		if diff, kept := compact(tt.entries); diff != "" {
 			t.Errorf("%s: the memory (-all lines +the %d kept lines):\n%s", name, len(kept), diff)
