@@ -229,7 +229,8 @@ func (l Location) Shared() bool { return l.Kind != Folder }
 
 // Is reports whether l and other are the same place.
 func (l Location) Is(other Location) bool {
-	return l.Kind == other.Kind && (l.identity() == other.identity() || l.Kind == Folder && isSameFolder(l.Path, other.Path))
+	return l.Kind == other.Kind &&
+		(l.identity() == other.identity() || l.Kind == Folder && isSameFolder(l.Path, other.Path))
 }
 
 // isSameFolder reports whether two paths lead to the same folder, for example through a link.
