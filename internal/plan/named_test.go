@@ -224,6 +224,9 @@ func TestReusedInvitationAsWitness(t *testing.T) {
 		{"one that was answered at an unknown time", org.StatusCancelled, time.Time{}, []org.Mail{last}, 1},
 		{"one that was answered after the mail", org.StatusAccepted, hours(-0.01), []org.Mail{last}, 0},
 		{"one that was mailed before", org.StatusExpired, time.Time{}, []org.Mail{earlier, last}, 1},
+		{"one that was mailed before, and is pending", org.StatusPending, time.Time{}, []org.Mail{earlier, last}, 1},
+		{"one of an administrator that expired before", org.StatusExpired, time.Time{}, []org.Mail{last}, 1},
+		{"one with an unclear status", org.StatusUnknown, hours(-1), []org.Mail{last}, 1},
 	} {
 		in := newInput()
 		in.Roster.People = []roster.Person{person(ada, 1), person(bob, 2)}
