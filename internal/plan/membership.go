@@ -99,9 +99,12 @@ func (ix *index) decideMembership(p *person, d *decision) {
 		ix.notePossibleAlias(p, d, m)
 		return
 	}
-	if p.unaccepted != nil && len(p.invitations) == 0 && !p.reinvite {
-		d.note(p, Notice{Kind: NeedsAttention, UserID: p.unaccepted.ID, Text: statusNotAccepted})
-	} else {
+	switch u := p.unaccepted; {
+	case u != nil && u.Suspended && u.StatusText == "" && !p.reinvite: // any other status may mean that they were invited
+		d.note(p, Notice{Kind: SuspendedUser, UserID: u.ID})
+	case u != nil && len(p.invitations) == 0 && !p.reinvite:
+		d.note(p, Notice{Kind: NeedsAttention, UserID: u.ID, Text: statusNotAccepted})
+	default:
 		ix.decideWithoutInvitation(p, d)
 		if !ix.waitForFirstDay(p, d) {
 			ix.holdMail(p, d)

@@ -593,6 +593,33 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 			in.Snapshot.Users[0].Accepted = new(bool)
 		}, []string{"needs_attention u1"}},
+		{"a suspended user who has not accepted, and no invitation", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Snapshot.Users[0].Accepted, in.Snapshot.Users[0].Suspended = new(bool), true
+		}, []string{"suspended u1"}},
+		{"a suspended user who has not accepted, and the invitation expired", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Snapshot.Users[0].Accepted, in.Snapshot.Users[0].Suspended = new(bool), true
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -80)}
+		}, []string{"suspended u1"}},
+		{"a suspended user who has not accepted, and the invitation is pending", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Snapshot.Users[0].Accepted, in.Snapshot.Users[0].Suspended = new(bool), true
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusPending, -10)}
+		}, []string{"waiting i1"}},
+		{"a user who has not accepted, with a status that is not understood, and the invitation expired",
+			func(in *plan.Input) {
+				in.Snapshot.Users = []org.User{user("u1", ada)}
+				in.Snapshot.Users[0].Accepted, in.Snapshot.Users[0].Suspended = new(bool), true
+				in.Snapshot.Users[0].StatusText = "invited"
+				in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -80)}
+			}, []string{"reinvite expired i1"}},
+		{"a suspended user who has not accepted, and --reinvite names the person", func(in *plan.Input) {
+			in.Reinvite = []org.Address{org.MustParseAddress(ada)}
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Snapshot.Users[0].Accepted, in.Snapshot.Users[0].Suspended = new(bool), true
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -80)}
+		}, []string{"reinvite expired i1", "fact reset " + ada}},
 		{"a user who has not accepted, and --reinvite names the person", func(in *plan.Input) {
 			in.Reinvite = []org.Address{org.MustParseAddress(ada)}
 			in.Snapshot.Users = []org.User{user("u1", ada)}
