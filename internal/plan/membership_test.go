@@ -826,6 +826,39 @@ func TestMembership(t *testing.T) {
 				UserID: "u2", UserSequence: 2, Unlisted: true, Removed: true, RemovedAt: hours(-20), RemovedSequence: 9,
 				RemovedUserID: "u2"}
 		}, []string{"left i1"}},
+		{"joined as an unknown user, and orgsync removed the user with the address that had accepted", func(in *plan.Input) {
+			inv := invitation("i1", ada, org.StatusAccepted, -100)
+			inv.Registered, inv.Responded = org.MustParseAddress("countess@example.com"), hours(-90)
+			in.Snapshot.Invitations = []org.Invitation{inv}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-80), JoinedSequence: 8, UserID: "u1",
+				UserSequence: 3}
+			in.Memory.People["countess@example.com"] = org.PersonRecord{Joined: true, JoinedAt: hours(-80), JoinedSequence: 8,
+				Unlisted: true, Removed: true, RemovedAt: hours(-20), RemovedSequence: 19, RemovedUserID: "u2"}
+		}, []string{"invite listed_again "}},
+		{"left, and orgsync removed another person twice, who had accepted an invitation to the person",
+			func(in *plan.Input) {
+				in.InviteLeft = true
+				in.Roster.People = append(in.Roster.People, person("bob@example.com", 9))
+				inv := invitation("i1", ada, org.StatusAccepted, -500)
+				inv.Registered, inv.Responded = org.MustParseAddress("bob@example.com"), hours(-490)
+				in.Snapshot.Invitations = []org.Invitation{inv}
+				in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-450), JoinedSequence: 3, UserID: "u1",
+					UserSequence: 3}
+				in.Memory.People["bob@example.com"] = org.PersonRecord{Joined: true, JoinedAt: hours(-100), JoinedSequence: 15,
+					UserID: "u3", UserSequence: 15, Removed: true, RemovedAt: hours(-20), RemovedSequence: 19, RemovedUserID: "u3",
+					Removals: []org.Removal{{At: hours(-120)}, {At: hours(-20)}}}
+			}, []string{"invite listed_again ", "flapping bob@example.com "}},
+		{"left, and orgsync removed the user twice under an address that accepted, and that no entry has",
+			func(in *plan.Input) {
+				in.InviteLeft = true
+				inv := invitation("i1", ada, org.StatusAccepted, -500)
+				inv.Registered, inv.Responded = org.MustParseAddress("countess@example.com"), hours(-490)
+				in.Snapshot.Invitations = []org.Invitation{inv}
+				in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-450), JoinedSequence: 3, UserID: "u1",
+					UserSequence: 3}
+				in.Memory.People["countess@example.com"] = org.PersonRecord{Removed: true, RemovedAt: hours(-20),
+					RemovedSequence: 19, RemovedUserID: "u3", Removals: []org.Removal{{At: hours(-120)}, {At: hours(-20)}}}
+			}, []string{"flapping "}},
 		{"removed by orgsync, mailed since, accepted, and left", func(in *plan.Input) {
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, Mails: []org.Mail{sent(5, "i2", -100)}}
 			in.Snapshot.Invitations = []org.Invitation{invitation("i2", ada, org.StatusAccepted, -100)}
