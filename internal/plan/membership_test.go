@@ -211,6 +211,18 @@ func TestMembership(t *testing.T) {
 				invitation("i2", ada, org.StatusExpired, -100)}
 			addMails(in, sent(5, "i2", -100))
 		}, []string{"members_unseen "}},
+		{"users hidden, and accepted under an alias, which may be wrong", func(in *plan.Input) {
+			in.Roster.People[0] = person(ada, 3, "zoe@example.com")
+			in.Snapshot.UsersVisible = false
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "zoe@example.com", org.StatusAccepted, -10)}
+		}, []string{"members_unseen ", "fact joined zoe@example.com"}},
+		{"users hidden, and accepted with an alias, which may be wrong", func(in *plan.Input) {
+			in.Roster.People[0] = person(ada, 3, "lady@example.com")
+			in.Snapshot.UsersVisible = false
+			inv := invitation("i1", "x@example.com", org.StatusAccepted, -10)
+			inv.Registered = org.MustParseAddress("lady@example.com")
+			in.Snapshot.Invitations = []org.Invitation{inv}
+		}, []string{"members_unseen ", "fact joined lady@example.com"}},
 		{"users hidden, accepted, and mailed later, which expired, in a list without the date of this mail",
 			func(in *plan.Input) {
 				in.Snapshot.UsersVisible = false
