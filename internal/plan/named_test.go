@@ -174,8 +174,8 @@ func TestResendAndReinvite(t *testing.T) {
 	}
 }
 
-// TestResendToHiddenMember: --resend mails a person who may be a member that the key cannot see only if --reinvite names
-// them too.
+// TestResendToHiddenMember: --resend mails a person who may be a member that the key cannot see only if --reinvite
+// names them too.
 func TestResendToHiddenMember(t *testing.T) {
 	t.Parallel()
 	in := newInput()
