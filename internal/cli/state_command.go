@@ -244,8 +244,8 @@ func (a *app) stateUnlockCommand() *cobra.Command {
 		Short: "End the lock of a run that died",
 		Long: `Ends a lock in a bucket or a database. 'orgsync state show' prints the ID of the
 lock. You rarely need unlock: 45 seconds after a run died, other runs can take
-its lock. unlock watches the lock for 11 seconds. If the run is alive, unlock
-does not end the lock.
+its lock. unlock watches the lock for 11 seconds or more, until the run has not
+renewed it for 30 seconds. If the run is alive, unlock does not end the lock.
 
 If the state is in a folder, the lock ends with the process of the run. So you
 never need unlock for a state in a folder.`,

@@ -44,7 +44,7 @@ prints:
 - since when: the day when a member joined, or the day of the first mail that the
   person has not answered
 - how long the invitation is still valid
-- the number of invitation mails without an answer
+- the number of invitation mails that the person has not answered
 - how much access the roster gives to the person, and how much of this access
   the person has
 

@@ -87,6 +87,25 @@ func replay(entries []Entry) (org.Memory, []Entry) {
 	return r.memory(), kept
 }
 
+// compact returns the lines that a compaction keeps, and the difference between the memory of all lines and the memory
+// of these lines.
+func compact(entries []Entry) (diff string, kept []Entry) {
+	before, kept := replay(entries)
+	after, _ := replay(kept)
+	for _, memory := range []org.Memory{before, after} {
+		for who, p := range memory.People {
+			p.FailedAt, p.Refusals = time.Time{}, min(p.Refusals, org.KeptRefusals)
+			if memory.People[who] = p; cmp.Equal(p, org.PersonRecord{}, cmpopts.EquateEmpty()) {
+				delete(memory.People, who)
+			}
+		}
+	}
+	return cmp.Diff(before, after, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(org.Mail{}, "Sequence", "LostSequence",
+		"ServerMayActUntil"), cmpopts.IgnoreFields(org.Sighting{}, "Sequence"), cmpopts.IgnoreFields(org.PersonRecord{},
+		"RoundsResetSequence", "ReinvitedSequence", "OnlyMailSequence", "RemovedSequence", "JoinedSequence",
+		"UnlistedSequence", "UserSequence")), kept
+}
+
 // TestCompactionKeepsMemory: the lines that a compaction keeps have the same memory as all lines. Exceptions: the
 // numbers of lines, the end of the last killed run, which may seem later, and FailedAt, which only decides about the
 // order of sending. A compaction also keeps mails that no longer count as rounds: if their invitation vanished, they
@@ -95,20 +114,7 @@ func TestCompactionKeepsMemory(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		entries := drawEntries(t)
-		before, kept := replay(entries)
-		after, _ := replay(kept)
-		for _, memory := range []org.Memory{before, after} {
-			for who, p := range memory.People {
-				p.FailedAt, p.Refusals = time.Time{}, min(p.Refusals, org.KeptRefusals)
-				if memory.People[who] = p; cmp.Equal(p, org.PersonRecord{}, cmpopts.EquateEmpty()) {
-					delete(memory.People, who)
-				}
-			}
-		}
-		diff := cmp.Diff(before, after, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(org.Mail{}, "Sequence", "LostSequence",
-			"ServerMayActUntil"), cmpopts.IgnoreFields(org.PersonRecord{}, "RoundsResetSequence", "ReinvitedSequence",
-			"OnlyMailSequence", "RemovedSequence", "JoinedSequence", "UnlistedSequence"))
-		if diff != "" {
+		if diff, kept := compact(entries); diff != "" {
 			for i, e := range entries {
 				t.Logf("%d %s %s %s %s %s kept=%v", i+1, e.Time.Format("15:04:05"), e.Run, e.Email, e.Action, e.Outcome,
 					slices.Contains(kept, e))

@@ -93,6 +93,19 @@ func TestParseLineRefuses(t *testing.T) {
 	}
 }
 
+// TestHasLaterVersion: a damaged line of this version is not a line of a later version.
+func TestHasLaterVersion(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]bool{
+		`{"v":1}`: false, `{"v":1,"action":7}`: false, `{}`: false, `{"v":2`: false, `half`: false, `{"v":"2"}`: false,
+		`{"v":2}`: true, `{"v":3,"action":7}`: true,
+	} {
+		if got := hasLaterVersion([]byte(line)); got != want {
+			t.Errorf("%s: %v, want %v", line, got, want)
+		}
+	}
+}
+
 // TestEditEntry: suspensions, their ends and removals are about a user. Suspensions and removals name the roster. Other
 // edits are about a group, role or policy.
 func TestEditEntry(t *testing.T) {

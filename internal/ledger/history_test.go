@@ -3,15 +3,19 @@ package ledger_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/orgsync/orgsync/internal/ledger"
 	"github.com/orgsync/orgsync/internal/ledger/ledgertest"
 	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/state"
 )
 
 func TestHistory(t *testing.T) {
@@ -56,6 +60,14 @@ func TestRequests(t *testing.T) {
 	must(t, l.RecordOutcome(ledger.Invite, "bob@example.com", ledger.Refused, org.Invitation{}, ""))
 	must(t, l.RecordOutcome(ledger.Invite, "cy@example.com", ledger.Sent, org.Invitation{ID: "i1"}, ""))
 	must(t, mail(l, "dee@example.com", ledger.Sent, org.Invitation{ID: "i2", OrgID: "o2"})) // for another organization
+	must(t, l.RecordRenewalIntent("eve@example.com", "i3", time.Time{}))
+	must(t, l.RecordOutcome(ledger.Resend, "eve@example.com", ledger.Sent, org.Invitation{ID: "i3", OrgID: "o2"}, ""))
+	grants := []org.Edit{{Op: org.EditGrant, Who: org.MustParseAddress("fay@example.com"), ID: "g1"},
+		{Op: org.EditGrant, Who: org.MustParseAddress("fay@example.com"), ID: "g2"}}
+	must(t, l.RecordEditIntent(grants[0]))
+	must(t, l.RecordEditIntent(grants[1]))
+	must(t, l.RecordEditOutcome(grants[0], ledger.Abandoned))
+	must(t, l.RecordEditOutcome(grants[0], ledger.Sent)) // a reading showed it
 	entries, err := ledger.Requests(t.Context(), s, "o1")
 	must(t, err)
 	var got []string
@@ -63,7 +75,8 @@ func TestRequests(t *testing.T) {
 		got = append(got, fmt.Sprintf("%s %s %s", e.Email, e.Action, e.Outcome))
 	}
 	want := []string{"ada@example.com invite unanswered", "ada@example.com unlisted ", "bob@example.com invite refused",
-		"cy@example.com invite sent", "dee@example.com invite sent"}
+		"cy@example.com invite sent", "dee@example.com invite sent", "eve@example.com resend sent",
+		"fay@example.com grant abandoned", "fay@example.com grant unanswered", "fay@example.com grant sent"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
 	}
@@ -95,6 +108,64 @@ func TestEntriesOfArchive(t *testing.T) {
 		"bob@example.com ", "bob@example.com sent"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("entries (-want +got):\n%s", diff)
+	}
+}
+
+// TestEntriesFail: the history is not shorter because the ledger or its archive cannot be read.
+func TestEntriesFail(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("no answer")
+	s := ledgerWithMails(t, "ada@example.com")
+	other := []byte(`{"v":1,"organization_id":"o2","run":"A","time":"2026-06-01T10:00:00Z","action":"run"}` + "\n")
+	for name, store := range map[string]state.Store{
+		"the ledger":               brokenStore{archivedStore{s, nil}, broken, nil},
+		"the archive":              brokenStore{archivedStore{s, nil}, nil, broken},
+		"an archive of another id": archivedStore{s, other},
+	} {
+		if _, err := ledger.Entries(t.Context(), store, "o1", func(ledger.Entry) {}); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// brokenStore is a store that cannot be read.
+type brokenStore struct {
+	archivedStore
+	read, archive error
+}
+
+func (s brokenStore) Read(ctx context.Context) ([]byte, error) {
+	lines, err := s.archivedStore.Read(ctx)
+	return lines, errors.Join(err, s.read)
+}
+
+func (s brokenStore) Archived(ctx context.Context) ([]byte, error) {
+	lines, err := s.archivedStore.Archived(ctx)
+	return lines, errors.Join(err, s.archive)
+}
+
+// TestOrderOfRuns: with an archive, runs are sorted by their earliest time. Without one, the order of the lines stays.
+func TestOrderOfRuns(t *testing.T) {
+	t.Parallel()
+	line := func(run, who string, hour int) string {
+		return fmt.Sprintf(`{"v":1,"organization_id":"o1","run":%q,"time":"2026-06-01T%02d:00:00Z","email":%q,`+
+			`"action":"unlisted"}`+"\n", run, hour, who)
+	}
+	first, other := line("A", "a1", 3)+line("A", "a2", 1)+line("A", "a3", 9), line("B", "b1", 2)+line("B", "b2", 4)
+	for name, tt := range map[string]struct{ kept, archived, want string }{
+		"a clock went back":     {first, other, "a1 a2 a3 b1 b2"},
+		"the newer run is kept": {other, first, "a1 a2 a3 b1 b2"},
+		"no archive":            {other + first, "", "b1 b2 a1 a2 a3"},
+	} {
+		s := &ledgertest.Store{}
+		must(t, s.Replace([]byte(tt.kept)))
+		var got []string
+		_, err := ledger.Entries(t.Context(), archivedStore{s, []byte(tt.archived)}, "o1", func(e ledger.Entry) {
+			got = append(got, e.Email)
+		})
+		if text := strings.Join(got, " "); err != nil || text != tt.want {
+			t.Errorf("%s: %q, %v; want %q", name, text, err, tt.want)
+		}
 	}
 }
 

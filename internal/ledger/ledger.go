@@ -116,6 +116,11 @@ func (l *Ledger) load(holderMayOutliveLease bool) error {
 	}
 	var setAside string
 	if len(c.damaged) > 0 {
+		// First check that there is room for the copy and for the rewritten ledger. Otherwise, each run on a full disk
+		// would leave another copy.
+		if err := l.lease.Reserve(2 * len(c.raw)); err != nil {
+			return fmt.Errorf("set a damaged ledger aside: %w", err)
+		}
 		if setAside, err = l.lease.SetAside(c.raw, l.opts.Now()); err != nil {
 			return fmt.Errorf("set a damaged ledger aside: %w", err)
 		}

@@ -566,6 +566,21 @@ func TestBeginNeedsRoom(t *testing.T) {
 	}
 }
 
+// TestDamagedLedgerNeedsRoom: runs on a full disk do not leave a copy of the damaged ledger each time.
+func TestDamagedLedgerNeedsRoom(t *testing.T) {
+	t.Parallel()
+	full := errors.New("no space left on device")
+	asked := 0
+	s := &ledgertest.Store{OnReserve: func(n int) error { asked = n; return full }}
+	must(t, s.Replace([]byte("rubbish\n")))
+	if _, err := ledger.Open(t.Context(), s, ledger.Options{Organization: "o1", Now: time.Now}); !errors.Is(err, full) {
+		t.Errorf("got %v", err)
+	}
+	if copies := s.Aside(); len(copies) > 0 || asked < 2*len("rubbish\n") {
+		t.Errorf("set aside %q; asked for room for %d bytes", copies, asked)
+	}
+}
+
 // TestManyWriters: lines of many goroutines are all written, in a few batches. Each line is written before its call
 // returns.
 func TestManyWriters(t *testing.T) {

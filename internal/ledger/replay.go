@@ -76,10 +76,9 @@ type person struct {
 	lastMail, previousMail, olderMail mailLines
 	removals                          []removal
 	refused                           refusals
-	// notSentMail is the mail that assumedNotSentLine is about. sentAfter is the first mail that was sent later, which set
-	// the count of refusals to zero. Compaction keeps the lines of both mails. Otherwise assumedNotSentLine would be about
-	// an earlier lost mail, or would count as a refusal again.
-	notSentMail, sentAfter mailLines
+	// notSentMail is the mail that assumedNotSentLine is about. Compaction keeps its lines. Otherwise assumedNotSentLine
+	// would be about an earlier lost mail.
+	notSentMail mailLines
 	// intent is the line of the last intent. failed is the last change that failed; zero if there is none.
 	intent int
 	failed failure
@@ -240,7 +239,7 @@ func (r *replayer) add(e Entry) {
 			m.Lost, m.Found, m.LostSequence, m.ServerMayActUntil = false, true, 0, time.Time{}
 			m.InvitationID, m.Expires, m.outcome = e.InvitationID, e.Expires, r.lines
 			p.failed = failure{}
-			p.endRefusals(mailLines{m.Sequence, r.lines})
+			p.refused = refusals{}
 			for _, sent := range []*mailLines{&p.lastMail, &p.previousMail, &p.olderMail} {
 				if sent.intent == m.Sequence {
 					sent.outcome = r.lines
@@ -248,7 +247,7 @@ func (r *replayer) add(e Entry) {
 			}
 		}
 	case Action(org.FactAbsent):
-		p.assumedNotSentLine, p.notSentMail, p.sentAfter = r.lines, mailLines{}, mailLines{}
+		p.assumedNotSentLine, p.notSentMail = r.lines, mailLines{}
 		p.failed = failure{at: e.Time, line: r.lines}
 		if m := p.lastLost(); m != nil {
 			p.notSentMail = mailLines{m.Sequence, m.outcome}
@@ -415,7 +414,7 @@ func (r *replayer) addMail(p *person, e Entry) {
 		}
 		m.Lost, m.LostSequence, m.InvitationID, m.Expires = false, 0, e.InvitationID, e.Expires
 		m.Renewal = e.Action == Resend // the server may have renewed an invitation instead of making a new one
-		p.endRefusals(mailLines{m.Sequence, r.lines})
+		p.refused = refusals{}
 		if !e.Expires.After(m.At) { // estimate: the mail was sent before the time of this line
 			m.Expires, m.Estimated = e.Time.Add(org.InvitationLife), true
 		}
@@ -427,14 +426,6 @@ func (r *replayer) addMail(p *person, e Entry) {
 		if e.InvitationID != "" {
 			m.InvitationID = e.InvitationID
 		}
-	}
-}
-
-// endRefusals sets the count of refusals to zero after a mail was sent. m has the lines of this mail.
-func (p *person) endRefusals(m mailLines) {
-	p.refused = refusals{}
-	if p.sentAfter == (mailLines{}) {
-		p.sentAfter = m
 	}
 }
 
@@ -559,8 +550,8 @@ func (r *replayer) memory() org.Memory {
 	removedUsers := r.removedUsers()
 	for key, p := range r.people {
 		removal := p.removed
-		other, found := removedUsers[strings.ToLower(p.userID)]
-		if found && other.line > removal.line && !p.joined.endsRemoval(other) {
+		other := removedUsers[strings.ToLower(p.userID)]
+		if other.line > removal.line && !p.joined.endsRemoval(other) {
 			removal = other
 		}
 		record := org.PersonRecord{
@@ -646,10 +637,8 @@ func (r *replayer) needed() []int {
 		keep(p.unlistedLine)
 		if p.assumedNotSentLine > 0 {
 			keep(p.assumedNotSentLine)
-			for _, m := range []mailLines{p.notSentMail, p.sentAfter} {
-				keep(m.intent)
-				keep(m.outcome)
-			}
+			keep(p.notSentMail.intent)
+			keep(p.notSentMail.outcome)
 		}
 		keep(p.roundsFrom)
 		keep(p.reinvitedLine)

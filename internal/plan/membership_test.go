@@ -1538,6 +1538,28 @@ func TestMembership(t *testing.T) {
 			r.Created, r.Expires = time.Time{}, time.Time{}
 			in.Snapshot.Invitations = []org.Invitation{r}
 		}, []string{"waiting i1"}},
+		{"answer to a renewal lost, which changed the id, and the list has no dates",
+			func(in *plan.Input) {
+				m := lost(3, -1)
+				m.Renewal, m.InvitationID = true, "i1"
+				first := sent(1, "i1", -200)
+				first.Expires = time.Time{}
+				addMails(in, first, m)
+				r := invitation("i2", ada, org.StatusPending, -1)
+				r.Created, r.Expires = time.Time{}, time.Time{}
+				in.Snapshot.Invitations = []org.Invitation{r}
+			}, []string{"waiting i2", "fact found " + ada}},
+		{"answer to a renewal lost, which changed the id and expired, and the list has no dates",
+			func(in *plan.Input) {
+				m := lost(3, -80)
+				m.Renewal, m.InvitationID = true, "i1"
+				first := sent(1, "i1", -200)
+				first.Expires = time.Time{}
+				addMails(in, first, m)
+				r := invitation("i2", ada, org.StatusPending, -1)
+				r.Created, r.Expires = time.Time{}, time.Time{}
+				in.Snapshot.Invitations = []org.Invitation{r}
+			}, []string{"reinvite expired i2", "fact found " + ada}},
 		{"answer lost, and a renewal without its new date in the list is no witness", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("bob@example.com", 4))
 			bob := sent(5, "i5", -1.0/60)

@@ -159,7 +159,7 @@ func withoutDotsAndTag(key string) string {
 
 // invitationFor returns the invitation that proves that the lost mail m was sent; nil if there is none. This invitation
 // is newer than m, or expires later than it did before m. If the server gives no dates, it is pending and belongs to no
-// other mail.
+// other mail; if m is a renewal, the list no longer shows the invitation that m renewed.
 func (p *person) invitationFor(m org.Mail) *org.Invitation {
 	for _, inv := range p.invitations {
 		own := p.mailOf(inv.ID)
@@ -181,7 +181,8 @@ func (p *person) invitationFor(m org.Mail) *org.Invitation {
 		if !m.RenewedFrom.IsZero() && !expires.After(m.RenewedFrom) {
 			continue // it was valid when m asked for its renewal, and its date has not changed
 		}
-		undated := expires.IsZero() && inv.Status == org.StatusPending && !m.Renewal
+		isNew := !m.Renewal || own == nil && !p.hasInvitation(m.InvitationID) // a renewal may change the id
+		undated := expires.IsZero() && inv.Status == org.StatusPending && isNew
 		if undated || expires.After(m.At) {
 			return inv
 		}

@@ -1,6 +1,7 @@
 package roster
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -87,14 +88,17 @@ func readFile(file string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
-	if err != nil {
+	var data bytes.Buffer
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() { // a buffer that grows copies a large file several times
+		data.Grow(int(min(info.Size(), MaxFile)) + bytes.MinRead)
+	}
+	if _, err := data.ReadFrom(io.LimitReader(f, MaxFile+1)); err != nil {
 		return nil, err
 	}
-	if len(data) > MaxFile {
+	if data.Len() > MaxFile {
 		return nil, tooLargeError(file)
 	}
-	return data, nil
+	return data.Bytes(), nil
 }
 
 func tooLargeError(file string) error {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"net/url"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -228,7 +229,18 @@ func (l Location) Shared() bool { return l.Kind != Folder }
 
 // Is reports whether l and other are the same place.
 func (l Location) Is(other Location) bool {
-	return l.Kind == other.Kind && l.identity() == other.identity()
+	return l.Kind == other.Kind &&
+		(l.identity() == other.identity() || l.Kind == Folder && isSameFolder(l.Path, other.Path))
+}
+
+// isSameFolder reports whether two paths lead to the same folder, for example through a link.
+func isSameFolder(a, b string) bool {
+	first, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	second, err := os.Stat(b)
+	return err == nil && os.SameFile(first, second)
 }
 
 // identity returns a text that is the same for all locations of one place.

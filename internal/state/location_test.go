@@ -2,6 +2,7 @@ package state_test
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -34,6 +35,31 @@ func TestSamePlace(t *testing.T) {
 		b, errB := state.ParseLocation(tt.b)
 		if got := a.Is(b); errA != nil || errB != nil || got != tt.want {
 			t.Errorf("%s is %s: %t, %v, %v", tt.a, tt.b, got, errA, errB)
+		}
+	}
+}
+
+// TestSameFolder checks that a link to a folder is the same place as the folder.
+func TestSameFolder(t *testing.T) {
+	t.Parallel()
+	folder, other := t.TempDir(), t.TempDir()
+	link := filepath.Join(other, "link")
+	if err := os.Symlink(folder, link); err != nil {
+		t.Skip(err)
+	}
+	for _, tt := range []struct {
+		a, b string
+		want bool
+	}{
+		{folder, link, true},
+		{link, folder, true},
+		{link, other, false},
+		{filepath.Join(folder, "new"), link, false},
+		{link, filepath.Join(folder, "new"), false},
+	} {
+		a, b := state.Location{Kind: state.Folder, Path: tt.a}, state.Location{Kind: state.Folder, Path: tt.b}
+		if got := a.Is(b); got != tt.want {
+			t.Errorf("%s is %s: %t", tt.a, tt.b, got)
 		}
 	}
 }

@@ -224,6 +224,7 @@ func (s *Store) Acquire(ctx context.Context, holder state.Holder, wait time.Dura
 	if l.content, err = s.read(); err != nil {
 		return nil, errors.Join(err, lock.Unlock())
 	}
+	l.size = int64(len(l.content))
 	return l, nil
 }
 
@@ -281,6 +282,7 @@ type lease struct {
 	lock     *flock.Flock
 	lockInfo fs.FileInfo // of the file that this run has locked
 	content  []byte
+	size     int64 // of the ledger after the last write of this run
 }
 
 func (l *lease) Content() []byte { return l.content }
@@ -340,11 +342,15 @@ func (l *lease) Append(lines []byte) error {
 	}
 	path := l.file(ledgerFile)
 	_, statErr := os.Lstat(path)
+	if err := l.checkSize(); err != nil {
+		return err
+	}
 	f, err := openRegular(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(lines)
+	n, err := f.Write(lines)
+	l.size += int64(n)
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil && errors.Is(statErr, fs.ErrNotExist) {
 		// A new file survives a crash only if its folder was synced, and a new folder only if its own
@@ -354,6 +360,23 @@ func (l *lease) Append(lines []byte) error {
 	return err
 }
 
+// checkSize returns an error if somebody has changed the ledger during the run, for example restored an old copy. The
+// next line could continue an incomplete line, and the next run would not know what this run has sent.
+func (l *lease) checkSize() error {
+	path, size := l.file(ledgerFile), int64(0)
+	if info, err := os.Lstat(path); err == nil {
+		size = info.Size()
+	}
+	if size == l.size {
+		return nil
+	}
+	return &state.Problem{
+		Err: fmt.Errorf("somebody has changed the ledger %s during the run, so nothing more is sent", path),
+		Advice: "change or restore the ledger only while no run is in progress; wait 15 minutes before the next run, " +
+			"because the ledger may lack the last mails",
+	}
+}
+
 func (l *lease) Replace(lines []byte) error {
 	if err := l.Check(); err != nil {
 		return err
@@ -361,17 +384,27 @@ func (l *lease) Replace(lines []byte) error {
 	if err := replaceFile(l.file(ledgerFile), lines); err != nil {
 		return err
 	}
+	l.size = int64(len(lines))
 	// Without this, the old file may come back after a crash. The lines that were appended to the new file would be
 	// lost.
 	return syncFolder(l.path)
 }
 
 func (l *lease) SetAside(damaged []byte, at time.Time) (string, error) {
-	path := l.file("ledger.damaged-" + at.UTC().Format("20060102T150405Z") + ".jsonl")
+	name := l.file("ledger.damaged-" + at.UTC().Format("20060102T150405Z"))
+	path := name + ".jsonl"
+	for n := 2; exists(path); n++ { // such as the copy of another run in the same second
+		path = fmt.Sprintf("%s-%d.jsonl", name, n)
+	}
 	if err := replaceFile(path, damaged); err != nil {
 		return "", err
 	}
 	return path, syncFolder(l.path)
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
 
 // replaceFile replaces a file by a new file with data. The new file has the permissions of the old one, because an

@@ -1,6 +1,7 @@
 package dir_test
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -123,6 +124,12 @@ func TestDirLock(t *testing.T) {
 		if waited := time.Since(begin); !errors.As(err, &locked) || waited < 5*time.Second || waited > 6*time.Second {
 			t.Errorf("waiting for a lock that stays taken: %v after %v", err, waited)
 		}
+		stopped, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err = newStore(t, stateDir).Acquire(stopped, state.Holder{}, 5*time.Second)
+		if errors.As(err, &locked) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("stopped while waiting: %v", err)
+		}
 		time.AfterFunc(time.Second, func() { _ = lease.Release() })
 		again, err := newStore(t, stateDir).Acquire(t.Context(), state.Holder{PID: 1}, time.Minute)
 		must(t, err)
@@ -164,9 +171,31 @@ func TestInspectDuringAcquire(t *testing.T) {
 	looking.Wait()
 }
 
+// TestOrganizations checks that only folders with a ledger are organizations.
+func TestOrganizations(t *testing.T) {
+	t.Parallel()
+	stateDir := t.TempDir()
+	for _, name := range []string{"o1", "O2", "empty", ".hidden", "with space"} {
+		must(t, os.Mkdir(filepath.Join(stateDir, name), 0o700))
+		if name != "empty" {
+			must(t, os.WriteFile(filepath.Join(stateDir, name, "ledger.jsonl"), nil, 0o600))
+		}
+	}
+	must(t, os.WriteFile(filepath.Join(stateDir, "sandbox.json"), nil, 0o600))
+	if ids, err := dir.Organizations(stateDir); err != nil || strings.Join(ids, " ") != "O2 o1" {
+		t.Errorf("%q, %v", ids, err)
+	}
+	if ids, err := dir.Organizations(filepath.Join(stateDir, "none")); err != nil || len(ids) > 0 {
+		t.Errorf("no folder: %q, %v", ids, err)
+	}
+	if ids, err := dir.Organizations(filepath.Join(stateDir, "sandbox.json")); err == nil {
+		t.Errorf("a file: %q", ids)
+	}
+}
+
 func TestDirRefusesNames(t *testing.T) {
 	t.Parallel()
-	for _, id := range []string{"", ".", "..", "../x", "a/b", `a\b`, "a\x00", "a b"} {
+	for _, id := range []string{"", ".", "..", "../x", "a/b", `a\b`, "a\x00", "a b", strings.Repeat("a", 129)} {
 		if _, err := dir.New(t.TempDir(), id); err == nil {
 			t.Errorf("%q may name a folder", id)
 		}
@@ -245,6 +274,65 @@ func TestLockIsRemoved(t *testing.T) {
 			must(t, second.Release())
 		})
 	}
+}
+
+// TestLedgerIsChanged checks that a run adds no lines after somebody has restored, removed or changed the ledger. The
+// line could continue an incomplete line, and the next run would not know the earlier lines of this run.
+func TestLedgerIsChanged(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(ledger string) error{
+		"an old copy": func(ledger string) error { return os.WriteFile(ledger, []byte("a\n"), 0o600) },
+		"a copy with half a line": func(ledger string) error {
+			return errors.Join(os.WriteFile(ledger+".old", []byte("a\nb"), 0o600), os.Rename(ledger+".old", ledger))
+		},
+		"an empty file": func(ledger string) error { return os.Truncate(ledger, 0) },
+		"no file":       os.Remove,
+		"more lines":    func(ledger string) error { return os.WriteFile(ledger, []byte("a\nb\nx\nc\ny\n"), 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStore(t, t.TempDir())
+			first, err := s.Acquire(t.Context(), state.Holder{PID: 1}, 0)
+			must(t, err)
+			must(t, first.Append([]byte("a\n")))
+			must(t, first.Release())
+			l, err := s.Acquire(t.Context(), state.Holder{PID: 2}, 0)
+			must(t, err)
+			must(t, l.Append([]byte("b\n")))
+			must(t, l.Replace([]byte("a\nb\nx\n")))
+			must(t, l.Append([]byte("c\n")))
+			i, err := s.Inspect(t.Context())
+			must(t, err)
+			must(t, change(filepath.Join(i.Place, "ledger.jsonl")))
+			before, err := s.Read(t.Context())
+			must(t, err)
+			var problem *state.Problem
+			if err := l.Append([]byte("d\n")); !errors.As(err, &problem) {
+				t.Errorf("append: %v", err)
+			}
+			if after, err := s.Read(t.Context()); err != nil || string(after) != string(before) {
+				t.Errorf("the ledger is %q, %v", after, err)
+			}
+			must(t, l.Release())
+		})
+	}
+}
+
+// TestSetAsideTwice checks that two damaged ledgers of the same second are both kept.
+func TestSetAsideTwice(t *testing.T) {
+	t.Parallel()
+	l, err := newStore(t, t.TempDir()).Acquire(t.Context(), state.Holder{}, 0)
+	must(t, err)
+	for _, content := range []string{"first\n", "second\n", "third\n"} {
+		place, err := l.SetAside([]byte(content), start)
+		must(t, err)
+		defer func() {
+			if kept, err := os.ReadFile(place); err != nil || string(kept) != content {
+				t.Errorf("%s has %q, %v", place, kept, err)
+			}
+		}()
+	}
+	must(t, l.Release())
 }
 
 // TestFindFolderWithLedger checks that a folder without a ledger does not hide the ledger in a folder whose name

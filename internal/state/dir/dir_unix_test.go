@@ -27,18 +27,20 @@ func TestUnsafeFolders(t *testing.T) {
 		advice  string
 	}{
 		"world-writable state folder": {func(d string) error { return os.Chmod(d, 0o777) }, "chmod o-w"},
-		"world-writable folder":       {func(d string) error { return os.Chmod(in(d, ""), 0o707) }, "chmod o-w"},
-		"group-writable folder":       {func(d string) error { return os.Chmod(in(d, ""), 0o770) }, "chmod g-w"},
-		"ledger is a pipe":            {func(d string) error { return syscall.Mkfifo(in(d, "ledger.jsonl"), 0o600) }, "rm "},
-		"ledger is a link":            {func(d string) error { return os.Symlink(victim, in(d, "ledger.jsonl")) }, "mv "},
-		"world-writable ledger":       {func(d string) error { return makeFile(in(d, "ledger.jsonl"), 0o606) }, "chmod o-w"},
-		"group-writable ledger":       {func(d string) error { return makeFile(in(d, "ledger.jsonl"), 0o660) }, "chmod g-w"},
-		"world-writable lock":         {func(d string) error { return makeFile(in(d, "lock"), 0o666) }, "chmod o-w"},
-		"reserve is a link":           {func(d string) error { return os.Symlink(victim, in(d, "reserve")) }, "rm "},
-		"lock is a link":              {func(d string) error { return os.Symlink(victim, in(d, "lock")) }, "rm "},
-		"lock is a pipe":              {func(d string) error { return syscall.Mkfifo(in(d, "lock"), 0o600) }, "rm "},
-		"holder is a link":            {func(d string) error { return os.Symlink(victim, in(d, "lock.json")) }, "rm "},
-		"ledger is a folder":          {func(d string) error { return os.Mkdir(in(d, "ledger.jsonl"), 0o700) }, "rm "},
+		"every user's state folder": {func(d string) error { return os.Chmod(d, 0o777|os.ModeSticky) },
+			"only orgsync uses"},
+		"world-writable folder": {func(d string) error { return os.Chmod(in(d, ""), 0o707) }, "chmod o-w"},
+		"group-writable folder": {func(d string) error { return os.Chmod(in(d, ""), 0o770) }, "chmod g-w"},
+		"ledger is a pipe":      {func(d string) error { return syscall.Mkfifo(in(d, "ledger.jsonl"), 0o600) }, "rm "},
+		"ledger is a link":      {func(d string) error { return os.Symlink(victim, in(d, "ledger.jsonl")) }, "mv "},
+		"world-writable ledger": {func(d string) error { return makeFile(in(d, "ledger.jsonl"), 0o606) }, "chmod o-w"},
+		"group-writable ledger": {func(d string) error { return makeFile(in(d, "ledger.jsonl"), 0o660) }, "chmod g-w"},
+		"world-writable lock":   {func(d string) error { return makeFile(in(d, "lock"), 0o666) }, "chmod o-w"},
+		"reserve is a link":     {func(d string) error { return os.Symlink(victim, in(d, "reserve")) }, "remove it: rm "},
+		"lock is a link":        {func(d string) error { return os.Symlink(victim, in(d, "lock")) }, "remove it: rm "},
+		"lock is a pipe":        {func(d string) error { return syscall.Mkfifo(in(d, "lock"), 0o600) }, "rm "},
+		"holder is a link":      {func(d string) error { return os.Symlink(victim, in(d, "lock.json")) }, "rm "},
+		"ledger is a folder":    {func(d string) error { return os.Mkdir(in(d, "ledger.jsonl"), 0o700) }, "rm "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -94,6 +96,15 @@ func TestGroupOfVolume(t *testing.T) {
 		t.Skip("only root may give a folder to another group")
 	}
 	must(t, os.Chmod(folder, 0o770))
+	l := open(t, newStore(t, stateDir))
+	must(t, l.Begin(1, 0))
+}
+
+// TestStickyFolder checks that a folder to which only its owner may write can be used, even if it is sticky.
+func TestStickyFolder(t *testing.T) {
+	t.Parallel()
+	stateDir := t.TempDir()
+	must(t, os.Chmod(stateDir, 0o755|os.ModeSticky))
 	l := open(t, newStore(t, stateDir))
 	must(t, l.Begin(1, 0))
 }

@@ -203,6 +203,27 @@ func TestListWithoutWaitingRun(t *testing.T) {
 	})
 }
 
+// TestUnlockWithOldList: a list of an earlier time does not show that a run gave no sign of life.
+func TestUnlockWithOldList(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := &statetest.Memory{}
+		l := acquire(t, newStore(memory))
+		i, err := newStore(memory).Inspect(t.Context())
+		must(t, err)
+		start := time.Now()
+		proxy := &changedAnswers{Memory: memory, list: func(_ string, infos []objects.Info) []objects.Info {
+			return slices.DeleteFunc(infos, func(info objects.Info) bool { return info.Modified.After(start) })
+		}}
+		err = newStore(proxy).Unlock(t.Context(), i.ID, state.Holder{PID: 2})
+		if !errors.Is(err, objects.ErrUnknown) {
+			t.Errorf("unlock: %v", err)
+		}
+		must(t, l.Append([]byte("a\n")))
+		must(t, l.Release())
+	})
+}
+
 // TestEmptyList: a reader without a lock does not take an empty list for an empty ledger either.
 func TestEmptyList(t *testing.T) {
 	t.Parallel()
@@ -216,6 +237,123 @@ func TestEmptyList(t *testing.T) {
 	}
 	if lines, err := newStore(&statetest.Memory{}).Read(t.Context()); err != nil || len(lines) > 0 {
 		t.Errorf("a new ledger is %q, %v", lines, err)
+	}
+}
+
+// TestRepeatedRequests: a read is repeated three times, with longer and longer pauses, if there is no answer. If the
+// run is stopped, it is not repeated, and the error is the reason of the stop.
+func TestRepeatedRequests(t *testing.T) {
+	t.Parallel()
+	stopped := errors.New("stopped")
+	for failures, want := range map[int]struct {
+		took time.Duration
+		err  error
+	}{
+		0: {0, nil}, 1: {100 * time.Millisecond, nil}, 3: {2100 * time.Millisecond, nil},
+		4: {2100 * time.Millisecond, objects.ErrUnknown}, 99: {500 * time.Millisecond, stopped},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			memory, _ := newLedger(t, 3)
+			requests := 0
+			s := newStore(&statetest.Faulty{Objects: memory, Fault: func(op, key string) statetest.Fault {
+				if op == "get" && strings.HasSuffix(key, "2") {
+					if requests++; requests <= failures {
+						return statetest.Fault{Err: objects.ErrUnknown, Skip: true}
+					}
+				}
+				return statetest.Fault{}
+			}})
+			ctx, stop := context.WithCancelCause(t.Context())
+			if errors.Is(want.err, stopped) {
+				time.AfterFunc(want.took, func() { stop(stopped) })
+			}
+			start := time.Now()
+			_, err := s.Read(ctx)
+			if took := time.Since(start); !errors.Is(err, want.err) || took != want.took {
+				t.Errorf("%d failures: %v after %v", failures, err, took)
+			}
+			stop(nil)
+		})
+	}
+}
+
+// TestOtherSizes: a storage may list other sizes than those of the objects, for example if it encrypts them. Objects
+// with the right checksum are used.
+func TestOtherSizes(t *testing.T) {
+	t.Parallel()
+	memory, want := newLedger(t, 12)
+	s := newStore(&changedAnswers{Memory: memory, list: func(_ string, infos []objects.Info) []objects.Info {
+		for i := range infos {
+			infos[i].Size += 28
+		}
+		return infos
+	}})
+	if got := content(t, s); got != want {
+		t.Errorf("the ledger is %q", got)
+	}
+}
+
+// TestWaitingRunReadsOnce: a run that waits for the lease reads each record once.
+func TestWaitingRunReadsOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory, _ := newLedger(t, 5)
+		l := acquire(t, newStore(memory))
+		reads := 0
+		wire := &changedAnswers{Memory: memory, get: func(_ string, data []byte) []byte {
+			reads++
+			return data
+		}}
+		_, err := newStore(wire).Acquire(t.Context(), state.Holder{PID: 2}, 20*time.Second)
+		if _, isLocked := errors.AsType[*state.LockedError](err); !isLocked || reads != len(keys(t, memory, "log/")) {
+			t.Errorf("%d reads: %v", reads, err)
+		}
+		must(t, l.Release())
+	})
+}
+
+// refusesMissing refuses to read an object that does not exist, as S3 does if the policy lets a run list only the
+// objects below a prefix.
+type refusesMissing struct{ *statetest.Memory }
+
+func (r refusesMissing) Get(ctx context.Context, key string) ([]byte, error) {
+	data, err := r.Memory.Get(ctx, key)
+	if errors.Is(err, objects.ErrNotFound) {
+		err = &state.Problem{Err: errors.New("the credentials may not do s3:GetObject")}
+	}
+	return data, err
+}
+
+// TestNewStorageThatRefuses: a storage is new if it refuses to read the object that each ledger has, and does not list
+// this object either.
+func TestNewStorageThatRefuses(t *testing.T) {
+	t.Parallel()
+	storage := refusesMissing{&statetest.Memory{}}
+	if lines, err := newStore(storage).Read(t.Context()); err != nil || len(lines) > 0 {
+		t.Errorf("a new ledger is %q, %v", lines, err)
+	}
+	l := acquire(t, newStore(storage))
+	must(t, l.Append([]byte("a\n")))
+	must(t, l.Release())
+	if got := content(t, newStore(storage)); got != "a\n" {
+		t.Errorf("the ledger is %q", got)
+	}
+	hidden := &statetest.Faulty{
+		Objects: &changedAnswers{Memory: storage.Memory, list: func(_ string, infos []objects.Info) []objects.Info {
+			if len(infos) == 1 { // the list of only this object
+				return infos
+			}
+			return nil
+		}},
+		Fault: func(op, _ string) (f statetest.Fault) {
+			if op == "get" {
+				f.Err = &state.Problem{Err: errors.New("the credentials may not do s3:GetObject")}
+			}
+			return f
+		},
+	}
+	if lines, err := newStore(hidden).Read(t.Context()); err == nil {
+		t.Errorf("the ledger is %q, although the object that each ledger has is in a list", lines)
 	}
 }
 

@@ -59,6 +59,19 @@ func TestUnusableBase(t *testing.T) {
 			})
 		})
 	}
+	t.Run("of a later version", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			memory, _ := newLedger(t, 12)
+			later := []byte(`{"v":99,"kind":"base"}` + "\n")
+			later = fmt.Appendf(later, "#sha256 %x\n", sha256.Sum256(later))
+			must(t, memory.Put(t.Context(), "o1/"+keys(t, memory, "base/")[0], later))
+			_, err := newStore(memory).Read(t.Context())
+			if problem, ok := errors.AsType[*state.Problem](err); !ok || problem.Advice != "update orgsync on this machine" {
+				t.Errorf("read: %v", err)
+			}
+		})
+	})
 	t.Run("another number", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
@@ -240,6 +253,44 @@ func TestFirstTestOfAStorage(t *testing.T) {
 	}
 }
 
+// TestFirstTestFails: the first use of a storage ends with the error of the storage. A storage that cannot be reached
+// is not said to ignore conditions.
+func TestFirstTestFails(t *testing.T) {
+	t.Parallel()
+	refused := errors.New("not allowed")
+	for name, failing := range map[string]struct {
+		request string
+		number  int
+		fault   error
+	}{
+		"the object that each ledger has":        {"create o1/probe", 1, refused},
+		"the object that each ledger has, again": {"create o1/probe", 2, refused},
+		"the object of the test":                 {"get o1/proof/", 1, refused},
+		"no answer to the test":                  {"get o1/proof/", 0, objects.ErrUnknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var mu sync.Mutex
+				requests := 0
+				wire := &statetest.Faulty{Objects: &statetest.Memory{}, Fault: func(op, key string) statetest.Fault {
+					mu.Lock()
+					defer mu.Unlock()
+					if strings.HasPrefix(op+" "+key, failing.request) {
+						if requests++; failing.number == 0 || requests == failing.number {
+							return statetest.Fault{Err: failing.fault, Skip: true}
+						}
+					}
+					return statetest.Fault{}
+				}}
+				if _, err := newStore(wire).Acquire(t.Context(), state.Holder{}, 0); !errors.Is(err, failing.fault) {
+					t.Errorf("acquire: %v", err)
+				}
+			})
+		})
+	}
+}
+
 // TestReadFailsWhileWaiting: a run that waits for the lease ends with the error of the storage.
 func TestReadFailsWhileWaiting(t *testing.T) {
 	t.Parallel()
@@ -279,6 +330,69 @@ func TestUnlockWithAFrozenClock(t *testing.T) {
 		}
 		must(t, l.Append([]byte("b\n")))
 	})
+}
+
+// TestUnlockWithoutASignOfLife: a run is alive although one of its signs of life was lost, or came late.
+func TestUnlockWithoutASignOfLife(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]statetest.Fault{
+		"lost": {Err: objects.ErrUnknown, Skip: true}, "late": {Before: 5 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				memory := &statetest.Memory{}
+				signs := 0
+				l := acquire(t, newStore(&statetest.Faulty{Objects: memory, Fault: func(op, key string) statetest.Fault {
+					if op == "put" && strings.HasPrefix(key, "o1/runs/") {
+						if signs++; signs == 2 {
+							return fault
+						}
+					}
+					return statetest.Fault{}
+				}}))
+				s := newStore(memory)
+				i, err := s.Inspect(t.Context())
+				must(t, err)
+				time.Sleep(11 * time.Second) // the second sign of life is next
+				err = s.Unlock(t.Context(), i.ID, state.Holder{PID: 2})
+				if err == nil || !strings.Contains(err.Error(), "is alive") {
+					t.Errorf("unlock: %v", err)
+				}
+				must(t, l.Append([]byte("a\n")))
+				must(t, l.Release())
+				if waiting := keys(t, memory, "wait/"); len(waiting) > 0 {
+					t.Errorf("unlock left %q", waiting)
+				}
+			})
+		})
+	}
+}
+
+// TestUnlockTime: Unlock waits until a run, if it is alive, may begin nothing new. If nobody has heard of the run for
+// longer, Unlock waits only as long as signs of life are apart.
+func TestUnlockTime(t *testing.T) {
+	t.Parallel()
+	for age, want := range map[time.Duration]time.Duration{
+		0: 31 * time.Second, 10 * time.Second: 21 * time.Second, 25 * time.Second: 11 * time.Second,
+		time.Hour: 11 * time.Second,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			memory := &statetest.Memory{Skew: time.Minute}
+			wire := newPartitioned(memory)
+			acquire(t, newStore(wire))
+			wire.set(true)
+			time.Sleep(age)
+			s := newStore(memory)
+			i, err := s.Inspect(t.Context())
+			must(t, err)
+			start := time.Now()
+			must(t, s.Unlock(t.Context(), i.ID, state.Holder{PID: 2}))
+			if took := time.Since(start); took != want {
+				t.Errorf("after %v: Unlock took %v, want %v", age, took, want)
+			}
+		})
+	}
 }
 
 // TestFindFails: an organization is not taken for a new one if the storage does not say whether it has a ledger.

@@ -179,7 +179,7 @@ func (s *Store) readOnce(ctx context.Context, known map[int]record, isRetry bool
 		switch rec := records[i]; {
 		case rec.Version > 0:
 			r.add(rec)
-			if at := listed[n].Modified; rec.Lease == r.lease && at.After(r.sign) {
+			if at := listed[n].Modified; at.After(r.sign) {
 				r.sign = at
 			}
 		case i == len(numbers)-1:
@@ -242,7 +242,7 @@ func (s *Store) readBase(ctx context.Context, r *logState) error {
 		if err != nil && !errors.Is(err, errDamaged) {
 			return err
 		}
-		if err != nil || rec.Kind != kindBase || rec.Number != number {
+		if rec.Kind != kindBase || rec.Number != number { // it is damaged or no base
 			if size := bases[i].Size; int64(len(object)) != size {
 				return sizeError(key, size, len(object))
 			}

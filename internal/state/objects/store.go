@@ -92,14 +92,29 @@ func (s *Store) readWithoutLease(ctx context.Context) (*logState, error) {
 		if err != nil || r.hasProbe {
 			return r, err
 		}
-		switch _, err := s.get(ctx, probeKey); {
-		case errors.Is(err, ErrNotFound):
-			return r, nil
+		switch exists, err := s.probeExists(ctx); {
 		case err != nil:
 			return nil, err
+		case !exists:
+			return r, nil
 		}
 	}
 	return nil, s.lacksError(probeKey)
+}
+
+// probeExists reports whether the object probeKey exists.
+func (s *Store) probeExists(ctx context.Context) (bool, error) {
+	_, err := s.get(ctx, probeKey)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	if _, isRefused := errors.AsType[*state.Problem](err); isRefused {
+		// S3 refuses to say that an object does not exist if the policy lets the run list only the objects below a prefix.
+		if probes, listErr := s.list(ctx, probeKey, "", 1); listErr == nil && len(probes) == 0 {
+			return false, nil
+		}
+	}
+	return err == nil, err
 }
 
 // lacksError returns the error for a list that lacks the object with this name.
@@ -233,23 +248,14 @@ func (c *candidate) read(ctx context.Context) (*logState, error) {
 // holder is alive at the deadline.
 func (c *candidate) watch(ctx context.Context) (*logState, error) {
 	s := c.store
-	// The storage gives this object a time by its own clock. The list of the log shows this time beside
-	// those of the signs of life.
-	c.hasWaitObject = true
-	err := s.retry(ctx, func(ctx context.Context) error {
-		return s.objects.Put(ctx, s.key(waitFolder+c.id), []byte(c.id))
-	})
-	if err != nil {
+	if err := c.putWaitObject(ctx); err != nil {
 		return nil, err
 	}
 	r, err := c.read(ctx)
 	if err != nil || !r.held() {
 		return r, err
 	}
-	silent := time.Duration(0)
-	if at := r.waits[waitFolder+c.id]; at.After(r.sign) {
-		silent = at.Sub(r.sign)
-	}
+	silent := c.silent(r)
 	if silent > s.times.TakeoverAfter {
 		return r, nil
 	}
@@ -263,6 +269,20 @@ func (c *candidate) watch(ctx context.Context) (*logState, error) {
 		return nil, &state.LockedError{Place: s.place(), Holder: r.holder, ID: r.leaseID, Silent: silent}
 	}
 	return nil, sleep(ctx, s.times.PollInterval)
+}
+
+// putWaitObject makes or overwrites the object of the candidate in waitFolder. The storage gives this object a time by
+// its own clock. The list of the log shows this time beside those of the signs of life.
+func (c *candidate) putWaitObject(ctx context.Context) error {
+	c.hasWaitObject = true
+	return c.store.retry(ctx, func(ctx context.Context) error {
+		return c.store.objects.Put(ctx, c.store.key(waitFolder+c.id), []byte(c.id))
+	})
+}
+
+// silent returns the time from the last sign of life of the holder to the object of the candidate in waitFolder.
+func (c *candidate) silent(r *logState) time.Duration {
+	return max(0, r.waits[waitFolder+c.id].Sub(r.sign))
 }
 
 // deleteWaitObject deletes the object of the candidate in waitFolder, if it has made one.
@@ -391,18 +411,21 @@ func (s *Store) Inspect(ctx context.Context) (state.Inspection, error) {
 }
 
 // Unlock ends the lease with this id. The caller must know that the run that holds the lease is dead.
-// Unlock waits for longer than the time between two signs of life. It returns a *[state.Problem] if the
-// run has given a sign of life, or if the lease with this id has ended. holder is the run that calls
-// Unlock.
+// Unlock waits for longer than the time between two signs of life, and until the run, if it is alive, may
+// begin nothing new. It returns a *[state.Problem] if the run has given a sign of life, or if the lease
+// with this id has ended. holder is the run that calls Unlock.
 func (s *Store) Unlock(ctx context.Context, id string, holder state.Holder) error {
-	before, err := s.readHeld(ctx, id, "no run has the lock")
+	before, silent, err := s.readHeld(ctx, id, "no run has the lock")
 	if err != nil {
 		return err
 	}
-	if err := sleep(ctx, s.times.SignInterval+s.times.PollInterval); err != nil {
+	// A sign of life may be late or lost, so one interval is not enough.
+	t := s.times
+	watch := max(t.SignInterval, t.TakeoverAfter-t.SafetyMargin-silent) + t.PollInterval
+	if err := sleep(ctx, watch); err != nil {
 		return context.Cause(ctx)
 	}
-	after, err := s.readHeld(ctx, id, "the run has released the lock")
+	after, _, err := s.readHeld(ctx, id, "the run has released the lock")
 	if err != nil {
 		return err
 	}
@@ -428,24 +451,28 @@ func (s *Store) Unlock(ctx context.Context, id string, holder state.Holder) erro
 }
 
 // readHeld reads the log, and returns a *[state.Problem] unless the lease with this id holds the lock.
-// notHeld is the text for a lock that nobody holds.
-func (s *Store) readHeld(ctx context.Context, id, notHeld string) (*logState, error) {
-	r, err := s.readWithoutLease(ctx)
+// silent is the time since the last sign of life. notHeld is the text for a lock that nobody holds.
+func (s *Store) readHeld(ctx context.Context, id, notHeld string) (r *logState, silent time.Duration, err error) {
+	c := &candidate{store: s, id: newID()} // each list must show an object that is newer than the last list
+	defer c.deleteWaitObject(ctx)
+	if err = c.putWaitObject(ctx); err == nil {
+		r, err = c.read(ctx)
+	}
 	switch {
 	case err != nil:
-		return nil, s.readError(err)
+		return nil, 0, s.readError(err)
 	case !r.held():
-		return nil, &state.Problem{
+		return nil, 0, &state.Problem{
 			Err:    fmt.Errorf("unlock %s: %s", s.place(), notHeld),
 			Advice: "there is nothing to unlock: start the run that you want",
 		}
 	case r.leaseID != id:
-		return nil, &state.Problem{
+		return nil, 0, &state.Problem{
 			Err:    fmt.Errorf("unlock %s: the lock has the id %s, not %.40q", s.place(), r.leaseID, id),
 			Advice: "'orgsync state show' prints the id, and the run that has the lock",
 		}
 	}
-	return r, nil
+	return r, c.silent(r), nil
 }
 
 // IsKeyPart reports whether the id of an organization can be part of a key.

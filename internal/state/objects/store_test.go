@@ -503,6 +503,13 @@ func TestGap(t *testing.T) {
 		if !errors.As(err, &problem) || !strings.Contains(err.Error(), "records 2 to 3") {
 			t.Errorf("acquire: %v", err)
 		}
+		for _, name := range keys(t, memory, "log/")[1:] {
+			must(t, memory.Delete(t.Context(), "o1/"+name))
+		}
+		must(t, memory.Create(t.Context(), fmt.Sprintf("o1/log/%020d", 3), nil))
+		if _, err := newStore(memory).Read(t.Context()); err == nil || !strings.Contains(err.Error(), ": record 2 of") {
+			t.Errorf("read: %v", err)
+		}
 	})
 }
 
@@ -608,6 +615,10 @@ func TestUnconditionalStorage(t *testing.T) {
 		"never refuses":          func(*overwriting, string) bool { return true },
 		"lets several runs win":  func(o *overwriting, key string) bool { return strings.Contains(key, "proof/") },
 		"stopped refusing later": func(o *overwriting, _ string) bool { return o.later },
+		"database that never refuses": func(o *overwriting, _ string) bool {
+			o.isTrusted = true
+			return true
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -662,7 +673,10 @@ type overwriting struct {
 	*statetest.Memory
 	overwrites func(o *overwriting, key string) bool
 	later      bool
+	isTrusted  bool
 }
+
+func (o *overwriting) MayIgnoreConditions() bool { return !o.isTrusted }
 
 func (o *overwriting) Create(ctx context.Context, key string, data ...[]byte) error {
 	if o.overwrites(o, key) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -51,7 +52,10 @@ func TestAnswers(t *testing.T) {
 		{412, "SomethingElse", objects.ErrExists, ""},
 		{409, "ConditionalRequestConflict", objects.ErrUnknown, ""},
 		{409, "OperationAborted", objects.ErrUnknown, ""},
+		{409, "SomethingElse", objects.ErrUnknown, ""},
+		{408, "SomethingElse", objects.ErrUnknown, ""},
 		{500, "InternalError", objects.ErrUnknown, ""},
+		{500, "SomethingElse", objects.ErrUnknown, ""},
 		{502, "", objects.ErrUnknown, ""},
 		{503, "SlowDown", objects.ErrUnknown, ""},
 		{429, "TooManyRequests", objects.ErrUnknown, ""},
@@ -60,6 +64,7 @@ func TestAnswers(t *testing.T) {
 		{403, "SignatureDoesNotMatch", nil, "AWS_ACCESS_KEY_ID"},
 		{403, "AccessDenied", nil, "s3:ListBucket"},
 		{403, "Forbidden", nil, "s3:ListBucket"},
+		{403, "SomethingElse", nil, "s3:ListBucket"},
 		{403, "RequestTimeTooSkewed", nil, "set the clock"},
 		{400, "AuthorizationHeaderMalformed", nil, "region=REGION"},
 		{501, "NotImplemented", nil, "conditional writes"},
@@ -75,12 +80,34 @@ func TestAnswers(t *testing.T) {
 			t.Errorf("%d %s: the secret is in %v", c.status, c.code, err)
 		}
 	}
-	if _, err := open(t, 404, "NoSuchKey").Get(t.Context(), "o1/log/1"); !errors.Is(err, objects.ErrNotFound) {
-		t.Errorf("get of nothing: %v", err)
+	for _, code := range []string{"NoSuchKey", "SomethingElse"} {
+		if _, err := open(t, 404, code).Get(t.Context(), "o1/log/1"); !errors.Is(err, objects.ErrNotFound) {
+			t.Errorf("get of nothing (%s): %v", code, err)
+		}
+	}
+	for _, status := range []int{400, 404, 405} { // the storage refused, and did not do it
+		err := open(t, status, "SomethingElse").Create(t.Context(), "o1/log/1", []byte("x"))
+		if err == nil || errors.Is(err, objects.ErrUnknown) || errors.Is(err, objects.ErrNotFound) ||
+			errors.Is(err, objects.ErrExists) || !strings.Contains(err.Error(), fmt.Sprint("HTTP ", status)) {
+			t.Errorf("refused with %d: %v", status, err)
+		}
 	}
 	if _, err := open(t, 403, "AccessDenied").List(t.Context(), "o1/", "", 0); err == nil ||
 		!strings.Contains(err.Error(), "s3:ListBucket") {
 		t.Errorf("list without permission: %v", err)
+	}
+}
+
+// TestNoCredentials checks that the advice is about the credentials if there are none.
+func TestNoCredentials(t *testing.T) {
+	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY",
+		"AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", filepath.Join(t.TempDir(), "none"))
+	err := open(t, 403, "AccessDenied").Create(t.Context(), "o1/log/1", []byte("x"))
+	if problem, ok := errors.AsType[*state.Problem](err); !ok || !strings.Contains(problem.Advice, "AWS_ACCESS_KEY_ID") {
+		t.Errorf("without credentials: %v", err)
 	}
 }
 
@@ -103,11 +130,17 @@ func TestOneRequest(t *testing.T) {
 // openOn returns a bucket on a server.
 func openOn(t *testing.T, h http.HandlerFunc) objects.Objects {
 	t.Helper()
+	return openAt(t, "", h)
+}
+
+// openAt is like openOn, for the objects below a prefix, which is "" or begins with a slash.
+func openAt(t *testing.T, prefix string, h http.HandlerFunc) objects.Objects {
+	t.Helper()
 	t.Setenv("AWS_ACCESS_KEY_ID", "key")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret-secret")
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
-	l, err := state.ParseLocation("s3://bucket?endpoint=" + server.URL)
+	l, err := state.ParseLocation("s3://bucket" + prefix + "?endpoint=" + server.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
