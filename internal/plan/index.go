@@ -430,7 +430,12 @@ func (ix *index) mergeRegistered() {
 			if p.record == noRecord {
 				p.record = &org.PersonRecord{}
 			}
-			r.Joined = false // it may have been another person, whose user accepted an invitation to p
+			// It may be another person, whose user accepted an invitation to p. If the ledger does not know as which user p
+			// last joined, it may have been p with this user.
+			r.Joined = r.Joined && ix.joinedAsUnknown(p)
+			if other := ix.byKey[key]; other != nil && !other.ended {
+				r.Removals = nil // they are those of the other person
+			}
 			addRemovals(p.record, r)
 			endRemovalByJoining(p.record)
 		}

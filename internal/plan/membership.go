@@ -99,9 +99,12 @@ func (ix *index) decideMembership(p *person, d *decision) {
 		ix.notePossibleAlias(p, d, m)
 		return
 	}
-	if p.unaccepted != nil && len(p.invitations) == 0 && !p.reinvite {
-		d.note(p, Notice{Kind: NeedsAttention, UserID: p.unaccepted.ID, Text: statusNotAccepted})
-	} else {
+	switch u := p.unaccepted; {
+	case u != nil && u.Suspended && u.StatusText == "" && !p.reinvite: // any other status may mean that they were invited
+		d.note(p, Notice{Kind: SuspendedUser, UserID: u.ID})
+	case u != nil && len(p.invitations) == 0 && !p.reinvite:
+		d.note(p, Notice{Kind: NeedsAttention, UserID: u.ID, Text: statusNotAccepted})
+	default:
 		ix.decideWithoutInvitation(p, d)
 		if !ix.waitForFirstDay(p, d) {
 			ix.holdMail(p, d)
@@ -589,10 +592,7 @@ func (ix *index) addJoinedFacts(p *person, d *decision) {
 	}
 	isOutdated := func(key string) bool { r := ix.in.Memory.People[key]; return r.Removed || len(r.Mails) > 0 }
 	isBack := slices.ContainsFunc(p.keys, isOutdated)
-	first := p.keys[0]
-	if ix.isKeyUser(p) {
-		first = ix.in.Snapshot.Self.Key()
-	}
+	first := ix.memberKey(p)
 	for i, key := range p.knownKeys() {
 		r := ix.in.Memory.People[key]
 		id, isNew := "", false
@@ -614,17 +614,33 @@ func (ix *index) addJoinedFacts(p *person, d *decision) {
 	}
 }
 
+// memberKey returns the first of p's keys in the roster that an answer of the API connects with a member: p is the user
+// of the API key, or accepted an invitation.
+func (ix *index) memberKey(p *person) string {
+	isMember := func(key string) bool {
+		return slices.ContainsFunc(p.invitations, func(inv *org.Invitation) bool {
+			return inv.Status == org.StatusAccepted && (acceptedBy(inv) == key || p.wasInvitedAs(inv, key))
+		})
+	}
+	if ix.isKeyUser(p) {
+		return ix.in.Snapshot.Self.Key()
+	}
+	return p.keys[max(0, slices.IndexFunc(p.keys, isMember))]
+}
+
 // joinedAs reports whether an answer of the API connects p's user with the address key: it is the user's address, or
 // an invitation to it was accepted with the user's address.
 func (p *person) joinedAs(key string) bool {
 	in := p.user.Email.Key()
 	return key == in || slices.ContainsFunc(p.invitations, func(inv *org.Invitation) bool {
-		if acceptedBy(inv) != in {
-			return false
-		}
-		m := p.mailOf(inv.ID)
-		return inv.Invited.Key() == key || m != nil && m.Email == key
+		return acceptedBy(inv) == in && p.wasInvitedAs(inv, key)
 	})
+}
+
+// wasInvitedAs reports whether inv, an invitation of p, was sent to the address key, by the list or by the ledger.
+func (p *person) wasInvitedAs(inv *org.Invitation, key string) bool {
+	m := p.mailOf(inv.ID)
+	return inv.Invited.Key() == key || m != nil && m.Email == key
 }
 
 // invitedSince reports whether p has an invitation that is newer than t, and that was not accepted or does not say with

@@ -211,6 +211,18 @@ func TestMembership(t *testing.T) {
 				invitation("i2", ada, org.StatusExpired, -100)}
 			addMails(in, sent(5, "i2", -100))
 		}, []string{"members_unseen "}},
+		{"users hidden, and accepted under an alias, which may be wrong", func(in *plan.Input) {
+			in.Roster.People[0] = person(ada, 3, "zoe@example.com")
+			in.Snapshot.UsersVisible = false
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "zoe@example.com", org.StatusAccepted, -10)}
+		}, []string{"members_unseen ", "fact joined zoe@example.com"}},
+		{"users hidden, and accepted with an alias, which may be wrong", func(in *plan.Input) {
+			in.Roster.People[0] = person(ada, 3, "lady@example.com")
+			in.Snapshot.UsersVisible = false
+			inv := invitation("i1", "x@example.com", org.StatusAccepted, -10)
+			inv.Registered = org.MustParseAddress("lady@example.com")
+			in.Snapshot.Invitations = []org.Invitation{inv}
+		}, []string{"members_unseen ", "fact joined lady@example.com"}},
 		{"users hidden, accepted, and mailed later, which expired, in a list without the date of this mail",
 			func(in *plan.Input) {
 				in.Snapshot.UsersVisible = false
@@ -593,6 +605,33 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 			in.Snapshot.Users[0].Accepted = new(bool)
 		}, []string{"needs_attention u1"}},
+		{"a suspended user who has not accepted, and no invitation", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Snapshot.Users[0].Accepted, in.Snapshot.Users[0].Suspended = new(bool), true
+		}, []string{"suspended u1"}},
+		{"a suspended user who has not accepted, and the invitation expired", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Snapshot.Users[0].Accepted, in.Snapshot.Users[0].Suspended = new(bool), true
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -80)}
+		}, []string{"suspended u1"}},
+		{"a suspended user who has not accepted, and the invitation is pending", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Snapshot.Users[0].Accepted, in.Snapshot.Users[0].Suspended = new(bool), true
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusPending, -10)}
+		}, []string{"waiting i1"}},
+		{"a user who has not accepted, with a status that is not understood, and the invitation expired",
+			func(in *plan.Input) {
+				in.Snapshot.Users = []org.User{user("u1", ada)}
+				in.Snapshot.Users[0].Accepted, in.Snapshot.Users[0].Suspended = new(bool), true
+				in.Snapshot.Users[0].StatusText = "invited"
+				in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -80)}
+			}, []string{"reinvite expired i1"}},
+		{"a suspended user who has not accepted, and --reinvite names the person", func(in *plan.Input) {
+			in.Reinvite = []org.Address{org.MustParseAddress(ada)}
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Snapshot.Users[0].Accepted, in.Snapshot.Users[0].Suspended = new(bool), true
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -80)}
+		}, []string{"reinvite expired i1", "fact reset " + ada}},
 		{"a user who has not accepted, and --reinvite names the person", func(in *plan.Input) {
 			in.Reinvite = []org.Address{org.MustParseAddress(ada)}
 			in.Snapshot.Users = []org.User{user("u1", ada)}
@@ -799,6 +838,39 @@ func TestMembership(t *testing.T) {
 				UserID: "u2", UserSequence: 2, Unlisted: true, Removed: true, RemovedAt: hours(-20), RemovedSequence: 9,
 				RemovedUserID: "u2"}
 		}, []string{"left i1"}},
+		{"joined as an unknown user, and orgsync removed the user with the address that had accepted", func(in *plan.Input) {
+			inv := invitation("i1", ada, org.StatusAccepted, -100)
+			inv.Registered, inv.Responded = org.MustParseAddress("countess@example.com"), hours(-90)
+			in.Snapshot.Invitations = []org.Invitation{inv}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-80), JoinedSequence: 8, UserID: "u1",
+				UserSequence: 3}
+			in.Memory.People["countess@example.com"] = org.PersonRecord{Joined: true, JoinedAt: hours(-80), JoinedSequence: 8,
+				Unlisted: true, Removed: true, RemovedAt: hours(-20), RemovedSequence: 19, RemovedUserID: "u2"}
+		}, []string{"invite listed_again "}},
+		{"left, and orgsync removed another person twice, who had accepted an invitation to the person",
+			func(in *plan.Input) {
+				in.InviteLeft = true
+				in.Roster.People = append(in.Roster.People, person("bob@example.com", 9))
+				inv := invitation("i1", ada, org.StatusAccepted, -500)
+				inv.Registered, inv.Responded = org.MustParseAddress("bob@example.com"), hours(-490)
+				in.Snapshot.Invitations = []org.Invitation{inv}
+				in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-450), JoinedSequence: 3, UserID: "u1",
+					UserSequence: 3}
+				in.Memory.People["bob@example.com"] = org.PersonRecord{Joined: true, JoinedAt: hours(-100), JoinedSequence: 15,
+					UserID: "u3", UserSequence: 15, Removed: true, RemovedAt: hours(-20), RemovedSequence: 19, RemovedUserID: "u3",
+					Removals: []org.Removal{{At: hours(-120)}, {At: hours(-20)}}}
+			}, []string{"invite listed_again ", "flapping bob@example.com "}},
+		{"left, and orgsync removed the user twice under an address that accepted, and that no entry has",
+			func(in *plan.Input) {
+				in.InviteLeft = true
+				inv := invitation("i1", ada, org.StatusAccepted, -500)
+				inv.Registered, inv.Responded = org.MustParseAddress("countess@example.com"), hours(-490)
+				in.Snapshot.Invitations = []org.Invitation{inv}
+				in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-450), JoinedSequence: 3, UserID: "u1",
+					UserSequence: 3}
+				in.Memory.People["countess@example.com"] = org.PersonRecord{Removed: true, RemovedAt: hours(-20),
+					RemovedSequence: 19, RemovedUserID: "u3", Removals: []org.Removal{{At: hours(-120)}, {At: hours(-20)}}}
+			}, []string{"flapping "}},
 		{"removed by orgsync, mailed since, accepted, and left", func(in *plan.Input) {
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, Mails: []org.Mail{sent(5, "i2", -100)}}
 			in.Snapshot.Invitations = []org.Invitation{invitation("i2", ada, org.StatusAccepted, -100)}

@@ -27,6 +27,9 @@ const (
 	NotMailedNotListed = "not_listed"
 	// NotMailedOtherAddress means that --resend names a person whose invitation went to an alias.
 	NotMailedOtherAddress = "other_address"
+	// NotMailedJoined means that --resend names a person who joined after their last mail, and that the key cannot see
+	// whether they are still a member.
+	NotMailedJoined = "joined"
 )
 
 // decideResend decides whether to send inv again, if --resend names p. inv is the newest invitation of p that can
@@ -43,6 +46,8 @@ func (ix *index) decideResend(p *person, d *decision, inv *org.Invitation, unset
 		cause = NotMailedRecently
 	case !p.renewable(inv.ID):
 		cause = NotMailedOtherAddress
+	case ix.mayBeHiddenMember(p, inv) && !p.reinvite:
+		cause = NotMailedJoined
 	default:
 		d.invite(p, Reinvite, Requested, inv.ID)
 		detail := &d.changes[len(d.changes)-1].Detail
@@ -52,6 +57,13 @@ func (ix *index) decideResend(p *person, d *decision, inv *org.Invitation, unset
 		return
 	}
 	d.note(p, Notice{Kind: NotMailed, InvitationID: inv.ID, Since: ix.lastMailed(p, inv), Text: cause})
+}
+
+// mayBeHiddenMember reports whether the ledger says that p joined after the last mail of inv, and the key may not see
+// this membership now. The list may not show yet that p accepted, or p joined by another invitation.
+func (ix *index) mayBeHiddenMember(p *person, inv *org.Invitation) bool {
+	return p.record.Joined && !p.record.Removed && p.record.JoinedAt.After(ix.lastMailed(p, inv)) &&
+		ix.visible.mayHide(memberBefore)
 }
 
 // lastMailed returns the time of the last mail to p in the ledger. If inv was created or renewed later, perhaps by an

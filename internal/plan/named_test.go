@@ -84,6 +84,31 @@ func TestResendAndReinvite(t *testing.T) {
 			m.Renewal, m.InvitationID, m.RenewedFrom = true, "i1", hours(62)
 			addMails(in, sent(3, "i1", -10), m)
 		}, "reinvite requested i1", "not mailed: pending"},
+		{"pending, joined since, and users cannot be listed", func(in *plan.Input) {
+			pending(in, -10)
+			in.Snapshot.UsersVisible = false
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-5), JoinedSequence: 7}
+		}, "not mailed: joined", "not mailed: pending"},
+		{"the same without dates, and suspended users cannot be listed", func(in *plan.Input) {
+			in.Snapshot.Invitations = []org.Invitation{{ID: "i1", Invited: org.MustParseAddress(ada), Status: org.StatusPending}}
+			in.Snapshot.SuspendedVisible = false
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-5), JoinedSequence: 7}
+		}, "not mailed: joined", "not mailed: pending"},
+		{"pending, joined since, and left", func(in *plan.Input) {
+			pending(in, -10)
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-5), JoinedSequence: 7}
+		}, "reinvite requested i1", "not mailed: pending"},
+		{"pending, joined since, removed, and users cannot be listed", func(in *plan.Input) {
+			pending(in, -10)
+			in.Snapshot.UsersVisible = false
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-5), JoinedSequence: 7, Removed: true,
+				RemovedAt: hours(-4), RemovedSequence: 8}
+		}, "reinvite requested i1", "not mailed: pending"},
+		{"pending, joined before, and users cannot be listed", func(in *plan.Input) {
+			pending(in, -10)
+			in.Snapshot.UsersVisible = false
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-15), JoinedSequence: 7}
+		}, "reinvite requested i1", "not mailed: pending"},
 		{"the ledger has the mail, and the list does not", func(in *plan.Input) { addMails(in, sent(5, "i1", -10)) },
 			"not mailed: not_listed", "not mailed: pending"},
 		{"pending, removed twice in a week, and the last day is tomorrow", func(in *plan.Input) {
@@ -146,6 +171,24 @@ func TestResendAndReinvite(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestResendToHiddenMember: --resend mails a person who may be a member that the key cannot see only if --reinvite
+// names them too.
+func TestResendToHiddenMember(t *testing.T) {
+	t.Parallel()
+	in := newInput()
+	in.Snapshot.UsersVisible = false
+	in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusPending, -10)}
+	in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedAt: hours(-5), JoinedSequence: 7}
+	in.Resend = []org.Address{org.MustParseAddress(ada)}
+	if got := mailOrReason(plan.Compute(in)); got != "not mailed: joined" {
+		t.Errorf("--resend: %s", got)
+	}
+	in.Reinvite = in.Resend
+	if got := mailOrReason(plan.Compute(in)); got != "reinvite requested i1" {
+		t.Errorf("--resend and --reinvite: %s", got)
 	}
 }
 
@@ -224,6 +267,9 @@ func TestReusedInvitationAsWitness(t *testing.T) {
 		{"one that was answered at an unknown time", org.StatusCancelled, time.Time{}, []org.Mail{last}, 1},
 		{"one that was answered after the mail", org.StatusAccepted, hours(-0.01), []org.Mail{last}, 0},
 		{"one that was mailed before", org.StatusExpired, time.Time{}, []org.Mail{earlier, last}, 1},
+		{"one that was mailed before, and is pending", org.StatusPending, time.Time{}, []org.Mail{earlier, last}, 1},
+		{"one of an administrator that expired before", org.StatusExpired, time.Time{}, []org.Mail{last}, 1},
+		{"one with an unclear status", org.StatusUnknown, hours(-1), []org.Mail{last}, 1},
 	} {
 		in := newInput()
 		in.Roster.People = []roster.Person{person(ada, 1), person(bob, 2)}

@@ -188,7 +188,7 @@ func (d *decision) state(p *person) State {
 				return StateMember
 			}
 			return StateLeft
-		case NeedsAttention, UnknownMembership, PossibleAlias, Flapping, RefusedMail:
+		case NeedsAttention, UnknownMembership, PossibleAlias, Flapping, RefusedMail, SuspendedUser:
 			return StateNeedsAttention
 		case EndsTooSoon, NotYet:
 			switch {

@@ -115,6 +115,12 @@ func TestStates(t *testing.T) {
 			u.Accepted = new(bool)
 			in.Snapshot.Users = []org.User{u}
 		}},
+		{"invited, suspended, and the invitation expired", plan.StateNeedsAttention, func(in *plan.Input) {
+			u := user("u1", ada)
+			u.Accepted, u.Suspended = new(bool), true
+			in.Snapshot.Users = []org.User{u}
+			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -80)}
+		}},
 		{"a service user, and the last day is over", plan.StateNotInvited, func(in *plan.Input) {
 			in.Roster.People[0].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
 			u := user("u1", ada)

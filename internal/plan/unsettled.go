@@ -232,11 +232,12 @@ func lastVisible(memory org.Memory, invitations []org.Invitation) org.Mail {
 }
 
 // provesSent reports whether inv, which has the id of m, proves that m was sent. A new invitation proves it by being
-// in the list. A renewed invitation was in the list before, so only its new expiration date proves it. The server may
-// have renewed inv although orgsync asked for a new invitation. An answer proves m only if it is from after m. mails
-// are those to the address of m.
+// in the list as pending. A renewed invitation was in the list before, so only its new expiration date proves it. The
+// server may have renewed inv although orgsync asked for a new invitation. If inv is not pending, it proves m only if
+// its answer is from after m: otherwise inv may have expired or been answered before m. mails are those to the address
+// of m.
 func provesSent(inv org.Invitation, m org.Mail, mails []org.Mail) bool {
-	renewed := wasSentBefore(inv, m, mails) || inv.Status.IsAnswered() && isDatedBefore(inv.Responded, m)
+	renewed := wasSentBefore(inv, m, mails) || inv.Status != org.StatusPending && isDatedBefore(inv.Responded, m)
 	return !renewed || m.Expires.After(m.At) && m.Expires.After(m.RenewedFrom) && !inv.Expires.Before(m.Expires)
 }
 

@@ -152,6 +152,9 @@ func TestNamedNotices(t *testing.T) {
 		{plan.Notice{Kind: plan.NotMailed, Text: plan.NotMailedOtherAddress},
 			"ada@example.com gets no mail: their invitation was sent to another of their addresses; a new one is sent when it " +
 				"has expired"},
+		{plan.Notice{Kind: plan.NotMailed, Text: plan.NotMailedJoined},
+			"ada@example.com gets no mail: they joined after their last mail, and the key cannot see whether they are still a " +
+				"member; if they are not, use --reinvite ada@example.com too"},
 		{plan.Notice{Kind: plan.NotYet, Text: "2027-01-04"}, "ada@example.com is not invited before 2027-01-04, their " +
 			"first day"},
 		{plan.Notice{Kind: plan.NotYet, UserID: "u1", Text: "2027-01-04"}, "ada@example.com stays suspended until " +

@@ -391,6 +391,9 @@ func notMailedText(n plan.Notice) string {
 			"when it has expired"
 	case plan.NotMailedOtherAddress:
 		return "their invitation was sent to another of their addresses; a new one is sent when it has expired"
+	case plan.NotMailedJoined:
+		return "they joined after their last mail, and the key cannot see whether they are still a member; if they are " +
+			"not, use --reinvite {word} too"
 	}
 	return "{said}"
 }
