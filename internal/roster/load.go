@@ -88,8 +88,8 @@ func readFile(file string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	var data bytes.Buffer
-	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() { // a buffer that grows copies a large file several times
+	var data bytes.Buffer // a buffer that grows copies a large file several times
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
 		data.Grow(int(min(info.Size(), MaxFile)) + bytes.MinRead)
 	}
 	if _, err := data.ReadFrom(io.LimitReader(f, MaxFile+1)); err != nil {
