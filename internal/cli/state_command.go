@@ -247,8 +247,8 @@ lock. You rarely need unlock: 45 seconds after a run died, other runs can take
 its lock. unlock watches the lock for 11 seconds or more, until the run has not
 renewed it for 30 seconds. If the run is alive, unlock does not end the lock.
 
-If the state is in a folder, the lock ends with the process of the run. So you
-never need unlock for a state in a folder.`,
+If the state is in a folder, the lock ends when the process of the run ends. So
+you never need unlock for a state in a folder.`,
 		Annotations: exitStatus(exitInvalid, exitInterrupted),
 		Example:     `  orgsync state unlock k3jq5zt7w2ab --state s3://bucket/orgsync`,
 		Args:        exactArgs("ID"),
