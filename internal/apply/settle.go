@@ -239,13 +239,10 @@ func (r *run) settleOnce(ctx context.Context) (progress bool) {
 		}
 	}
 	for i, it := range again {
-		if r.sending.Err() != nil {
-			it.state = waiting // so that its outcome is Skipped
-			continue
-		}
-		if i == len(again)-1 && r.keptBack == nil && r.mustWait(it) {
+		if i == len(again)-1 && r.keptBack == nil && r.sending.Err() == nil && r.mustWait(it) {
 			break // the last mail waits, so that it can be the witness for the others
 		}
+		it.state = waiting // so that its outcome is Skipped if the run ends before the mail is sent
 		before := it.sends
 		r.carryOut(it, changes[i])
 		progress = progress || it.sends > before

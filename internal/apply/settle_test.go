@@ -449,6 +449,31 @@ func TestNotSentAndStopped(t *testing.T) {
 	})
 }
 
+// TestStoppedBeforeTheSecondMail: a lost mail was not sent. A signal comes while the run waits after a 429, to send the
+// mail again. Before, the report said that the outcome was unknown.
+func TestStoppedBeforeTheSecondMail(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, manyPeople(5)...)
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 2, Times: 2})
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultThrottle, RetryAfter: "30", Method: http.MethodPost, From: 6})
+		ctx, stop := context.WithCancelCause(t.Context())
+		posts := 0
+		c.wire.Before = func(r *http.Request) error {
+			if r.Method == http.MethodPost {
+				if posts++; posts == 7 {
+					stop(errors.New("interrupted"))
+				}
+			}
+			return nil
+		}
+		if run := c.apply(with{concurrency: 1, ctx: ctx}); run.counts() != "3/0/0/2" {
+			c.logOutcome(run)
+			t.Errorf("%s (done/failed/unknown/skipped)", run.counts())
+		}
+	})
+}
+
 // newCompanyWithLostMail returns a company in which the answer to the mail to ada was lost. Two more people are in
 // the roster since then.
 func newCompanyWithLostMail(t *testing.T) *company {
