@@ -697,7 +697,9 @@ func TestInvitedMeanwhile(t *testing.T) {
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{}, "ada@example.com")
+		c := newCompany(t, sandbox.Options{}, "ada@example.com", "bob@example.com")
+		c.addMembers("bob@example.com")
+		c.roster.People[1].Groups = refs("everyone")
 		c.apply(with{})
 		lists := 0
 		for _, r := range c.Requests() {
@@ -750,6 +752,29 @@ func TestDeclinedMeanwhile(t *testing.T) {
 		run := c.apply(with{concurrency: 1})
 		if run.counts() != "2/0/0/1" || len(c.Mails()["p001@example.com"]) > 0 || run.Changes[1].Err == nil {
 			c.logOutcome(run)
+			t.Errorf("%s (done/failed/unknown/skipped), mails %v", run.counts(), c.Mails())
+		}
+	})
+}
+
+// TestOlderLostMailIsShown: nobody sees the invitation of a lost mail until it has expired. Then the answer to the next
+// mail is lost too, and the server does not act. The old invitation does not show that this mail was sent.
+func TestOlderLostMailIsShown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, "ada@example.com")
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true, Method: http.MethodPost, Times: 1})
+		hide := func(n int, s *org.Snapshot) { s.Invitations = nil }
+		c.logOutcome(c.apply(with{reading: hide, settleWait: leaveToLaterRun}))
+		must(t, c.Advance(80*time.Hour))
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, Times: 1})
+		run := c.apply(with{settleWait: 20 * time.Minute, reading: func(n int, s *org.Snapshot) {
+			if n == 1 {
+				hide(n, s)
+			}
+		}})
+		c.logOutcome(run)
+		if run.counts() != "1/0/0/0" || len(c.Mails()["ada@example.com"]) != 2 {
 			t.Errorf("%s (done/failed/unknown/skipped), mails %v", run.counts(), c.Mails())
 		}
 	})
