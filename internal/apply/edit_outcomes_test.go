@@ -354,3 +354,46 @@ func TestLostEditOfUserWhoIsGone(t *testing.T) {
 		})
 	}
 }
+
+// TestSuspendedBySomebodyElse: an administrator suspends a user just before orgsync does, and the API refuses the second
+// suspension. The suspension is done, but it is not by orgsync, so orgsync does not end it.
+func TestSuspendedBySomebodyElse(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{}, ada)
+		c.roster.Settings.Unlisted, c.roster.Settings.UnlistedAfter = roster.UnlistedSuspend, 0
+		c.addMembers(ada, mallory)
+		c.wire.Before = func(r *http.Request) error {
+			if r.Method == http.MethodPut {
+				c.wire.Before = nil
+				must(t, c.Suspend(mallory))
+			}
+			return nil
+		}
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Status: http.StatusConflict, Method: http.MethodPut, Times: 1})
+		c.expect(c.run(with{}), 0, mallory, "suspend done")
+		must(t, c.Advance(time.Hour))
+		c.setRoster(ada, mallory)
+		c.expect(c.run(with{}), 0, mallory, "suspended")
+	})
+}
+
+// TestNothingIsAnnouncedAfterAStop: the answer 401 stops the run. The ledger has no lines about later changes.
+func TestNothingIsAnnouncedAfterAStop(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		people := manyPeople(5)
+		c := newDefaultCompany(t, sandbox.Options{Latency: time.Second}, people...)
+		c.addMembers(people...)
+		c.setAllGroups("everyone")
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Status: http.StatusUnauthorized, Method: http.MethodPost, From: 2})
+		if o := c.run(with{concurrency: 1}); o.counts() != "1/1/0/3" {
+			t.Errorf("%s (done/failed/unknown/skipped)", o.counts())
+		}
+		lines, err := c.store.Read(t.Context())
+		must(t, err)
+		if n := strings.Count(string(lines), `"grant"`); n != 4 {
+			t.Errorf("the ledger has %d lines about grants, want 4:\n%s", n, lines)
+		}
+	})
+}
