@@ -454,8 +454,8 @@ func TestGrantBeforeSuspension(t *testing.T) {
 	})
 }
 
-// TestRevokeAgain: the answer to a revocation is lost, and the server does not act. Meanwhile an administrator takes API
-// access from the member, or takes another member out of a group. The member is taken out of the group nevertheless.
+// TestRevokeAgain: the answer to a revocation is lost, and the server does not act. Meanwhile an administrator takes
+// API access from the member, or takes another member out of a group. The member still loses the group.
 func TestRevokeAgain(t *testing.T) {
 	t.Parallel()
 	for _, other := range []bool{false, true} {

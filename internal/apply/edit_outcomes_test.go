@@ -301,8 +301,8 @@ func TestLostEditNotMade(t *testing.T) {
 	}
 }
 
-// TestLostUnsuspendBesideUpdate: the answer to the end of a suspension is lost, and the member needs an update too. Each
-// change is sent once.
+// TestLostUnsuspendBesideUpdate: the answer to the end of a suspension is lost, and the member needs an update too.
+// Each change is sent once.
 func TestLostUnsuspendBesideUpdate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -322,8 +322,8 @@ func TestLostUnsuspendBesideUpdate(t *testing.T) {
 	})
 }
 
-// TestLostEditOfUserWhoIsGone: the answer to an edit is lost, and the user is no longer in the organization when the run
-// reads it again. The edit has failed.
+// TestLostEditOfUserWhoIsGone: the answer to an edit is lost, and the user is no longer in the organization when the
+// run reads it again. The edit has failed.
 func TestLostEditOfUserWhoIsGone(t *testing.T) {
 	t.Parallel()
 	for action, prepare := range map[plan.Action]func(c *company){
@@ -355,8 +355,8 @@ func TestLostEditOfUserWhoIsGone(t *testing.T) {
 	}
 }
 
-// TestSuspendedBySomebodyElse: an administrator suspends a user just before orgsync does, and the API refuses the second
-// suspension. The suspension is done, but it is not by orgsync, so orgsync does not end it.
+// TestSuspendedBySomebodyElse: an administrator suspends a user just before orgsync does, and the API refuses the
+// second suspension. The suspension is done, but it is not by orgsync, so orgsync does not end it.
 func TestSuspendedBySomebodyElse(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -386,7 +386,8 @@ func TestNothingIsAnnouncedAfterAStop(t *testing.T) {
 		c := newDefaultCompany(t, sandbox.Options{Latency: time.Second}, people...)
 		c.addMembers(people...)
 		c.setAllGroups("everyone")
-		c.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Status: http.StatusUnauthorized, Method: http.MethodPost, From: 2})
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Status: http.StatusUnauthorized, Method: http.MethodPost,
+			From: 2})
 		if o := c.run(with{concurrency: 1}); o.counts() != "1/1/0/3" {
 			t.Errorf("%s (done/failed/unknown/skipped)", o.counts())
 		}

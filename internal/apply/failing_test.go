@@ -319,7 +319,9 @@ func TestKeyMayNotGrantOneGroup(t *testing.T) {
 // somebody, it gives this group to everybody. If it may give no group, the run asks for only two of them.
 func TestKeyMayNotGrantTwoGroups(t *testing.T) {
 	t.Parallel()
-	for want, denied := range map[string][]string{"3/2/0/0": {"platform", "lab"}, "0/2/0/3": {"everyone", "platform", "lab"}} {
+	for want, denied := range map[string][]string{
+		"3/2/0/0": {"platform", "lab"}, "0/2/0/3": {"everyone", "platform", "lab"},
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			people := manyPeople(5)
 			c := newDefaultCompany(t, sandbox.Options{}, people...)

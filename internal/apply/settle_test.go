@@ -764,7 +764,7 @@ func TestOlderLostMailIsShown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{}, "ada@example.com")
 		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true, Method: http.MethodPost, Times: 1})
-		hide := func(n int, s *org.Snapshot) { s.Invitations = nil }
+		hide := func(_ int, s *org.Snapshot) { s.Invitations = nil }
 		c.logOutcome(c.apply(with{reading: hide, settleWait: leaveToLaterRun}))
 		must(t, c.Advance(80*time.Hour))
 		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, Times: 1})
