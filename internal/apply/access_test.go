@@ -328,6 +328,24 @@ func TestOwnerIsNotRemoved(t *testing.T) {
 	})
 }
 
+// TestRemovalsAreConfirmedOnce: the first two removals are refused. The run reads once for the plan, once to confirm
+// all removals, and once to settle the refused ones.
+func TestRemovalsAreConfirmedOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{}, ada)
+		c.addMembers(append(manyPeople(5), ada)...)
+		c.roster.Settings.Unlisted, c.roster.Settings.UnlistedAfter = roster.UnlistedRemove, 0
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Status: http.StatusConflict, Method: http.MethodDelete, Times: 2})
+		readings := 0
+		o := c.run(with{reading: func(n int, _ *org.Snapshot) { readings = n }})
+		if readings != 3 || o.counts() != "3/2/0/0" {
+			c.logOutcome(o)
+			t.Errorf("%d readings, %s (done/failed/unknown/skipped)", readings, o.counts())
+		}
+	})
+}
+
 // TestKeyRevokedDuringEdits: the answer 401 to a grant ends the run, as the answer 401 to a mail does.
 func TestKeyRevokedDuringEdits(t *testing.T) {
 	t.Parallel()
@@ -434,6 +452,40 @@ func TestGrantBeforeSuspension(t *testing.T) {
 		o := c.run(with{})
 		c.expect(o, 0, ada, "grant done, suspended")
 	})
+}
+
+// TestRevokeAgain: the answer to a revocation is lost, and the server does not act. Meanwhile an administrator takes
+// API access from the member, or takes another member out of a group. The member still loses the group.
+func TestRevokeAgain(t *testing.T) {
+	t.Parallel()
+	for _, other := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newDefaultCompany(t, sandbox.Options{}, ada, bob)
+			c.roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+			c.nameGroups("platform")
+			c.setAllGroups("everyone")
+			c.roster.People[0].APIEnabled = new(true)
+			_, err := c.AddUser(sandbox.User{Email: ada, Groups: []string{"everyone", "platform"}, APIEnabled: true})
+			must(t, err)
+			_, err = c.AddUser(sandbox.User{Email: bob, Groups: []string{"everyone"}})
+			must(t, err)
+			c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodDelete, Times: 1})
+			o := c.run(with{reading: func(n int, s *org.Snapshot) {
+				for i := range s.Users {
+					if n > 1 && !other && s.Users[i].Email.String() == ada {
+						s.Users[i].APIEnabled = new(false)
+					}
+				}
+				for i := range s.Access {
+					if n > 1 && other && s.Access[i].Name == "everyone" {
+						delete(s.Access[i].Holders, c.user(bob).ID)
+					}
+				}
+			}})
+			c.expect(o, 0, ada, "revoke done")
+			c.expectUser(ada, "everyone")
+		})
+	}
 }
 
 // TestRevokeAgainWithoutTheNewGroup: the answer to a revocation is lost, and meanwhile an administrator takes the

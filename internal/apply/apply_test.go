@@ -333,6 +333,22 @@ func TestRefusedBecauseInvited(t *testing.T) {
 			}
 		}
 	})
+	synctest.Test(t, func(t *testing.T) { // a run with one mail does not read the invitations again before the mail
+		c := newCompany(t, sandbox.Options{}, ada)
+		c.wire.Before = func(r *http.Request) error {
+			if r.Method == http.MethodPost {
+				c.wire.Before = nil
+				_, err := c.AddInvitation(sandbox.Invitation{Email: ada})
+				return err
+			}
+			return nil
+		}
+		run := c.run(with{})
+		c.expect(run, 0, ada, "invite done")
+		if run.Changes[0].InvitationID == "" || c.mailCount() > 0 {
+			t.Errorf("%+v, %d mails", run.Changes, c.mailCount())
+		}
+	})
 }
 
 // TestWitness: if the list lags, a lost mail stays unknown until a later mail is listed, and the person is not mailed

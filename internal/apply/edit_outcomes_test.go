@@ -1,8 +1,10 @@
 package apply_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/orgsync/orgsync/internal/apply"
 	"github.com/orgsync/orgsync/internal/org"
+	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/roster"
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
@@ -229,5 +232,169 @@ func TestLateSuspension(t *testing.T) {
 		// The record of the suspension has ended, so orgsync does not end the suspension by somebody else.
 		must(t, c.Suspend(ada))
 		c.expect(c.run(with{}), 0, ada, "suspended")
+	})
+}
+
+// TestLostEditNotMade: the answer to an edit is lost, and the server does not act. The second plan does not have the
+// edit any more, for example because orgsync no longer knows the key's own user. The edit must not be reported as done.
+func TestLostEditNotMade(t *testing.T) {
+	t.Parallel()
+	for action, settings := range map[plan.Action]roster.Settings{
+		plan.Suspend: {Unlisted: roster.UnlistedSuspend, MaxRemovals: 1},
+		plan.Remove:  {Unlisted: roster.UnlistedRemove, MaxRemovals: 1},
+		plan.Revoke:  {ExtraAccess: roster.ExtraAccessRevoke, MaxRevokes: 1},
+		plan.Update:  {MaxRevokes: 1},
+		plan.Grant:   {},
+	} {
+		for _, acts := range []bool{false, true} {
+			t.Run(fmt.Sprint(action, " acts ", acts), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					c := newCompany(t, sandbox.Options{}, ada)
+					c.roster.Settings = settings
+					_, err := c.AddGroup(sandbox.Group{Name: "lab"})
+					must(t, err)
+					member := sandbox.User{Email: ada, Groups: []string{"platform"}, APIEnabled: true}
+					switch action {
+					case plan.Revoke:
+						c.nameGroups("everyone", "platform")
+						c.setFirstGroups("everyone")
+						member.Groups = []string{"everyone", "platform"}
+					case plan.Grant:
+						c.setFirstGroups("everyone", "platform")
+					case plan.Update:
+						c.roster.People[0].APIEnabled = new(false)
+					default:
+						c.addMembers(mallory)
+					}
+					_, err = c.AddUser(member)
+					must(t, err)
+					var sent bool
+					c.wire.Before = func(r *http.Request) error {
+						sent = sent || r.Method != http.MethodGet
+						return nil
+					}
+					for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+						c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: acts, Method: method})
+					}
+					o := c.run(with{reading: func(_ int, s *org.Snapshot) {
+						if !sent {
+							return
+						}
+						s.Self = org.Address{}
+						for i := range s.Access {
+							s.Access[i].Unreadable = s.Access[i].Name == "lab" // says nothing about the other groups
+							s.Access[i].Deleted = action == plan.Grant && !acts && s.Access[i].Name == "everyone"
+						}
+					}})
+					want := apply.Failed
+					if acts {
+						want = apply.Done
+					}
+					if len(o.Changes) != 1 || o.Changes[0].Action != action || o.Changes[0].Outcome != want {
+						c.logOutcome(o)
+						t.Errorf("want %s %s", action, want)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestLostUnsuspendBesideUpdate: the answer to the end of a suspension is lost, and the member needs an update too.
+// Each change is sent once.
+func TestLostUnsuspendBesideUpdate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{}, zoe)
+		c.roster.Settings.UnlistedAfter = 0
+		c.addMembers(zoe)
+		suspendedByOrgsync(c)
+		c.roster.People[0].APIEnabled = new(true)
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true, Method: http.MethodPut, Times: 1})
+		o := c.run(with{})
+		c.expect(o, 0, bob, "unsuspend done, update done")
+		for _, ch := range o.Changes {
+			if ch.Requests != 1 {
+				t.Errorf("%s needed %d requests", ch.Action, ch.Requests)
+			}
+		}
+	})
+}
+
+// TestLostEditOfUserWhoIsGone: the answer to an edit is lost, and the user is no longer in the organization when the
+// run reads it again. The edit has failed.
+func TestLostEditOfUserWhoIsGone(t *testing.T) {
+	t.Parallel()
+	for action, prepare := range map[plan.Action]func(c *company){
+		plan.Grant:     func(c *company) { c.setFirstGroups("everyone") },
+		plan.Update:    func(c *company) { c.roster.People[0].APIEnabled = new(true) },
+		plan.Unsuspend: suspendedByOrgsync,
+	} {
+		t.Run(string(action), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := newDefaultCompany(t, sandbox.Options{}, zoe)
+				c.roster.Settings.UnlistedAfter = 0
+				c.addMembers(zoe)
+				prepare(c)
+				for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodPatch} {
+					c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true, Method: method})
+				}
+				o := c.run(with{reading: func(n int, s *org.Snapshot) {
+					if n > 1 {
+						s.Users = slices.DeleteFunc(s.Users, func(u org.User) bool { return u.Email.Equal(c.roster.People[0].Email) })
+					}
+				}})
+				if len(o.Changes) != 1 || o.Changes[0].Action != action || o.Changes[0].Outcome != apply.Failed {
+					c.logOutcome(o)
+					t.Errorf("want %s %s", action, apply.Failed)
+				}
+			})
+		})
+	}
+}
+
+// TestSuspendedBySomebodyElse: an administrator suspends a user just before orgsync does, and the API refuses the
+// second suspension. The suspension is done, but it is not by orgsync, so orgsync does not end it.
+func TestSuspendedBySomebodyElse(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{}, ada)
+		c.roster.Settings.Unlisted, c.roster.Settings.UnlistedAfter = roster.UnlistedSuspend, 0
+		c.addMembers(ada, mallory)
+		c.wire.Before = func(r *http.Request) error {
+			if r.Method == http.MethodPut {
+				c.wire.Before = nil
+				must(t, c.Suspend(mallory))
+			}
+			return nil
+		}
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Status: http.StatusConflict, Method: http.MethodPut, Times: 1})
+		c.expect(c.run(with{}), 0, mallory, "suspend done")
+		must(t, c.Advance(time.Hour))
+		c.setRoster(ada, mallory)
+		c.expect(c.run(with{}), 0, mallory, "suspended")
+	})
+}
+
+// TestNothingIsAnnouncedAfterAStop: the answer 401 stops the run. The ledger has no lines about later changes.
+func TestNothingIsAnnouncedAfterAStop(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		people := manyPeople(5)
+		c := newDefaultCompany(t, sandbox.Options{Latency: time.Second}, people...)
+		c.addMembers(people...)
+		c.setAllGroups("everyone")
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Status: http.StatusUnauthorized, Method: http.MethodPost,
+			From: 2})
+		if o := c.run(with{concurrency: 1}); o.counts() != "1/1/0/3" {
+			t.Errorf("%s (done/failed/unknown/skipped)", o.counts())
+		}
+		lines, err := c.store.Read(t.Context())
+		must(t, err)
+		if n := strings.Count(string(lines), `"grant"`); n != 4 {
+			t.Errorf("the ledger has %d lines about grants, want 4:\n%s", n, lines)
+		}
 	})
 }

@@ -360,6 +360,11 @@ func TestHistorySecondReadingFails(t *testing.T) {
 			if o.counts() != "1/0/0/1" || len(c.World().Users) != 2 {
 				t.Errorf("%s: want zoe invited, and bob not removed", o.counts())
 			}
+			for _, ch := range o.Changes {
+				if ch.Outcome == apply.Skipped && strings.Contains(ch.Err.Error(), "the second plan does not have it") {
+					t.Errorf("there is no second plan, and the error is: %v", ch.Err)
+				}
+			}
 		})
 	}
 }

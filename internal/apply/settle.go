@@ -201,7 +201,7 @@ func (r *run) settleOnce(ctx context.Context) (progress bool) {
 			lostAccess = r.newGrant(fresh.Changes, it)
 		}
 		switch {
-		case isShown && it.state == ambiguous && mails:
+		case isShown && mails:
 			// The mail was sent, whatever the plan says now. For example, the invitation has a status that orgsync does not
 			// know, or the person has declined it already.
 			it.InvitationID = invitation
@@ -213,13 +213,13 @@ func (r *run) settleOnce(ctx context.Context) (progress bool) {
 			if it.waitsFor() == nil { // otherwise Err says what it waits for
 				it.Err = notConfirmed(it, errNotInSecondPlan)
 			}
-		case needed == nil && mails && fresh.Ended[it.Email.Key()],
+		case mails && fresh.Ended[it.Email.Key()],
 			needed == nil && !mails && !editTookEffect(snapshot.Access, u, it.Change):
 			// The change is not needed, but it was not made. For example, the person's last day is over, or the group no
 			// longer exists.
 			r.conclude(it, Failed, it.Err)
-		case needed == nil && it.state == ambiguous && mails && isLastMailLost(memory.People[it.Email.Key()]):
-			continue // the plan counts the mail as sent, but no reading can settle it: it stays unknown
+		case it.state == ambiguous && mails && isLastMailLost(memory.People[it.Email.Key()]):
+			continue // no reading can settle the mail, even if the plan counts it as sent: it stays unknown
 		case needed == nil:
 			r.concludeUnneeded(it, fresh.Notices)
 		case it.state == rejected:
@@ -232,20 +232,17 @@ func (r *run) settleOnce(ctx context.Context) (progress bool) {
 			it.Err = keptUntil(it.Change, *lostAccess)
 		case lostAccess != nil:
 			r.conclude(it, Failed, keptUntil(it.Change, *lostAccess))
-		case r.sending.Err() == nil:
+		default:
 			before := it.sends
 			r.carryOut(it, *needed)
 			progress = progress || it.sends > before
 		}
 	}
 	for i, it := range again {
-		if r.sending.Err() != nil {
-			it.state = waiting // so that its outcome is Skipped
-			continue
-		}
-		if i == len(again)-1 && r.keptBack == nil && r.mustWait(it) {
+		if i == len(again)-1 && r.keptBack == nil && r.sending.Err() == nil && r.mustWait(it) {
 			break // the last mail waits, so that it can be the witness for the others
 		}
+		it.state = waiting // so that its outcome is Skipped if the run ends before the mail is sent
 		before := it.sends
 		r.carryOut(it, changes[i])
 		progress = progress || it.sends > before

@@ -449,6 +449,31 @@ func TestNotSentAndStopped(t *testing.T) {
 	})
 }
 
+// TestStoppedBeforeTheSecondMail: a lost mail was not sent. A signal comes while the run waits after a 429, to send the
+// mail again. Before, the report said that the outcome was unknown.
+func TestStoppedBeforeTheSecondMail(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, manyPeople(5)...)
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 2, Times: 2})
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultThrottle, RetryAfter: "30", Method: http.MethodPost, From: 6})
+		ctx, stop := context.WithCancelCause(t.Context())
+		posts := 0
+		c.wire.Before = func(r *http.Request) error {
+			if r.Method == http.MethodPost {
+				if posts++; posts == 7 {
+					stop(errors.New("interrupted"))
+				}
+			}
+			return nil
+		}
+		if run := c.apply(with{concurrency: 1, ctx: ctx}); run.counts() != "3/0/0/2" {
+			c.logOutcome(run)
+			t.Errorf("%s (done/failed/unknown/skipped)", run.counts())
+		}
+	})
+}
+
 // newCompanyWithLostMail returns a company in which the answer to the mail to ada was lost. Two more people are in
 // the roster since then.
 func newCompanyWithLostMail(t *testing.T) *company {
@@ -672,7 +697,9 @@ func TestInvitedMeanwhile(t *testing.T) {
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
-		c := newCompany(t, sandbox.Options{}, "ada@example.com")
+		c := newCompany(t, sandbox.Options{}, "ada@example.com", "bob@example.com")
+		c.addMembers("bob@example.com")
+		c.roster.People[1].Groups = refs("everyone")
 		c.apply(with{})
 		lists := 0
 		for _, r := range c.Requests() {
@@ -725,6 +752,29 @@ func TestDeclinedMeanwhile(t *testing.T) {
 		run := c.apply(with{concurrency: 1})
 		if run.counts() != "2/0/0/1" || len(c.Mails()["p001@example.com"]) > 0 || run.Changes[1].Err == nil {
 			c.logOutcome(run)
+			t.Errorf("%s (done/failed/unknown/skipped), mails %v", run.counts(), c.Mails())
+		}
+	})
+}
+
+// TestOlderLostMailIsShown: nobody sees the invitation of a lost mail until it has expired. Then the answer to the next
+// mail is lost too, and the server does not act. The old invitation does not show that this mail was sent.
+func TestOlderLostMailIsShown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, "ada@example.com")
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true, Method: http.MethodPost, Times: 1})
+		hide := func(_ int, s *org.Snapshot) { s.Invitations = nil }
+		c.logOutcome(c.apply(with{reading: hide, settleWait: leaveToLaterRun}))
+		must(t, c.Advance(80*time.Hour))
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, Times: 1})
+		run := c.apply(with{settleWait: 20 * time.Minute, reading: func(n int, s *org.Snapshot) {
+			if n == 1 {
+				hide(n, s)
+			}
+		}})
+		c.logOutcome(run)
+		if run.counts() != "1/0/0/0" || len(c.Mails()["ada@example.com"]) != 2 {
 			t.Errorf("%s (done/failed/unknown/skipped), mails %v", run.counts(), c.Mails())
 		}
 	})
