@@ -294,11 +294,11 @@ func isForbidden(err error) bool {
 
 // noteDenied records that the API denied change. If the key does not work or may not invite, it stops the run.
 func (r *run) noteDenied(it *item, change plan.Change, err error) {
-	call, _ := errors.AsType[*org.CallError](err)
+	call, ok := errors.AsType[*org.CallError](err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch mails := change.Action.Mails(); {
-	case call.Status == unauthorized, mails && !r.isAboutPerson(it):
+	case ok && call.Status == unauthorized, mails && !r.isAboutPerson(it):
 		r.stop(err)
 	case !mails:
 		r.permissionFor(change).denied[change.Detail.ID] = err
