@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -269,16 +270,18 @@ func TestLostEditNotMade(t *testing.T) {
 					}
 					_, err = c.AddUser(member)
 					must(t, err)
-					var sent bool
+					var sent atomic.Bool
 					c.wire.Before = func(r *http.Request) error {
-						sent = sent || r.Method != http.MethodGet
+						if r.Method != http.MethodGet {
+							sent.Store(true)
+						}
 						return nil
 					}
 					for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 						c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: acts, Method: method})
 					}
 					o := c.run(with{reading: func(_ int, s *org.Snapshot) {
-						if !sent {
+						if !sent.Load() {
 							return
 						}
 						s.Self = org.Address{}
