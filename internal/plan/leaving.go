@@ -162,7 +162,7 @@ func (ix *index) unlistedUserFacts() []org.Fact {
 		}
 	}
 	listed := map[string]bool{}
-	if !ix.visible.suspended {
+	if !ix.visible.suspended && len(ix.in.Memory.Unlisted) > 0 {
 		for i := range ix.in.Snapshot.Users {
 			listed[ix.in.Snapshot.Users[i].ID] = true
 		}

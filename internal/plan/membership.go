@@ -434,8 +434,17 @@ func (ix *index) shows(p *person, m org.Mail) bool {
 // wasAnsweredBefore reports whether p answered inv before the mail m was sent. As long as the list may not show m yet,
 // this need not be certain: the answer has an earlier date or, if it has none, inv was sent before m too.
 func (ix *index) wasAnsweredBefore(p *person, inv *org.Invitation, m org.Mail) bool {
-	mayBeEarlier := isDatedBefore(inv.Responded, m) && (!inv.Responded.IsZero() || wasSentBefore(*inv, m, p.record.Mails))
-	return inv.Status.IsAnswered() && (inv.WasAnsweredBefore(m.At) || ix.isRecent(m.At) && mayBeEarlier)
+	switch {
+	case !inv.Status.IsAnswered():
+		return false
+	case inv.WasAnsweredBefore(m.At):
+		return true
+	case !ix.isRecent(m.At):
+		return false
+	case inv.Responded.IsZero():
+		return wasSentBefore(*inv, m, p.record.Mails)
+	}
+	return isDatedBefore(inv.Responded, m)
 }
 
 func (p *person) hasInvitation(id string) bool {

@@ -186,7 +186,7 @@ func (p Plan) CheckNames() error {
 // of the roster's entry of u whose last day is over. Other known addresses of u do not count, because they may belong
 // to somebody else by now.
 func (ix *index) isNamed(u *org.User) bool {
-	if u.Email.IsZero() {
+	if len(ix.in.Only) == 0 || u.Email.IsZero() {
 		return false
 	}
 	if slices.ContainsFunc(ix.in.Only, u.Email.Equal) {
