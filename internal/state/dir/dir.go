@@ -340,19 +340,18 @@ func (l *lease) Append(lines []byte) error {
 	if err := l.Check(); err != nil {
 		return err
 	}
-	path := l.file(ledgerFile)
-	_, statErr := os.Lstat(path)
 	if err := l.checkSize(); err != nil {
 		return err
 	}
-	f, err := openRegular(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY)
+	isNew := l.size == 0 // an empty file may be new too
+	f, err := openRegular(l.file(ledgerFile), os.O_APPEND|os.O_CREATE|os.O_WRONLY)
 	if err != nil {
 		return err
 	}
 	n, err := f.Write(lines)
 	l.size += int64(n)
 	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil && errors.Is(statErr, fs.ErrNotExist) {
+	if err == nil && isNew {
 		// A new file survives a crash only if its folder was synced, and a new folder only if its own
 		// folder was synced.
 		err = errors.Join(syncFolder(l.path), syncFolder(filepath.Dir(l.path)))
