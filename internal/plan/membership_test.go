@@ -72,6 +72,19 @@ func addMails(in *plan.Input, mails ...org.Mail) {
 	}
 }
 
+// loseRenewalWithNewID adds a renewal of the hour at, counted from now, whose answer was lost. The renewal changed
+// the id of the invitation. The list has the renewed invitation without dates.
+func loseRenewalWithNewID(in *plan.Input, at float64) {
+	first := sent(1, "i1", -200)
+	first.Expires = time.Time{}
+	m := lost(3, at)
+	m.Renewal, m.InvitationID = true, "i1"
+	addMails(in, first, m)
+	renewed := invitation("i2", ada, org.StatusPending, -1)
+	renewed.Created, renewed.Expires = time.Time{}, time.Time{}
+	in.Snapshot.Invitations = []org.Invitation{renewed}
+}
+
 // summarize returns a line for each part of p, for example "invite not_invited", "waiting i1", "held reinvite" or
 // "fact joined ada@example.com". It omits the address of ada.
 func summarize(p plan.Plan) []string {
@@ -1539,27 +1552,9 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{r}
 		}, []string{"waiting i1"}},
 		{"answer to a renewal lost, which changed the id, and the list has no dates",
-			func(in *plan.Input) {
-				m := lost(3, -1)
-				m.Renewal, m.InvitationID = true, "i1"
-				first := sent(1, "i1", -200)
-				first.Expires = time.Time{}
-				addMails(in, first, m)
-				r := invitation("i2", ada, org.StatusPending, -1)
-				r.Created, r.Expires = time.Time{}, time.Time{}
-				in.Snapshot.Invitations = []org.Invitation{r}
-			}, []string{"waiting i2", "fact found " + ada}},
+			func(in *plan.Input) { loseRenewalWithNewID(in, -1) }, []string{"waiting i2", "fact found " + ada}},
 		{"answer to a renewal lost, which changed the id and expired, and the list has no dates",
-			func(in *plan.Input) {
-				m := lost(3, -80)
-				m.Renewal, m.InvitationID = true, "i1"
-				first := sent(1, "i1", -200)
-				first.Expires = time.Time{}
-				addMails(in, first, m)
-				r := invitation("i2", ada, org.StatusPending, -1)
-				r.Created, r.Expires = time.Time{}, time.Time{}
-				in.Snapshot.Invitations = []org.Invitation{r}
-			}, []string{"reinvite expired i2", "fact found " + ada}},
+			func(in *plan.Input) { loseRenewalWithNewID(in, -80) }, []string{"reinvite expired i2", "fact found " + ada}},
 		{"answer lost, and a renewal without its new date in the list is no witness", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("bob@example.com", 4))
 			bob := sent(5, "i5", -1.0/60)
