@@ -230,4 +230,9 @@ func checkAddress(t rapid.TB, s string) {
 	if parsed, err := mail.ParseAddress(a.Key()); err != nil || parsed.Name != "" || parsed.Address != a.Key() {
 		t.Errorf("%q: net/mail reads the key %q as %v, %v", s, a.Key(), parsed, err)
 	}
+	if isPlainDomain(a.Domain()) {
+		if ascii, err := domains.ToASCII(a.Domain()); err != nil || ascii != a.Domain() {
+			t.Errorf("the domain %q counts as plain, but is %q, %v", a.Domain(), ascii, err)
+		}
+	}
 }

@@ -50,7 +50,7 @@ func Compute(in Input) Plan {
 	result.Notices = append(result.Notices, cat.notices...)
 	result.Facts = append(result.Facts, cat.facts...)
 	result.Ended = map[string]bool{}
-	result.Changes = slices.Grow(result.Changes, len(ix.people)) // or else a large plan needs a sixth more memory
+	result.reserve(ix.people)
 	var d decision
 	for i := range ix.people {
 		p := &ix.people[i]
@@ -86,6 +86,22 @@ func Compute(in Input) Plan {
 		result.Notices = slices.Insert(result.Notices, 0, Notice{Kind: Limit, Text: err.Error()})
 	}
 	return result
+}
+
+// reserve reserves memory for a change for each of the people who was never invited, and for a notice about each of the
+// others who is not a user. Otherwise a large plan would need a sixth more memory.
+func (p *Plan) reserve(people []person) {
+	changes, notices := 0, 0
+	for i := range people {
+		switch p := &people[i]; {
+		case p.ended || p.user != nil:
+		case len(p.invitations) == 0:
+			changes++
+		default:
+			notices++
+		}
+	}
+	p.Changes, p.Notices = slices.Grow(p.Changes, changes), slices.Grow(p.Notices, notices)
 }
 
 func (p *Plan) add(d decision) {

@@ -99,7 +99,8 @@ var noRecord = &org.PersonRecord{}
 // newIndex makes the index of in, and matches users and invitations to the people of the roster.
 func newIndex(in Input) *index {
 	in.Memory = spellIDs(in.Memory, in.Snapshot.Users)
-	in.Snapshot.Users = slices.SortedFunc(slices.Values(in.Snapshot.Users), func(a, b org.User) int {
+	in.Snapshot.Users = slices.Clone(in.Snapshot.Users)
+	slices.SortFunc(in.Snapshot.Users, func(a, b org.User) int {
 		return cmp.Or(cmp.Compare(a.Email.Key(), b.Email.Key()), cmp.Compare(a.ID, b.ID))
 	})
 	ix := &index{

@@ -156,7 +156,7 @@ func (c *Client) readHolders(ctx context.Context, row *accessRow) error {
 	q := listing[holderRow]{op: "list who has the " + string(row.Kind), keys: kind.keys, decode: row.decodeHolder,
 		// A user may have a role both directly and through a group, or through two groups.
 		mayRepeat: true,
-		rowID:     func(f fields) string { return string(f.encode()) }}
+		rowID:     fields.hash}
 	q.path = kind.list.path + "/" + row.ID + "/" + kind.holders
 	rows, err := list(ctx, c, q)
 	if row.Kind == org.KindGroup && hasStatus(err, http.StatusNotFound) {

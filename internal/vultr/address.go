@@ -4,6 +4,7 @@ import (
 	"html"
 	"net/mail"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -18,7 +19,8 @@ import (
 // a***@example.com. Then it does not say who it belongs to.
 func (f fields) address(name string) org.Address {
 	text := f.name(name)
-	if strings.ContainsAny(text, "*•●…") {
+	isIn := func(sign string) bool { return strings.Contains(text, sign) }
+	if slices.ContainsFunc(hiddenPartSigns, isIn) {
 		return org.Address{}
 	}
 	if strings.Contains(text, "&#") { // a numeric escape without its semicolon
@@ -33,6 +35,9 @@ func (f fields) address(name string) org.Address {
 	a, _ := org.ParseAddress(text)
 	return a
 }
+
+// hiddenPartSigns stand for the hidden part of an address.
+var hiddenPartSigns = []string{"*", "•", "●", "…"}
 
 // addressForms are functions that each remove one kind of addition from an address.
 var addressForms = []func(string) string{unescapeBackslashes, unescapeWhole, unwrapMailbox, trimAddress, restorePlus}

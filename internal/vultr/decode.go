@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"hash/maphash"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 	"unique"
@@ -38,6 +40,24 @@ func (f fields) encode() []byte {
 		panic(err) // impossible: f was decoded from JSON
 	}
 	return raw
+}
+
+// hashSeed is the seed of all hashes of rows.
+var hashSeed = maphash.MakeSeed()
+
+// hash returns a text that is equal for rows with equal members, and different for all others. The JSON of all rows of a
+// long list would need much memory.
+func (f fields) hash() string {
+	sum := uint64(0) // of the hashes of all members, because a map has no order
+	for name, raw := range f {
+		var member maphash.Hash
+		member.SetSeed(hashSeed)
+		member.WriteString(name)
+		member.WriteByte(0) // JSON never has this byte
+		member.Write(raw)
+		sum += member.Sum64()
+	}
+	return strconv.FormatUint(sum, 16)
 }
 
 // unwrap returns the object in an answer: the one under name (SPEC), or f itself (govultr).

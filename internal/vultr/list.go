@@ -300,7 +300,7 @@ func (f fields) rowID() string {
 	if id := f.text("id"); id != "" {
 		return id
 	}
-	return string(f.encode())
+	return f.hash()
 }
 
 // decodeMeta decodes meta: the number of rows in the whole list, and the cursor of the next page.
