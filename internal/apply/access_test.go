@@ -131,14 +131,14 @@ func TestFromInvitationToRemoval(t *testing.T) {
 				c.expectChanges(c.apply(with{}))
 				// Ada's last day ends.
 				c.roster.Settings.Unlisted = roster.UnlistedRemove
-				c.roster.People[0].Until = c.Now().UTC().Truncate(24 * time.Hour)
+				c.roster.People[0].Until = roster.DayOf(c.Now())
 				c.expectChanges(c.apply(with{}))
 				must(t, c.Advance(24*time.Hour))
 				c.expectChanges(c.apply(with{}), "remove "+ada)
 				c.expectAccess(home)
 				c.expectChanges(c.apply(with{}))
 				// Ada has no last day any more.
-				c.roster.People[0].Until = time.Time{}
+				c.roster.People[0].Until = 0
 				c.expectChanges(c.apply(with{}), "invite "+ada)
 				c.expectChanges(c.apply(with{}))
 				if n := len(c.Mails()[ada]); n != 2 {

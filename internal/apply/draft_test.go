@@ -255,7 +255,7 @@ func TestImportOfPossibleAlias(t *testing.T) {
 		"a first day that has not begun": {before: func(c *company) {
 			accept(c)
 			must(c.t, c.Advance(80*time.Hour))
-			c.roster.People[0].From = c.Now().Add(24 * time.Hour)
+			c.roster.People[0].From = roster.DayOf(c.Now().Add(24 * time.Hour))
 		}, after: func(c *company) { must(c.t, c.Advance(24*time.Hour)) }},
 	} {
 		t.Run(name, func(t *testing.T) {

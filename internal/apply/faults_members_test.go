@@ -212,13 +212,13 @@ func TestFaultA7Wait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newDefaultCompany(t, sandbox.Options{}, ada, bob, "cy@example.com")
 		c.roster.Settings.Unlisted = roster.UnlistedRemove
-		c.roster.People[2].Until = c.Now().Truncate(24*time.Hour).AddDate(0, 0, 1)
+		c.roster.People[2].Until = roster.DayOf(c.Now().Truncate(24*time.Hour).AddDate(0, 0, 1))
 		c.addMembers(ada, bob, "cy@example.com", mallory)
 		c.run(with{})
 		must(t, c.Advance(2*time.Hour))
 		c.setRoster(ada, bob)
 		c.roster.People = append(c.roster.People[:1], roster.Person{
-			Email: org.MustParseAddress("cy@example.com"), Until: c.Now().Truncate(24*time.Hour).AddDate(0, 0, -1),
+			Email: org.MustParseAddress("cy@example.com"), Until: roster.DayOf(c.Now()) - 1,
 		})
 		o := c.run(with{}) // bob was listed, cy's last day is over, and mallory was in no roster
 		c.expect(o, 0, bob, "remove done")

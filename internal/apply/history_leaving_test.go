@@ -486,7 +486,7 @@ func TestHistoryNextEntryAfterLastDay(t *testing.T) {
 				must(t, c.AcceptAs(oldBob, newBob))
 				must(t, c.Advance(48*time.Hour))
 				c.setRoster(zoe, oldBob, newBob)
-				c.roster.People[1].Until = c.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -1)
+				c.roster.People[1].Until = roster.DayOf(c.Now()) - 1
 				tt.change(c)
 				c.expect(c.run(with{}), tt.exit, newBob, tt.want)
 				c.expectMails(newBob, 0)
@@ -838,7 +838,7 @@ func TestLostRemovalAfterLastDay(t *testing.T) {
 		c := newCompany(t, sandbox.Options{}, ada)
 		c.addMembers(ada)
 		c.roster.Settings.Unlisted = roster.UnlistedRemove
-		c.roster.People[0].Until = c.Now().UTC().Truncate(24 * time.Hour)
+		c.roster.People[0].Until = roster.DayOf(c.Now())
 		must(t, c.Advance(24*time.Hour))
 		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true, Method: http.MethodDelete, Times: 1})
 		if o := c.apply(with{}); o.about(ada) != "remove done" || c.user(ada) != nil {
@@ -995,7 +995,7 @@ func TestHistoryRemovedUnderAnotherAddress(t *testing.T) {
 			c.apply(with{})
 			must(t, c.Rename(bob, "bob@home.example"))
 			c.roster.Settings.Unlisted = roster.UnlistedRemove
-			c.roster.People[0].Until = c.Now().UTC().Truncate(24 * time.Hour)
+			c.roster.People[0].Until = roster.DayOf(c.Now())
 			must(t, c.Advance(48*time.Hour))
 			c.logOutcome(c.apply(with{}))
 			if c.user("bob@home.example") != nil {
@@ -1437,7 +1437,7 @@ func TestHistorySuspendedBesideNewOwner(t *testing.T) {
 		c.addMembers(bob)
 		c.roster.Settings.Unlisted = roster.UnlistedRemove
 		c.setRoster(home, zoe)
-		c.roster.People[0].From = c.Now().Add(100 * time.Hour)
+		c.roster.People[0].From = roster.DayOf(c.Now().Add(100 * time.Hour))
 		c.logOutcome(c.apply(with{}))
 		if c.user(bob) != nil {
 			t.Error("the other user was not removed")

@@ -348,7 +348,7 @@ func TestHistoryLastDayEndsDuringRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCompany(t, sandbox.Options{}, "bob@example.com")
 		day := c.Now().Truncate(24 * time.Hour)
-		c.roster.People[0].Until = day
+		c.roster.People[0].Until = roster.DayOf(day)
 		must(t, c.Advance(day.Add(24*time.Hour-2*time.Second).Sub(c.Now())))
 		c.AddFault(sandbox.Fault{Method: "POST", Path: invitePath, Kind: sandbox.FaultStatus, Status: 500,
 			Delay: 5 * time.Second, Times: 1})

@@ -49,14 +49,14 @@ func (r *referee) fill(p *roster.Person) {
 		p.Aliases = []org.Address{org.MustParseAddress(elsewhere(p.Email.Key()))}
 	}
 	if e.From > 0 {
-		p.From = r.firstDay.AddDate(0, 0, e.From)
+		p.From = roster.DayOf(r.firstDay.AddDate(0, 0, e.From))
 	}
 	if e.Until > 0 {
-		p.Until = r.firstDay.AddDate(0, 0, e.Until)
+		p.Until = roster.DayOf(r.firstDay.AddDate(0, 0, e.Until))
 	}
-	var last time.Time
+	var last roster.Day
 	if e.TeamUntil > 0 {
-		last = r.firstDay.AddDate(0, 0, e.TeamUntil)
+		last = roster.DayOf(r.firstDay.AddDate(0, 0, e.TeamUntil))
 	}
 	p.Teams = []roster.Membership{{Team: "team", Until: last, At: p.At}}
 	access := r.script.Access

@@ -126,9 +126,9 @@ func (c *peopleWorld) giveAccess(who int, person *roster.Person) {
 			person.Groups = append(person.Groups, refs(word)...)
 			continue
 		}
-		person.Teams = []roster.Membership{{Team: "team", Until: p.teamUntil, At: person.At}}
+		person.Teams = []roster.Membership{{Team: "team", Until: roster.DayOf(p.teamUntil), At: person.At}}
 		given := refs("platform")
-		given[0].Until = p.teamUntil
+		given[0].Until = roster.DayOf(p.teamUntil)
 		person.Groups = append(person.Groups, given...)
 		if len(c.roster.Teams) == 0 {
 			c.roster.Teams = []roster.Team{{Name: "team", Access: roster.Access{Groups: refs("platform")}}}

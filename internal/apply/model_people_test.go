@@ -756,8 +756,9 @@ func (c *peopleWorld) write() {
 		if c.isOut(who) {
 			continue
 		}
-		person := roster.Person{Email: org.MustParseAddress(c.addressOf(who, p.email)), From: p.from, Until: p.until,
-			Name: fmt.Sprintf("P%d", who), At: roster.Position{File: "users.yaml", Line: who + 2, Column: 5}}
+		person := roster.Person{Email: org.MustParseAddress(c.addressOf(who, p.email)), Name: fmt.Sprintf("P%d", who),
+			From: roster.DayOf(p.from), Until: roster.DayOf(p.until),
+			At: roster.Position{File: "users.yaml", Line: who + 2, Column: 5}}
 		for a, is := range p.alias {
 			if is && a != p.email {
 				person.Aliases = append(person.Aliases, org.MustParseAddress(c.addressOf(who, a)))
@@ -771,7 +772,8 @@ func (c *peopleWorld) write() {
 	}
 	for n := range len(c.history.Runs) + 1 { // nobody mails or removes the rows that move
 		c.roster.People = append(c.roster.People, roster.Person{Email: org.MustParseAddress(moverAddress(n)),
-			From: c.Now().AddDate(1, 0, 0), At: roster.Position{File: "users.yaml", Line: n + peopleCount + 2, Column: 5}})
+			From: roster.DayOf(c.Now().AddDate(1, 0, 0)),
+			At:   roster.Position{File: "users.yaml", Line: n + peopleCount + 2, Column: 5}})
 	}
 }
 

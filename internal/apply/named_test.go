@@ -402,7 +402,7 @@ func TestFirstDay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newDefaultCompany(t, sandbox.Options{}, ada, "bob@example.com")
 		tomorrow := c.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, 1)
-		c.roster.People[0].From = tomorrow
+		c.roster.People[0].From = roster.DayOf(tomorrow)
 		c.expect(c.run(with{}), 0, ada, "not_yet")
 		c.expect(c.run(with{only: []string{ada}, reinvite: []string{ada}}), 0, ada, "not_yet")
 		must(t, c.Advance(tomorrow.Sub(c.Now())-2*time.Second))

@@ -259,7 +259,7 @@ func (a *app) importCSV(ctx context.Context, o importOptions) error {
 		if p := listed[e.Email.Key()]; p != nil {
 			if p.Ended(now) {
 				remarks = append(remarks, fmt.Sprintf("%s is not added, because the entry at %s lists them until %s, which "+
-					"is over: change this date", e.Email, p.At.Source(), p.Until.Format(time.DateOnly)))
+					"is over: change this date", e.Email, p.At.Source(), p.Until))
 			}
 			return true
 		}

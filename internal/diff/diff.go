@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/roster"
@@ -222,7 +221,7 @@ func Compare(before, after *roster.Roster) Difference {
 		} else {
 			p.Fields = compareFields(previous, current)
 			keeps.mark(p.Fields, current)
-			if previous.Until.Equal(current.Until) { // otherwise the field Until says it
+			if previous.Until == current.Until { // otherwise the field Until says it
 				markAliasEnds(p.Fields, current, listedBefore)
 			}
 			if len(p.Fields) == 0 {
@@ -348,9 +347,9 @@ func markAliasEnds(fields []Field, p *roster.Person, listedBefore map[string]*ro
 		return
 	}
 	for _, a := range p.Aliases {
-		end := End{Name: a.String(), To: formatDate(p.Until)}
+		end := End{Name: a.String(), To: p.Until.String()}
 		if previous := listedBefore[a.Key()]; previous != nil {
-			end.From = formatDate(previous.Until)
+			end.From = previous.Until.String()
 		}
 		if slices.Contains(fields[i].Added, end.Name) && end.From != end.To {
 			fields[i].Ends = append(fields[i].Ends, end)
@@ -474,9 +473,9 @@ func compareFields(before, after *roster.Person) []Field {
 		}
 	}
 	return differing(append(list,
-		Field{Name: From, From: formatDate(before.From), To: formatDate(after.From)},
+		Field{Name: From, From: before.From.String(), To: after.From.String()},
 		// Also for people that only teams list: it says when they are no longer in the roster.
-		Field{Name: Until, From: formatDate(before.Until), To: formatDate(after.Until)},
+		Field{Name: Until, From: before.Until.String(), To: after.Until.String()},
 		Field{Name: External, From: formatTrue(before.External), To: formatTrue(after.External)},
 		Field{Name: Name, From: before.Name, To: after.Name},
 		Field{Name: Note, From: before.Note, To: after.Note},
@@ -498,7 +497,7 @@ func compareMemberships(before, after []roster.Membership) []Field {
 	for _, team := range teamNames(after) {
 		from, to := previous[team], current[team]
 		fields = append(fields,
-			Field{Name: Until, Team: team, From: formatDate(from.until), To: formatDate(to.until)},
+			Field{Name: Until, Team: team, From: from.until.String(), To: to.until.String()},
 			Field{Name: Note, Team: team, From: strings.Join(from.notes, "; "), To: strings.Join(to.notes, "; ")})
 	}
 	return fields
@@ -506,8 +505,8 @@ func compareMemberships(before, after []roster.Membership) []Field {
 
 // membership is what all lines of a person in one team say together.
 type membership struct {
-	until time.Time // the latest of the last days; zero means no end
-	notes []string  // sorted, without duplicates
+	until roster.Day // the latest of the last days; zero means no end
+	notes []string   // sorted, without duplicates
 }
 
 // joinMemberships returns the memberships of a person by team. A person who is in a team twice stays
@@ -516,10 +515,9 @@ func joinMemberships(list []roster.Membership) map[string]membership {
 	byTeam := make(map[string]membership, len(list))
 	for _, m := range list {
 		joined, found := byTeam[m.Team]
-		switch {
-		case !found || m.Until.IsZero():
-			joined.until = m.Until
-		case !joined.until.IsZero() && m.Until.After(joined.until):
+		if found {
+			joined.until = joined.until.LaterEnd(m.Until)
+		} else {
 			joined.until = m.Until
 		}
 		if at, found := slices.BinarySearch(joined.notes, m.Note); !found && m.Note != "" {
@@ -714,8 +712,8 @@ func compareEnds(before, after []roster.Ref) []End {
 		if i := slices.IndexFunc(before, func(r roster.Ref) bool { return r.Name == to.Name }); i >= 0 {
 			from = before[i]
 		}
-		if !from.Until.Equal(to.Until) {
-			list = append(list, End{Name: to.Name, From: formatDate(from.Until), To: formatDate(to.Until)})
+		if from.Until != to.Until {
+			list = append(list, End{Name: to.Name, From: from.Until.String(), To: to.Until.String()})
 		}
 	}
 	return list
@@ -776,11 +774,4 @@ func formatTrue(b bool) string {
 		return "true"
 	}
 	return ""
-}
-
-func formatDate(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.Format(time.DateOnly)
 }

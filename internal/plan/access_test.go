@@ -250,7 +250,7 @@ func TestAccess(t *testing.T) {
 			in.Roster.People[2].Groups = refs("everyone")
 		}, []string{"invite cy@example.com not_invited", "suspended ada@example.com "}},
 		{"no change of access for people whose last day is over", func(in *plan.Input) {
-			in.Roster.People[0].Until = hours(-100)
+			in.Roster.People[0].Until = roster.DayOf(hours(-100))
 			in.Roster.People[0].Groups = refs("everyone")
 		}, []string{"unlisted ada@example.com "}},
 		{"suspended by orgsync, and listed again", func(in *plan.Input) {
@@ -259,7 +259,7 @@ func TestAccess(t *testing.T) {
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, Suspended: true}
 		}, []string{"unsuspend ada@example.com listed_again", "grant ada@example.com missing_access group everyone"}},
 		{"suspended by orgsync, and listed again from a later day", func(in *plan.Input) {
-			in.Roster.People[0].From = time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[0].From = roster.DayOf(time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC))
 			in.Roster.People[0].Groups = refs("everyone")
 			in.Snapshot.Users[0].Suspended = true
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, Suspended: true}
@@ -479,7 +479,7 @@ func TestUnchanged(t *testing.T) {
 		roster.UnlistedRemove: 1} {
 		in := staffInput()
 		in.Roster.People = []roster.Person{person(ada, 3), person("bob@example.com", 4, "robert@example.com")}
-		in.Roster.People[1].Until = hours(-100)
+		in.Roster.People[1].Until = roster.DayOf(hours(-100))
 		in.Roster.Settings.Unlisted = policy
 		in.Snapshot.Users = append(in.Snapshot.Users, user("u-robert", "robert@example.com"),
 			user("u-eve", "eve@example.com"))
@@ -496,12 +496,12 @@ func TestUnlistedSuspended(t *testing.T) {
 	in := staffInput()
 	in.Roster.Settings.Unlisted = roster.UnlistedSuspend
 	in.Roster.People = append(in.Roster.People, person("eve@example.com", 9))
-	in.Roster.People[2].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
+	in.Roster.People[2].Until = roster.DayOf(time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC))
 	eve := user("u-eve", "eve@example.com")
 	eve.Suspended = true
 	in.Snapshot.Users = append(in.Snapshot.Users, eve)
 	want := []plan.Notice{{Kind: plan.Unlisted, Email: eve.Email, UserID: "u-eve", Source: "users.yaml:9",
-		Since: in.Roster.People[2].EndsAt(), Text: eve.Name, Suspended: true}}
+		Since: in.Roster.People[2].Until.End(), Text: eve.Name, Suspended: true}}
 	p := plan.Compute(in)
 	if diff := cmp.Diff(want, p.UnlistedSuspended, compareAddresses); diff != "" {
 		t.Errorf("suspended people (-want +got):\n%s", diff)
@@ -517,11 +517,11 @@ func TestUnlistedNotAccepted(t *testing.T) {
 	t.Parallel()
 	in := staffInput()
 	in.Roster.People = append(in.Roster.People, person("eve@example.com", 9))
-	in.Roster.People[2].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
+	in.Roster.People[2].Until = roster.DayOf(time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC))
 	eve := user("u-eve", "eve@example.com")
 	eve.Accepted = new(bool)
 	in.Snapshot.Users = append(in.Snapshot.Users, eve)
-	ends := in.Roster.People[2].EndsAt()
+	ends := in.Roster.People[2].Until.End()
 	byUser := plan.Notice{Kind: plan.Unlisted, Email: eve.Email, UserID: "u-eve", Source: "users.yaml:9", Since: ends,
 		Text: eve.Name, NotAccepted: true}
 	byInvitation := plan.Notice{Kind: plan.Unlisted, Email: eve.Email, InvitationID: "i1", Source: "users.yaml:9",
@@ -608,11 +608,11 @@ func TestUnlistedUsers(t *testing.T) {
 		}, []string{"remove eve@example.com unlisted"}},
 		{"the last day of the user is over", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eve@example.com", 9))
-			in.Roster.People[2].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[2].Until = roster.DayOf(time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC))
 		}, []string{"remove eve@example.com unlisted"}},
 		{"the last day of the user is today", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eve@example.com", 9))
-			in.Roster.People[2].Until = time.Date(2026, 6, 10, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[2].Until = roster.DayOf(time.Date(2026, 6, 10, 0, 0, 0, 0, time.UTC))
 			in.Memory.People["eve@example.com"] = org.PersonRecord{Joined: true}
 		}, []string{"ends_soon eve@example.com 2026-06-10"}},
 		{"never remove service users", func(in *plan.Input) { in.Snapshot.Users[4].Service = true }, []string{}},
@@ -779,12 +779,12 @@ func TestUnlistedUsers(t *testing.T) {
 		}, []string{"unlisted eve@example.com "}},
 		{"never remove a person with a protected alias, whose last day is over", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eve@example.com", 9, "eva@example.com"))
-			in.Roster.People[2].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[2].Until = roster.DayOf(time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC))
 			in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("eva@example.com")}
 		}, []string{"unlisted eve@example.com "}},
 		{"never remove protected people, whichever of their users has the protected address", func(in *plan.Input) {
 			e := person("eve@example.com", 9, "eva@example.com")
-			e.Until = hours(-100)
+			e.Until = roster.DayOf(hours(-100))
 			in.Roster.People = append(in.Roster.People, e)
 			in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, UserID: "u-eva"}
 			in.Snapshot.Users = append(in.Snapshot.Users, user("u-eva", "eva@home.example"))
@@ -792,7 +792,7 @@ func TestUnlistedUsers(t *testing.T) {
 		}, []string{"unlisted eva@home.example ", "unlisted eve@example.com "}},
 		{"never remove protected people, whichever of their users had the protected address", func(in *plan.Input) {
 			e := person("eve@example.com", 9, "eva@example.com")
-			e.Until = hours(-100)
+			e.Until = roster.DayOf(hours(-100))
 			in.Roster.People = append(in.Roster.People, e)
 			in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, UserID: "u-eva"}
 			in.Memory.People["eva@home.example"] = org.PersonRecord{Joined: true, UserID: "u-eva"}
@@ -818,7 +818,7 @@ func TestUnlistedUsers(t *testing.T) {
 		}, []string{"unlisted eve@example.com "}},
 		{"never remove protected people who accepted with another address, whose last day is over", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9, "evita@example.com"))
-			in.Roster.People[2].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[2].Until = roster.DayOf(time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC))
 			r := invitation("i1", "eva@example.com", org.StatusAccepted, -100)
 			r.Registered = org.MustParseAddress("eve@example.com")
 			in.Snapshot.Invitations = []org.Invitation{r}
@@ -830,14 +830,14 @@ func TestUnlistedUsers(t *testing.T) {
 		}, []string{"unlisted eve@example.com "}},
 		{"the last day is over, of a person who accepted with another address", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eva@example.com", 9))
-			in.Roster.People[2].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[2].Until = roster.DayOf(time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC))
 			r := invitation("i1", "eva@example.com", org.StatusAccepted, -100)
 			r.Registered = org.MustParseAddress("eve@example.com")
 			in.Snapshot.Invitations = []org.Invitation{r}
 		}, []string{"remove eve@example.com unlisted"}},
 		{"never remove a person who is listed again under the address in the ledger", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("eve@example.com", 9), person("eva@example.com", 10))
-			in.Roster.People[2].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[2].Until = roster.DayOf(time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC))
 			in.Memory.People["eva@example.com"] = org.PersonRecord{Joined: true, UserID: "u-eve"}
 		}, []string{"other_address eva@example.com eve@example.com"}},
 		{"never remove a person who has the user by an alias in the ledger", func(in *plan.Input) {
@@ -918,7 +918,7 @@ func TestFormerAddress(t *testing.T) {
 	}
 	in.Roster.Settings.Protected = []org.Address{org.MustParseAddress("eva@example.com")}
 	in.Roster.People = append(in.Roster.People, person("eve@example.com", 9, "eva@example.com"))
-	in.Roster.People[2].Until = hours(-100)
+	in.Roster.People[2].Until = roster.DayOf(hours(-100))
 	if diff := cmp.Diff(want, describe(plan.Compute(in))); diff != "" {
 		t.Errorf("protected by an alias, last day over (-want +got):\n%s", diff)
 	}
@@ -933,7 +933,7 @@ func TestFormerAddress(t *testing.T) {
 	if !slices.Contains(p.Facts, joined) {
 		t.Errorf("the ledger forgets which user eve is: %+v", p.Facts)
 	}
-	in.Roster.People[2].Until = hours(-100)
+	in.Roster.People[2].Until = roster.DayOf(hours(-100))
 	want = []string{"remove eve@home.example unlisted"}
 	if diff := cmp.Diff(want, describe(plan.Compute(in))); diff != "" {
 		t.Errorf("last day over (-want +got):\n%s", diff)
@@ -947,7 +947,7 @@ func TestTwoEntriesOfOneUser(t *testing.T) {
 	for _, ended := range []int{0, 1} {
 		in := newInput()
 		in.Roster.People = []roster.Person{person(ada, 3), person("countess@example.com", 4)}
-		in.Roster.People[ended].Until = hours(-100)
+		in.Roster.People[ended].Until = roster.DayOf(hours(-100))
 		in.Snapshot.Users = []org.User{user("u1", "lovelace@home.example")}
 		record := org.PersonRecord{Joined: true, UserID: "u1"}
 		in.Memory.People = map[string]org.PersonRecord{ada: record, "countess@example.com": record}

@@ -292,16 +292,16 @@ func TestDraftRoster(t *testing.T) {
 		}, nil, []string{bobLine, aboutRobot, aboutGone, aboutRole}, ""},
 		{"people whose last day is over", func(in *plan.Input) {
 			in.Roster.People = []roster.Person{person(ada, 3)}
-			in.Roster.People[0].Until = hours(-100)
+			in.Roster.People[0].Until = roster.DayOf(hours(-100))
 		}, nil, withOthers(bobLine), ada},
 		{"another address of a person whose last day is over", func(in *plan.Input) {
 			in.Roster.People = []roster.Person{person("robert@example.com", 3)}
-			in.Roster.People[0].Until = hours(-100)
+			in.Roster.People[0].Until = roster.DayOf(hours(-100))
 			in.Snapshot.Invitations = []org.Invitation{accepted("i1", "robert@example.com", "bob@example.com")}
 		}, nil, []string{adaLine, aboutRobert, aboutRobot, aboutOwner, aboutGone, aboutRole}, "bob@example.com"},
 		{"another address, by the ledger, of a person whose last day is over", func(in *plan.Input) {
 			in.Roster.People = []roster.Person{person("robert@example.com", 3)}
-			in.Roster.People[0].Until = hours(-100)
+			in.Roster.People[0].Until = roster.DayOf(hours(-100))
 			in.Memory = org.Memory{People: map[string]org.PersonRecord{"robert@example.com": {Joined: true, UserID: "u-bob"}}}
 		}, nil, []string{adaLine, aboutRobert, aboutRobot, aboutOwner, aboutGone, aboutRole}, "bob@example.com"},
 		{"another address of a listed person", func(in *plan.Input) {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/roster"
@@ -164,7 +163,7 @@ func (dr *drafter) compareAccess(p *person, entry *roster.Person, cat catalog, u
 			wasGiven := func(r roster.Ref) bool { return cat.byName[kind][r.Name] == a }
 			if i := slices.IndexFunc(entry.Refs(kind), wasGiven); i >= 0 {
 				dr.remark("%s still has the %s %q, which a team gave them until %s, so it is not added to their entry", p.Email,
-					kind, a.Name, entry.Refs(kind)[i].Until.Format(time.DateOnly))
+					kind, a.Name, entry.Refs(kind)[i].Until)
 				continue
 			}
 			name := dr.rosterName(a)

@@ -81,7 +81,7 @@ func TestDrift(t *testing.T) {
 			`apply gives it to them`}},
 		{"a team gave the group until yesterday", func(in *plan.Input) {
 			in.Roster.Teams = []roster.Team{{Name: "ops", Access: roster.Access{Groups: refs("everyone"), Roles: refs()}}}
-			yesterday := time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
+			yesterday := roster.DayOf(time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC))
 			p := &in.Roster.People[1]
 			p.Teams = []roster.Membership{{Team: "ops", Until: yesterday}}
 			p.Groups, p.Roles = refs("everyone"), refs()
@@ -114,7 +114,7 @@ func TestDrift(t *testing.T) {
 			in.Snapshot.Users[1].Email = r.Registered
 		}, nil, nil},
 		{"the last day is over", func(in *plan.Input) {
-			in.Roster.People[1].Until, in.Roster.People[1].Groups = hours(-100), refs()
+			in.Roster.People[1].Until, in.Roster.People[1].Groups = roster.DayOf(hours(-100)), refs()
 		}, nil, nil},
 		{"joined since the last apply", func(in *plan.Input) {
 			in.Roster.People[1].Groups = refs("platform", "everyone")

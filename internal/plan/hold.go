@@ -37,8 +37,8 @@ func (ix *index) holdMail(p *person, d *decision) {
 		last := p.record.Removals[len(p.record.Removals)-1]
 		d.note(p, Notice{Kind: Flapping, Since: last.At, Text: last.Roster})
 	case ix.notePossibleAlias(p, d, nil):
-	case !p.only && !p.Until.IsZero() && now.Add(org.InvitationLife).After(p.EndsAt()):
-		d.note(p, Notice{Kind: EndsTooSoon, Text: p.Until.Format(time.DateOnly)})
+	case !p.only && !p.Until.IsZero() && now.Add(org.InvitationLife).After(p.Until.End()):
+		d.note(p, Notice{Kind: EndsTooSoon, Text: p.Until.String()})
 	case p.record.Refusals >= maxRefusals && now.Sub(p.record.RefusedAt) < retryRefusedAfter-tolerance &&
 		(!p.only || p.record.RefusedText == ""):
 		d.note(p, Notice{Kind: RefusedMail, Since: p.record.RefusedAt, Text: p.record.RefusedText})
@@ -56,14 +56,14 @@ func (ix *index) waitForFirstDay(p *person, d *decision) bool {
 	}
 	d.changes = d.changes[:0]
 	d.notices = slices.DeleteFunc(d.notices, Notice.Holds)
-	d.note(p, Notice{Kind: NotYet, Text: p.From.Format(time.DateOnly)})
+	d.note(p, Notice{Kind: NotYet, Text: p.From.String()})
 	return true
 }
 
 // noteEndsSoon adds a notice if the last day of p is near, unless the notice EndsTooSoon says so already.
 func (ix *index) noteEndsSoon(p *person, d *decision) {
 	if p.EndsSoon(ix.in.Snapshot.Now) && !d.hasNotice(EndsTooSoon) {
-		d.note(p, Notice{Kind: EndsSoon, Text: p.Until.Format(time.DateOnly)})
+		d.note(p, Notice{Kind: EndsSoon, Text: p.Until.String()})
 	}
 }
 

@@ -148,7 +148,7 @@ func TestHeldMails(t *testing.T) {
 			addMails(in, sent(5, "i1", -80))
 			joined(in, "u1", "eve@example.com")
 			in.Roster.People = append(in.Roster.People, person("eve@example.com", 4))
-			in.Roster.People[len(in.Roster.People)-1].Until = hours(-100)
+			in.Roster.People[len(in.Roster.People)-1].Until = roster.DayOf(hours(-100))
 		}, "reinvite"},
 		{"the ledger has the unlisted user as a former member of the roster", func(in *plan.Input) {
 			addMails(in, sent(5, "i1", -80))
@@ -570,7 +570,7 @@ func TestUnlistedAfter(t *testing.T) {
 		}, "remove", time.Time{}},
 		{"their last day is over", func(in *plan.Input) {
 			p := person(eve, 9)
-			p.Until = hours(-100)
+			p.Until = roster.DayOf(hours(-100))
 			in.Roster.People = append(in.Roster.People, p)
 		}, "remove", time.Time{}},
 		{"suspended by orgsync as unlisted before", func(in *plan.Input) {
@@ -754,7 +754,7 @@ func TestUnlistedPersonFacts(t *testing.T) {
 	t.Parallel()
 	in := newInput()
 	former := person("former@example.com", 9, "alias@example.com")
-	former.Until = hours(-48)
+	former.Until = roster.DayOf(hours(-48))
 	in.Roster.People = append(in.Roster.People, former)
 	in.Memory.People = map[string]org.PersonRecord{
 		ada:                   {Joined: true},

@@ -37,7 +37,7 @@ func (ix *index) decideUnlisted(result *Plan) {
 		change := Change{Reason: NotListed, Email: u.Email, UserID: u.ID}
 		p := ix.endedAs(u)
 		if p != nil {
-			n.Source, n.Since = p.At.Source(), p.EndsAt()
+			n.Source, n.Since = p.At.Source(), p.Until.End()
 			change.Source = n.Source
 		}
 		switch {
@@ -77,7 +77,7 @@ func (ix *index) decideUnlisted(result *Plan) {
 		n := Notice{Kind: Unlisted, Email: inv.Invited, InvitationID: inv.ID, Expires: inv.ExpiresAt(),
 			ExpiresEstimated: !inv.ExpiresAt().Equal(inv.Expires)}
 		if p := ix.byKey[inv.Invited.Key()]; p != nil { // the last day of p is over
-			n.Source, n.Since = p.At.Source(), p.EndsAt()
+			n.Source, n.Since = p.At.Source(), p.Until.End()
 		}
 		result.Notices = append(result.Notices, n)
 	}

@@ -38,7 +38,7 @@ func (ix *index) decideMembership(p *person, d *decision) {
 	case p.user != nil && p.user.Suspended && ix.wasSuspendedByOrgsync(p, p.user) && !p.isUnderOtherAddress():
 		// orgsync suspended them, and the roster lists them again.
 		if p.NotYet(ix.in.Snapshot.Now) {
-			d.note(p, Notice{Kind: NotYet, UserID: p.user.ID, Text: p.From.Format(time.DateOnly)})
+			d.note(p, Notice{Kind: NotYet, UserID: p.user.ID, Text: p.From.String()})
 		} else {
 			d.change(p, Unsuspend, ListedAgain, Detail{})
 		}

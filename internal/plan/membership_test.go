@@ -117,7 +117,7 @@ func summarize(p plan.Plan) []string {
 // acceptAsEndedPerson adds a user whose entry has a last day that is over. This user accepted ada's invitation.
 func acceptAsEndedPerson(in *plan.Input) {
 	former := person("countess@home.example", 9)
-	former.Until = hours(-48)
+	former.Until = roster.DayOf(hours(-48))
 	in.Roster.People = append(in.Roster.People, former)
 	r := invitation("i1", ada, org.StatusAccepted, -10)
 	r.Registered = org.MustParseAddress("countess@home.example")
@@ -675,7 +675,7 @@ func TestMembership(t *testing.T) {
 		}, []string{"left i1"}},
 		{"accepted an invitation to another entry, whose last day is over, and left", func(in *plan.Input) {
 			former := person("eve@example.com", 9)
-			former.Until = hours(-48)
+			former.Until = roster.DayOf(hours(-48))
 			in.Roster.People = append(in.Roster.People, former)
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", "eve@example.com", org.StatusAccepted, -10)}
 			in.Snapshot.Invitations[0].Registered = org.MustParseAddress(ada)
@@ -917,7 +917,7 @@ func TestMembership(t *testing.T) {
 		}, []string{}},
 		{"a member with a new address, who joined for another entry later, whose last day is over", func(in *plan.Input) {
 			former := person("eve@example.com", 9)
-			former.Until = hours(-48)
+			former.Until = roster.DayOf(hours(-48))
 			in.Roster.People = append(in.Roster.People, former)
 			in.Snapshot.Users = []org.User{user("u1", "countess@home.example")}
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, JoinedSequence: 3, UserID: "u1", UserSequence: 3}
@@ -934,7 +934,7 @@ func TestMembership(t *testing.T) {
 		{"first recorded as unlisted with the address of the person, and joined for an entry whose last day is over",
 			func(in *plan.Input) {
 				former := person("eve@example.com", 9)
-				former.Until = hours(-48)
+				former.Until = roster.DayOf(hours(-48))
 				in.Roster.People = append(in.Roster.People, former)
 				in.Snapshot.Users = []org.User{user("u1", "countess@home.example")}
 				in.Memory.People["eve@example.com"] = org.PersonRecord{Joined: true, UserID: "u1", Unlisted: true}
@@ -1153,86 +1153,86 @@ func TestMembership(t *testing.T) {
 			}
 		}, []string{"waiting i1", "unlisted eve@example.com i2"}},
 		{"the last day is today", func(in *plan.Input) {
-			in.Roster.People[0].Until = time.Date(2026, 6, 10, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[0].Until = roster.DayOf(time.Date(2026, 6, 10, 0, 0, 0, 0, time.UTC))
 		}, []string{"ended_soon "}},
 		{"the invitation would expire an hour after the last day", func(in *plan.Input) {
-			in.Roster.People[0].Until = time.Date(2026, 6, 12, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[0].Until = roster.DayOf(time.Date(2026, 6, 12, 0, 0, 0, 0, time.UTC))
 			in.Snapshot.Now = time.Date(2026, 6, 10, 1, 0, 0, 0, time.UTC)
 		}, []string{"ended_soon "}},
 		{"the invitation ends with the last day", func(in *plan.Input) {
-			in.Roster.People[0].Until = time.Date(2026, 6, 12, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[0].Until = roster.DayOf(time.Date(2026, 6, 12, 0, 0, 0, 0, time.UTC))
 			in.Snapshot.Now = time.Date(2026, 6, 10, 0, 0, 0, 0, time.UTC)
 		}, []string{"invite not_invited ", "ends_soon "}},
 		{"a second invitation would expire after the last day", func(in *plan.Input) {
-			in.Roster.People[0].Until = time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[0].Until = roster.DayOf(time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC))
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -100)}
 		}, []string{"ended_soon "}},
 		{"the last day is today, and --reinvite names the person", func(in *plan.Input) {
-			in.Roster.People[0].Until = time.Date(2026, 6, 10, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[0].Until = roster.DayOf(time.Date(2026, 6, 10, 0, 0, 0, 0, time.UTC))
 			in.Reinvite = []org.Address{org.MustParseAddress(ada)}
 		}, []string{"invite not_invited ", "ends_soon ", "fact reset " + ada}},
 		{"a member on the last day", func(in *plan.Input) {
-			in.Roster.People[0].Until = time.Date(2026, 6, 10, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[0].Until = roster.DayOf(time.Date(2026, 6, 10, 0, 0, 0, 0, time.UTC))
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1"}
 		}, []string{"ends_soon "}},
 		{"a member a week before the last day", func(in *plan.Input) {
-			in.Roster.People[0].Until = time.Date(2026, 6, 17, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[0].Until = roster.DayOf(time.Date(2026, 6, 17, 0, 0, 0, 0, time.UTC))
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1"}
 		}, []string{"ends_soon "}},
 		{"a member more than a week before the last day", func(in *plan.Input) {
-			in.Roster.People[0].Until = time.Date(2026, 6, 18, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[0].Until = roster.DayOf(time.Date(2026, 6, 18, 0, 0, 0, 0, time.UTC))
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1"}
 		}, []string{}},
 		{"the first day is tomorrow", func(in *plan.Input) {
-			in.Roster.People[0].From = time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[0].From = roster.DayOf(time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC))
 		}, []string{"not_yet "}},
 		{"the first day is today", func(in *plan.Input) {
-			in.Roster.People[0].From = time.Date(2026, 6, 10, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[0].From = roster.DayOf(time.Date(2026, 6, 10, 0, 0, 0, 0, time.UTC))
 		}, []string{"invite not_invited "}},
 		{"the first day begins", func(in *plan.Input) {
-			in.Roster.People[0].From = time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[0].From = roster.DayOf(time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC))
 			in.Snapshot.Now = time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC)
 		}, []string{"invite not_invited "}},
 		{"the first day is tomorrow, and --only and --reinvite name the person", func(in *plan.Input) {
-			in.Roster.People[0].From = time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[0].From = roster.DayOf(time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC))
 			in.Only = []org.Address{org.MustParseAddress(ada)}
 			in.Reinvite = in.Only
 		}, []string{"not_yet ", "fact reset " + ada}},
 		{"the first day is tomorrow, and an invitation expired", func(in *plan.Input) {
-			in.Roster.People[0].From = time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[0].From = roster.DayOf(time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC))
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -100)}
 		}, []string{"not_yet "}},
 		{"the first day is tomorrow, and an invitation is pending", func(in *plan.Input) {
-			in.Roster.People[0].From = time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[0].From = roster.DayOf(time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC))
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusPending, -10)}
 		}, []string{"waiting i1"}},
 		{"the first day is tomorrow, and they declined", func(in *plan.Input) {
-			in.Roster.People[0].From = time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[0].From = roster.DayOf(time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC))
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusDeclined, -10)}
 		}, []string{"needs_attention i1"}},
 		{"the first day is tomorrow, and another roster removed them twice", func(in *plan.Input) {
-			in.Roster.People[0].From = time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[0].From = roster.DayOf(time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC))
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(-2),
 				Removals: []org.Removal{{At: hours(-20)}, {At: hours(-2)}}}
 		}, []string{"not_yet "}},
 		{"the first day is tomorrow, and users cannot be listed", func(in *plan.Input) {
-			in.Roster.People[0].From = time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[0].From = roster.DayOf(time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC))
 			in.Snapshot.UsersVisible = false
 		}, []string{"members_unseen ", "not_yet "}},
 		{"the first day is tomorrow, and a mail is unsettled", func(in *plan.Input) {
-			in.Roster.People[0].From = time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[0].From = roster.DayOf(time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC))
 			addMails(in, lost(5, -0.1))
 		}, []string{"unsettled "}},
 		{"a member whose first day is tomorrow", func(in *plan.Input) {
-			in.Roster.People[0].From = time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[0].From = roster.DayOf(time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC))
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1"}
 		}, []string{}},
 		{"the last day is over", func(in *plan.Input) {
-			in.Roster.People[0].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[0].Until = roster.DayOf(time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC))
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusPending, -10)}
 		}, []string{"unlisted u1", "unlisted i1", "fact unlisted_user " + ada}},
@@ -1434,7 +1434,7 @@ func TestMembership(t *testing.T) {
 		}, []string{"invite not_invited ", "unlisted eve@example.com i9", "fact absent " + ada}},
 		{"answer lost, and the similar address is of a person whose last day is over", func(in *plan.Input) {
 			in.Roster.People = append(in.Roster.People, person("a.da@example.com", 4))
-			in.Roster.People[1].Until = now.AddDate(0, 0, -9)
+			in.Roster.People[1].Until = roster.DayOf(now.AddDate(0, 0, -9))
 			addMails(in, lost(1, -1))
 			in.Snapshot.Invitations = []org.Invitation{invitation("i9", "a.da@example.com", org.StatusPending, -1)}
 		}, []string{"invite not_invited ", "unlisted a.da@example.com i9", "fact absent " + ada}},

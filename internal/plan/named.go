@@ -89,7 +89,7 @@ func (d *decision) noteNotMailed(p *person) {
 	n := Notice{Kind: NotMailed}
 	switch {
 	case p.ended:
-		n.Text, n.Since = NotMailedEnded, p.EndsAt()
+		n.Text, n.Since = NotMailedEnded, p.Until.End()
 	case p.user != nil && !p.user.Suspended:
 		n.Text, n.UserID = NotMailedMember, p.user.ID
 	default:

@@ -113,7 +113,7 @@ func TestResendAndReinvite(t *testing.T) {
 			"not mailed: not_listed", "not mailed: pending"},
 		{"pending, removed twice in a week, and the last day is tomorrow", func(in *plan.Input) {
 			pending(in, -1)
-			in.Roster.People[0].Until = hours(24)
+			in.Roster.People[0].Until = roster.DayOf(hours(24))
 			in.Memory.People[ada] = org.PersonRecord{Removed: true, RemovedAt: hours(-5), RemovedSequence: 5,
 				Removals: []org.Removal{{At: hours(-50)}, {At: hours(-5)}}}
 		}, "reinvite requested i1", "not mailed: pending"},
@@ -126,7 +126,7 @@ func TestResendAndReinvite(t *testing.T) {
 		}, "reinvite expired i1", "reinvite expired i1"},
 		{"a member", func(in *plan.Input) { in.Snapshot.Users = append(in.Snapshot.Users, user("u1", ada)) },
 			"not mailed: member", "not mailed: member"},
-		{"their last day is over", func(in *plan.Input) { in.Roster.People[0].Until = hours(-48).Truncate(24 * time.Hour) },
+		{"their last day is over", func(in *plan.Input) { in.Roster.People[0].Until = roster.DayOf(hours(-48)) },
 			"not mailed: ended", "not mailed: ended"},
 		{"accepted, and the key cannot list users", func(in *plan.Input) {
 			in.Snapshot.UsersVisible = false
@@ -313,7 +313,7 @@ func TestOnly(t *testing.T) {
 	addEve := func(in *plan.Input) { // the last day of eve is over
 		eve := person("eve@example.com", 11)
 		in.Memory.People["eve@example.com"] = org.PersonRecord{Joined: true, UserID: "u-e"}
-		eve.Until = hours(-48).Truncate(24 * time.Hour)
+		eve.Until = roster.DayOf(hours(-48))
 		in.Roster.People = append(in.Roster.People, eve)
 		in.Snapshot.Users = append(in.Snapshot.Users, user("u-e", "evelyn@example.com"))
 	}
@@ -369,7 +369,7 @@ func TestOnly(t *testing.T) {
 				in.Snapshot.Invitations = append(in.Snapshot.Invitations, r)
 			}},
 		{name: "a person whose last day is near", only: []string{"dee@example.com"}, want: []string{"invite dee@example.com"},
-			change: func(in *plan.Input) { in.Roster.People[len(in.Roster.People)-1].Until = now.Truncate(24 * time.Hour) }},
+			change: func(in *plan.Input) { in.Roster.People[len(in.Roster.People)-1].Until = roster.DayOf(now) }},
 		{name: "a person who was refused today", only: []string{"dee@example.com"}, want: []string{"invite dee@example.com"},
 			change: func(in *plan.Input) {
 				in.Memory.People["dee@example.com"] = org.PersonRecord{Refusals: 3, RefusedAt: hours(-1),
@@ -521,7 +521,7 @@ func TestOnlyShowsWhyUserStays(t *testing.T) {
 func TestOnlyAndUnreadableAddress(t *testing.T) {
 	t.Parallel()
 	in := newInput()
-	in.Roster.People[0].Until = hours(-48).Truncate(24 * time.Hour)
+	in.Roster.People[0].Until = roster.DayOf(hours(-48))
 	in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1"}
 	in.Snapshot.Users = []org.User{{ID: "u1", Unidentified: true}, {ID: "u2", Unidentified: true}}
 	in.Only = []org.Address{org.MustParseAddress(ada)}

@@ -62,11 +62,11 @@ func TestSameName(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusDeclined, -10)}
 		}, []string{"countess@home.example u1"}},
 		{"the person's first day has not begun", func(in *plan.Input) {
-			in.Roster.People[0].From = hours(48).Truncate(24 * time.Hour)
+			in.Roster.People[0].From = roster.DayOf(hours(48).Truncate(24 * time.Hour))
 			in.Snapshot.Users = append(in.Snapshot.Users, userWithName("u1", "countess@home.example", "Ada Lovelace"))
 		}, []string{"countess@home.example u1"}},
 		{"the person's last day is too near for an invitation", func(in *plan.Input) {
-			in.Roster.People[0].Until = hours(24).Truncate(24 * time.Hour)
+			in.Roster.People[0].Until = roster.DayOf(hours(24).Truncate(24 * time.Hour))
 			in.Snapshot.Users = append(in.Snapshot.Users, userWithName("u1", "countess@home.example", "Ada Lovelace"))
 		}, []string{"countess@home.example u1"}},
 		{"the API refused the mails to the person", func(in *plan.Input) {
@@ -102,7 +102,7 @@ func TestSameName(t *testing.T) {
 		}, nil},
 		{"the other one's last day is over", func(in *plan.Input) {
 			other := person("countess@home.example", 9)
-			other.Until = hours(-48).Truncate(24 * time.Hour)
+			other.Until = roster.DayOf(hours(-48))
 			in.Roster.People = append(in.Roster.People, other)
 			in.Snapshot.Users = append(in.Snapshot.Users, userWithName("u1", "countess@home.example", "Ada Lovelace"))
 		}, nil},
@@ -156,8 +156,8 @@ func TestRenamedPersonIsNotRemoved(t *testing.T) {
 	}
 	for name, prepare := range map[string]func(*plan.Input){
 		"invited":                             func(*plan.Input) {},
-		"the first day has not begun":         func(in *plan.Input) { in.Roster.People[0].From = day(48) },
-		"the last day is near":                func(in *plan.Input) { in.Roster.People[0].Until = day(24) },
+		"the first day has not begun":         func(in *plan.Input) { in.Roster.People[0].From = roster.DayOf(day(48)) },
+		"the last day is near":                func(in *plan.Input) { in.Roster.People[0].Until = roster.DayOf(day(24)) },
 		"a mail may have been sent":           func(in *plan.Input) { addMails(in, lost(1, -1.0/60)) },
 		"the API refused mails":               func(in *plan.Input) { in.Memory.People[ada] = refused },
 		"the person declined an invitation":   func(in *plan.Input) { addInvitation(in, org.StatusDeclined) },

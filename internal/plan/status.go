@@ -48,10 +48,8 @@ type PersonStatus struct {
 	// Ended is true if the person's last day is over. If their user is still in the organization, State is StateMember
 	// or StateSuspended, otherwise StateNotInvited.
 	Ended bool
-	// From is the beginning of the person's first day in UTC; zero if there is none.
-	From time.Time
-	// Until is the beginning of the person's last day in UTC; zero if there is none.
-	Until time.Time
+	// From and Until are the person's first and last day; zero if there is none.
+	From, Until roster.Day
 	// InvitationID is the id of the invitation that decides the state; "" if there is none.
 	InvitationID string
 	// Invited, Expires and Responded are the times of this invitation; zero if unknown. Responded of a user who did not
@@ -162,7 +160,7 @@ func currentTeams(p *roster.Person) []roster.Membership {
 		switch {
 		case i < 0:
 			teams = append(teams, m)
-		case !teams[i].Until.IsZero() && (m.Until.IsZero() || m.Until.After(teams[i].Until)):
+		case teams[i].Until != teams[i].Until.LaterEnd(m.Until):
 			teams[i] = m
 		}
 	}

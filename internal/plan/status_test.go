@@ -9,6 +9,7 @@ import (
 
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/roster"
 )
 
 func TestStates(t *testing.T) {
@@ -45,21 +46,21 @@ func TestStates(t *testing.T) {
 		}},
 		{"removed by orgsync, and the first day has not begun", plan.StateLeft, func(in *plan.Input) {
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true}
-			in.Roster.People[0].From = time.Date(2026, 6, 12, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[0].From = roster.DayOf(time.Date(2026, 6, 12, 0, 0, 0, 0, time.UTC))
 		}},
 		{"removed by orgsync, and the last day is too near", plan.StateLeft, func(in *plan.Input) {
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true}
-			in.Roster.People[0].Until = time.Date(2026, 6, 12, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[0].Until = roster.DayOf(time.Date(2026, 6, 12, 0, 0, 0, 0, time.UTC))
 		}},
 		{"left, and the last day is too near, with --invite-left", plan.StateLeft, func(in *plan.Input) {
 			in.InviteLeft = true
 			in.Memory.People[ada] = org.PersonRecord{Joined: true}
-			in.Roster.People[0].Until = time.Date(2026, 6, 12, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[0].Until = roster.DayOf(time.Date(2026, 6, 12, 0, 0, 0, 0, time.UTC))
 		}},
 		{"removed by orgsync, never seen as a member, and the last day is too near", plan.StateLeft,
 			func(in *plan.Input) {
 				in.Memory.People[ada] = org.PersonRecord{Removed: true}
-				in.Roster.People[0].Until = time.Date(2026, 6, 12, 0, 0, 0, 0, time.UTC)
+				in.Roster.People[0].Until = roster.DayOf(time.Date(2026, 6, 12, 0, 0, 0, 0, time.UTC))
 			}},
 		{"removed by orgsync twice in a week", plan.StateNeedsAttention, func(in *plan.Input) {
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true,
@@ -83,34 +84,34 @@ func TestStates(t *testing.T) {
 			in.Snapshot.Users = []org.User{u}
 		}},
 		{"not invited, and the last day is over", plan.StateNotInvited, func(in *plan.Input) {
-			in.Roster.People[0].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[0].Until = roster.DayOf(time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC))
 		}},
 		{"a member whose last day is over", plan.StateMember, func(in *plan.Input) {
-			in.Roster.People[0].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[0].Until = roster.DayOf(time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC))
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 		}},
 		{"a member under another address whose last day is over", plan.StateMember, func(in *plan.Input) {
-			in.Roster.People[0].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[0].Until = roster.DayOf(time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC))
 			r := invitation("i1", ada, org.StatusAccepted, -80)
 			r.Registered = org.MustParseAddress("countess@home.example")
 			in.Snapshot.Invitations, in.Snapshot.Users = []org.Invitation{r}, []org.User{user("u1", "countess@home.example")}
 		}},
 		{"a member with a second, suspended user, and the last day is over", plan.StateMember, func(in *plan.Input) {
 			in.Roster.People[0] = person(ada, 3, "countess@home.example")
-			in.Roster.People[0].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[0].Until = roster.DayOf(time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC))
 			second := user("u2", "countess@home.example")
 			second.Suspended = true
 			in.Snapshot.Users = []org.User{user("u1", ada), second}
 		}},
 		{"the same, in the other order", plan.StateMember, func(in *plan.Input) {
 			in.Roster.People[0] = person(ada, 3, "countess@home.example")
-			in.Roster.People[0].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[0].Until = roster.DayOf(time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC))
 			second := user("u2", "countess@home.example")
 			second.Suspended = true
 			in.Snapshot.Users = []org.User{second, user("u1", ada)}
 		}},
 		{"invited and listed as a user, and the last day is over", plan.StateNotInvited, func(in *plan.Input) {
-			in.Roster.People[0].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[0].Until = roster.DayOf(time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC))
 			u := user("u1", ada)
 			u.Accepted = new(bool)
 			in.Snapshot.Users = []org.User{u}
@@ -122,13 +123,13 @@ func TestStates(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -80)}
 		}},
 		{"a service user, and the last day is over", plan.StateNotInvited, func(in *plan.Input) {
-			in.Roster.People[0].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[0].Until = roster.DayOf(time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC))
 			u := user("u1", ada)
 			u.Service = true
 			in.Snapshot.Users = []org.User{u}
 		}},
 		{"suspended, and the last day is over", plan.StateSuspended, func(in *plan.Input) {
-			in.Roster.People[0].Until = time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC)
+			in.Roster.People[0].Until = roster.DayOf(time.Date(2026, 6, 9, 0, 0, 0, 0, time.UTC))
 			u := user("u1", ada)
 			u.Suspended = true
 			in.Snapshot.Users = []org.User{u}
@@ -372,7 +373,7 @@ func TestStatusWithAPIAccess(t *testing.T) {
 func TestStatusOfExpiredBeforeLastDay(t *testing.T) {
 	t.Parallel()
 	in := newInput()
-	in.Roster.People[0].Until = time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC)
+	in.Roster.People[0].Until = roster.DayOf(time.Date(2026, 6, 11, 0, 0, 0, 0, time.UTC))
 	if s := plan.PersonStatuses(in); s[0].State != plan.StateNotInvited {
 		t.Errorf("without an invitation: %s", s[0].State)
 	}

@@ -343,7 +343,7 @@ func TestUnidentified(t *testing.T) {
 		{"a pending invitation that the ledger has for somebody whose last day is over", func(in *plan.Input) {
 			in.Snapshot.Invitations = append(in.Snapshot.Invitations, pending)
 			former := person("eve@example.com", 9)
-			former.Until = hours(-48)
+			former.Until = roster.DayOf(hours(-48))
 			in.Roster.People = append(in.Roster.People, former)
 			m := sent(1, "i9", -10)
 			m.Email = "eve@example.com"

@@ -313,7 +313,7 @@ func TestReinviteOfMemberAfterMailForAnotherOrganization(t *testing.T) {
 		}
 		switch change {
 		case "ended":
-			o.Roster.People[0].Until = api.Now().Add(-48 * time.Hour)
+			o.Roster.People[0].Until = roster.DayOf(api.Now().Add(-48 * time.Hour))
 		case "unlisted":
 			o.Roster.People = o.Roster.People[1:]
 		}

@@ -496,8 +496,8 @@ func (s Status) facts(p Person) document.Facts {
 	if p.isOpen(s.Now) {
 		add("expires", estimatedText(p.ExpiresEstimated)+formatDeadline(p.Expires, s.Now))
 	}
-	add("first day", formatDay(p.From))
-	add("last day", formatDay(p.Until))
+	add("first day", p.From.String())
+	add("last day", p.Until.String())
 	add("teams", joinNames(teamTexts(p.Teams)))
 	add("responded", document.FormatTime(p.Responded))
 	if v := p.Verified; v != nil {
@@ -531,7 +531,7 @@ func teamTexts(teams []roster.Membership) []string {
 	for _, m := range teams {
 		text := m.Team
 		if !m.Until.IsZero() {
-			text += " (until " + m.Until.Format(time.DateOnly) + ")"
+			text += " (until " + m.Until.String() + ")"
 		}
 		texts = append(texts, text)
 	}

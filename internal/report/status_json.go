@@ -115,10 +115,10 @@ func StatusJSON(w io.Writer, s Status) error {
 			Roles:    orEmpty(p.Roles),
 			Policies: orEmpty(p.Policies), APIEnabled: p.APIEnabled, Source: p.Source, Name: orNull(p.Name),
 			Wanted: orEmpty(p.Wanted), Missing: orEmpty(p.Missing),
-			Ended: p.Ended, Estimated: p.ExpiresEstimated, From: formatDay(p.From), Until: formatDay(p.Until),
+			Ended: p.Ended, Estimated: p.ExpiresEstimated, From: p.From.String(), Until: p.Until.String(),
 		}
 		for _, m := range p.Teams {
-			out.Teams = append(out.Teams, membership{Team: m.Team, Until: formatDay(m.Until), Source: m.At.Source()})
+			out.Teams = append(out.Teams, membership{Team: m.Team, Until: m.Until.String(), Source: m.At.Source()})
 		}
 		if p.Leaving != nil && !s.isRefused() {
 			out.Action = p.Leaving.Action

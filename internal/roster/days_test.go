@@ -11,7 +11,7 @@ import (
 func TestDays(t *testing.T) {
 	t.Parallel()
 	day := func(d int) time.Time { return time.Date(2027, 3, d, 0, 0, 0, 0, time.UTC) }
-	p := Person{From: day(10), Until: day(20)}
+	p := Person{From: DayOf(day(10)), Until: DayOf(day(20))}
 	type said struct{ notYet, soon, ended bool }
 	for _, tt := range []struct {
 		now  time.Time
@@ -33,10 +33,10 @@ func TestDays(t *testing.T) {
 		}
 	}
 	if always := (&Person{}); always.NotYet(day(1)) || always.EndsSoon(day(1)) || always.Ended(day(1)) ||
-		!always.EndsAt().IsZero() {
+		!always.Until.End().IsZero() {
 		t.Error("a person without days has some")
 	}
-	if !p.EndsAt().Equal(day(21)) {
-		t.Errorf("ends at %v", p.EndsAt())
+	if end := p.Until.End(); !end.Equal(day(21)) {
+		t.Errorf("the last day ends at %v", end)
 	}
 }

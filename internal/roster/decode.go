@@ -3,7 +3,6 @@ package roster
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -237,9 +236,8 @@ func (d *decoder) decodePerson(n *yaml.Node, s *section, p *Person) presentKeys 
 			*p.RefsPointer(k.access) = d.decodeRefs(k, v)
 		}
 	})
-	if !p.Until.IsZero() && p.From.After(p.Until) {
-		d.problems.add(fromAt, `"from" is %s, which is after "until", %s`,
-			p.From.Format(time.DateOnly), p.Until.Format(time.DateOnly))
+	if !p.Until.IsZero() && p.From > p.Until {
+		d.problems.add(fromAt, `"from" is %v, which is after "until", %v`, p.From, p.Until)
 	}
 	return present
 }

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -110,11 +109,11 @@ func asJSON(t *testing.T, r *Roster) string {
 		At, Name, Description   string
 		Groups, Roles, Policies []string
 	}
-	day := func(t time.Time) string {
-		if t.IsZero() {
+	day := func(d Day) string {
+		if d.IsZero() {
 			return ""
 		}
-		return " until " + t.Format(time.DateOnly)
+		return " until " + d.String()
 	}
 	// A nil list stays nil, because it does not mean the same as an empty list.
 	refs := func(list []Ref) []string {
@@ -136,15 +135,8 @@ func asJSON(t *testing.T, r *Roster) string {
 	}
 	var people []person
 	for _, p := range r.People {
-		from, until := "", ""
-		if !p.From.IsZero() {
-			from = p.From.String()
-		}
-		if !p.Until.IsZero() {
-			until = p.Until.String()
-		}
 		people = append(people, person{p.At.String(), p.Email.String(), p.Email.Key(), addresses(p.Aliases), p.Name, p.Note,
-			until, from,
+			p.Until.String(), p.From.String(),
 			p.External, p.APIEnabled, refs(p.Groups), refs(p.Roles), refs(p.Policies), nil, p.OnlyInTeams})
 		for _, m := range p.Teams {
 			last := &people[len(people)-1]

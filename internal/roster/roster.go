@@ -87,9 +87,8 @@ func (a *Access) RefsPointer(kind org.Kind) *[]Ref {
 // Membership says that a person is in a team.
 type Membership struct {
 	Team string
-	// Until is the last day of the membership, as midnight UTC at its beginning; zero means no
-	// end.
-	Until time.Time
+	// Until is the last day of the membership; zero means no end.
+	Until Day
 	Note  string
 	// At is the position of the person in the team.
 	At Position
@@ -159,12 +158,11 @@ type Person struct {
 	Note    string
 	// External is true if the address is intentionally outside the allowed domains.
 	External bool
-	// From is the person's first day in the organization, as midnight UTC at its beginning; zero means that there is
-	// none.
-	From time.Time
-	// Until is the person's last day in the organization, as midnight UTC at its beginning; zero
-	// means no end. For people that only teams list, it is the last day of their last membership.
-	Until time.Time
+	// From is the person's first day in the organization; zero means that there is none.
+	From Day
+	// Until is the person's last day in the organization; zero means no end. For people that only teams list, it is the
+	// last day of their last membership.
+	Until Day
 	// APIEnabled says whether the person may use the API. It is nil if neither the entry nor the
 	// defaults set it; orgsync then does not change the API access of a member.
 	APIEnabled *bool
@@ -225,7 +223,7 @@ func (p *Person) Addresses() []org.Address {
 // gave. A list of access may become empty, but it does not become nil. If no membership has ended, On
 // returns p itself.
 func (p *Person) On(now time.Time) *Person {
-	ended := func(m Membership) bool { return isOver(m.Until, now) }
+	ended := func(m Membership) bool { return m.Until.isOver(now) }
 	if !slices.ContainsFunc(p.Teams, ended) {
 		return p
 	}
@@ -233,7 +231,7 @@ func (p *Person) On(now time.Time) *Person {
 	current.Teams = slices.DeleteFunc(slices.Clone(p.Teams), ended)
 	for _, kind := range org.Kinds {
 		refs := current.RefsPointer(kind)
-		*refs = slices.DeleteFunc(slices.Clone(*refs), func(r Ref) bool { return isOver(r.Until, now) })
+		*refs = slices.DeleteFunc(slices.Clone(*refs), func(r Ref) bool { return r.Until.isOver(now) })
 	}
 	return &current
 }
@@ -250,7 +248,7 @@ type Ref struct {
 	At   Position
 	// Until is the last day on which the person has this access. It is zero unless only memberships with a last day
 	// give the access.
-	Until time.Time
+	Until Day
 }
 
 // Position is a place in a roster file; lines and columns count from 1.

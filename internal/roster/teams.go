@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -107,21 +106,10 @@ func (d *decoder) joinTeams() {
 		p := &people[listed+i]
 		p.Until = p.Teams[0].Until
 		for _, m := range p.Teams[1:] {
-			p.Until = laterEnd(p.Until, m.Until)
+			p.Until = p.Until.LaterEnd(m.Until)
 		}
 	}
 	d.roster.People = people
-}
-
-// laterEnd returns the later of two last days. Zero means no end, and is later than any day.
-func laterEnd(a, b time.Time) time.Time {
-	if a.IsZero() || b.IsZero() {
-		return time.Time{}
-	}
-	if b.After(a) {
-		return b
-	}
-	return a
 }
 
 // checkTeamAccess adds a problem if all memberships together give too much access for the size of the
@@ -170,7 +158,7 @@ func (d *decoder) mergeAccess() {
 func (d *decoder) mergeRefs(kind org.Kind, own []Ref, memberships []Membership) []Ref {
 	var merged []Ref
 	var indices map[string]int // of the names in merged; nil while merged is one of the original lists
-	add := func(given []Ref, until time.Time) {
+	add := func(given []Ref, until Day) {
 		switch {
 		case given == nil:
 			return
@@ -187,15 +175,15 @@ func (d *decoder) mergeRefs(kind org.Kind, own []Ref, memberships []Membership) 
 		for _, r := range given {
 			r.Until = until
 			if i, found := indices[r.Name]; found {
-				merged[i].Until = laterEnd(merged[i].Until, until)
+				merged[i].Until = merged[i].Until.LaterEnd(until)
 				continue
 			}
 			indices[r.Name] = len(merged)
 			merged = append(merged, r)
 		}
 	}
-	add(d.roster.Defaults.Refs(kind), time.Time{})
-	add(own, time.Time{})
+	add(d.roster.Defaults.Refs(kind), 0)
+	add(own, 0)
 	for _, m := range memberships {
 		add(d.roster.Teams[d.teamIndex[m.Team]].Refs(kind), m.Until)
 	}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
@@ -25,7 +24,7 @@ type AccessUpdate struct {
 	// OnlyInTeams is true if "users" does not list the person. Until is then the last day that the teams give the
 	// person; zero if there is none.
 	OnlyInTeams bool
-	Until       time.Time
+	Until       Day
 	// APIEnabled is the new value of api_enabled; nil if it does not change.
 	APIEnabled *bool
 	// Add has the names to add to the lists of the entry, and Remove has the names to remove.

@@ -245,7 +245,7 @@ func (d *decoder) decodeNumber(k *key, n *yaml.Node) int {
 }
 
 // decodeDate returns a day as midnight UTC; the zero time if it is invalid.
-func (d *decoder) decodeDate(k *key, n *yaml.Node) time.Time {
+func (d *decoder) decodeDate(k *key, n *yaml.Node) Day {
 	day, err := time.Parse(time.DateOnly, n.Value)
 	var malformed *time.ParseError
 	switch {
@@ -253,13 +253,13 @@ func (d *decoder) decodeDate(k *key, n *yaml.Node) time.Time {
 		d.addProblem(n, "%s is %s, which is not a date in the calendar", k, n.Value)
 	case err != nil:
 		d.reportInvalid(k, n)
-	// An earlier year is a typing error, and 0001-01-01 is the zero time, which means no day.
+	// An earlier year is a typing error, and a Day cannot be before 1970.
 	case day.Year() < 2000:
 		d.addProblem(n, "%s is %s: years before 2000 are not allowed", k, n.Value)
 	default:
-		return day
+		return DayOf(day)
 	}
-	return time.Time{}
+	return 0
 }
 
 // decodeDuration returns a duration such as 24h; 0 if it is invalid.

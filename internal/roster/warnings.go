@@ -55,8 +55,7 @@ func (r *Roster) endWarnings(now time.Time) problemList {
 			first = p
 		}
 		if p.Ended(now) {
-			list.add(p.At, "the last day of %s was %s: the person counts as unlisted", p.Email,
-				p.Until.Format(time.DateOnly))
+			list.add(p.At, "the last day of %s was %s: the person counts as unlisted", p.Email, p.Until)
 		}
 	}
 	if first == nil || r.Settings.Unlisted != UnlistedReport {
@@ -90,16 +89,16 @@ func (r *Roster) teamWarnings(now time.Time) problemList {
 				continue
 			}
 			// If the person ends no later than the membership, no access is left to revoke.
-			endsWithPerson := r.Settings.Unlisted != UnlistedReport && !p.Until.IsZero() && !m.Until.Before(p.Until)
+			endsWithPerson := r.Settings.Unlisted != UnlistedReport && !p.Until.IsZero() && m.Until >= p.Until
 			if !hasEnd && !endsWithPerson && r.Settings.ExtraAccess != ExtraAccessRevoke {
 				hasEnd = true
 				list.add(m.At, "after the last day of %s in the team %s nothing is revoked: settings.extra_access is %q, so "+
 					"access that a team no longer gives is only reported; use %q to revoke it", p.Email, quote(m.Team),
 					r.Settings.ExtraAccess, ExtraAccessRevoke)
 			}
-			if isOver(m.Until, now) && !p.Ended(now) {
+			if m.Until.isOver(now) && !p.Ended(now) {
 				list.add(m.At, "the last day of %s in the team %s was %s: the team gives them no access", p.Email,
-					quote(m.Team), m.Until.Format(time.DateOnly))
+					quote(m.Team), m.Until)
 			}
 		}
 	}

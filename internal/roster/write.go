@@ -188,7 +188,7 @@ func (e Entry) write(b *bytes.Buffer, indent string) {
 		Note: quotedText(toOneLine(e.Note, maxNote)),
 	}
 	if !e.Until.IsZero() { // a date needs no quotes
-		item.Until = &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!timestamp", Value: e.Until.Format(time.DateOnly)}
+		item.Until = &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!timestamp", Value: e.Until.String()}
 	}
 	for _, a := range e.Aliases {
 		item.Aliases = append(item.Aliases, quotedText(a.String()))

@@ -145,7 +145,7 @@ func TestDraftByTeamKeepsEntries(t *testing.T) {
 	for want, change := range map[string]func(*Entry){
 		"name: Ada":                   func(e *Entry) { e.Name = "Ada" },
 		"note: ticket 12":             func(e *Entry) { e.Note = "ticket 12" },
-		"until: 2027-03-31":           func(e *Entry) { e.Until = time.Date(2027, 3, 31, 0, 0, 0, 0, time.UTC) },
+		"until: 2027-03-31":           func(e *Entry) { e.Until = DayOf(time.Date(2027, 3, 31, 0, 0, 0, 0, time.UTC)) },
 		"api_enabled: false":          func(e *Entry) { e.APIEnabled = new(false) },
 		"external: true":              func(e *Entry) { e.External = true },
 		"aliases: [ada@home.example]": func(e *Entry) { e.Aliases = []org.Address{address("ada@home.example")} },
