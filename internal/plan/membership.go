@@ -432,7 +432,7 @@ func (ix *index) shows(p *person, m org.Mail) bool {
 }
 
 // wasAnsweredBefore reports whether p answered inv before the mail m was sent. As long as the list may not show m yet,
-// this need not be certain: the answer has an earlier date or, if it has none, inv was sent before m too.
+// this need not be certain: the answer has an earlier date or, if it has none, inv may have been sent before m too.
 func (ix *index) wasAnsweredBefore(p *person, inv *org.Invitation, m org.Mail) bool {
 	switch {
 	case !inv.Status.IsAnswered():
@@ -442,7 +442,7 @@ func (ix *index) wasAnsweredBefore(p *person, inv *org.Invitation, m org.Mail) b
 	case !ix.isRecent(m.At):
 		return false
 	case inv.Responded.IsZero():
-		return wasSentBefore(*inv, m, p.record.Mails)
+		return inv.SentAt().IsZero() || wasSentBefore(*inv, m, p.record.Mails)
 	}
 	return isDatedBefore(inv.Responded, m)
 }

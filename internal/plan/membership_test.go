@@ -333,6 +333,21 @@ func TestMembership(t *testing.T) {
 				in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusCancelled, -50)}
 				addMails(in, sent(1, "i1", -50), sent(3, "i1", -0.1))
 			}, []string{"not_mailed i1", "waiting i1", "fact reset " + ada}},
+		{"declined an invitation of somebody else, and invited again by it, which a list without dates does not show yet",
+			func(in *plan.Input) {
+				in.Reinvite = []org.Address{org.MustParseAddress(ada)}
+				in.Snapshot.Invitations = []org.Invitation{
+					{ID: "i1", Invited: org.MustParseAddress(ada), Status: org.StatusDeclined}}
+				addMails(in, sent(1, "i1", -0.1))
+			}, []string{"not_mailed i1", "waiting i1", "fact reset " + ada}},
+		{"users hidden, removed, and invited again by the same invitation, which a list without dates does not show yet",
+			func(in *plan.Input) {
+				in.Snapshot.UsersVisible = false
+				in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(-5), RemovedSequence: 5}
+				in.Snapshot.Invitations = []org.Invitation{
+					{ID: "i1", Invited: org.MustParseAddress(ada), Status: org.StatusAccepted}}
+				addMails(in, sent(7, "i1", -0.1))
+			}, []string{"members_unseen ", "waiting i1"}},
 		{"declined in the second of the mail, by a date in whole seconds", func(in *plan.Input) {
 			declined := invitation("i1", ada, org.StatusDeclined, -0.1)
 			declined.Responded = hours(-0.1)
