@@ -249,8 +249,11 @@ func (ix *index) inviteAgain(p *person, d *decision, id string) {
 // accepted invitation; "" if only the ledger says that p was a member. If the key cannot list users, a person with an
 // accepted invitation counts as a member.
 func (ix *index) decideAfterLeaving(p *person, d *decision, id string) {
-	// If p still has an accepted invitation, p accepted it after the removal: see forgetBeforeRemoval.
-	removed := p.record.Removed && id == ""
+	// If p still has an accepted invitation, p accepted it after the removal, or orgsync mailed it again: see
+	// forgetBeforeRemoval.
+	again := p.mailOf(id)
+	removed := p.record.Removed &&
+		(id == "" || again != nil && ix.wasAnsweredBefore(p, ix.decidingInvitation(p), *again))
 	switch {
 	case !ix.visible.users && !removed && id != "":
 		if !ix.mayHaveLeft(p, ix.decidingInvitation(p)) {

@@ -348,6 +348,20 @@ func TestMembership(t *testing.T) {
 					{ID: "i1", Invited: org.MustParseAddress(ada), Status: org.StatusAccepted}}
 				addMails(in, sent(7, "i1", -0.1))
 			}, []string{"members_unseen ", "waiting i1"}},
+		{"removed, and invited again by the accepted invitation, which the list never shows", func(in *plan.Input) {
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(-90), RemovedSequence: 5}
+			accepted := invitation("i1", ada, org.StatusAccepted, -400)
+			accepted.Responded = hours(-390)
+			in.Snapshot.Invitations = []org.Invitation{accepted}
+			addMails(in, sent(7, "i1", -80))
+		}, []string{"invite listed_again "}},
+		{"removed, invited again by the accepted invitation, and accepted again since", func(in *plan.Input) {
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(-90), RemovedSequence: 5}
+			accepted := invitation("i1", ada, org.StatusAccepted, -400)
+			accepted.Responded = hours(-70)
+			in.Snapshot.Invitations = []org.Invitation{accepted}
+			addMails(in, sent(7, "i1", -80))
+		}, []string{"left i1"}},
 		{"declined in the second of the mail, by a date in whole seconds", func(in *plan.Input) {
 			declined := invitation("i1", ada, org.StatusDeclined, -0.1)
 			declined.Responded = hours(-0.1)
