@@ -665,37 +665,38 @@ func (ix *index) invitedSince(p *person, t time.Time) bool {
 	})
 }
 
-// activeFacts returns the fact that a suspension ended, if the ledger has the user with the address key as suspended.
-// It returns none within 15 minutes of the suspension, because the list may lag. It also returns none if the list has
-// the user that orgsync suspended: then endedSuspensionFacts decides. If the key cannot list suspended users, this
-// user may still be suspended.
+// activeFacts returns the fact that a suspension ended, if the ledger has the user with the address key as suspended,
+// and does not have the id of this user. If it has the id, endedSuspensionFacts decides. activeFacts returns none within
+// 15 minutes of the suspension, because the list may lag.
 func (ix *index) activeFacts(key string) []org.Fact {
 	r := ix.in.Memory.People[key]
-	isTheUser := func(u org.User) bool { return strings.EqualFold(u.ID, r.SuspendedUserID) }
-	if !r.Suspended || ix.isRecent(r.SuspendedAt) ||
-		r.SuspendedUserID != "" && (!ix.visible.suspended || slices.ContainsFunc(ix.in.Snapshot.Users, isTheUser)) {
+	if !r.Suspended || r.SuspendedUserID != "" || ix.isRecent(r.SuspendedAt) {
 		return nil
 	}
 	return []org.Fact{{Kind: org.FactActive, Email: key}}
 }
 
-// endedSuspensionFacts returns the facts that suspensions ended: the list shows that these users are not suspended. The
-// users may have other addresses now.
+// endedSuspensionFacts returns the facts that suspensions ended: the list shows that these users are not suspended, or
+// that they are gone. If such a user joins again, an administrator may suspend them. The users may have other addresses
+// now.
 func (ix *index) endedSuspensionFacts() []org.Fact {
 	suspended := ix.suspendedAddresses()
 	if len(suspended) == 0 {
 		return nil
 	}
-	active := map[string]bool{}
-	for i := range ix.in.Snapshot.Users {
-		u := &ix.in.Snapshot.Users[i]
-		if id := strings.ToLower(u.ID); !u.Suspended && len(suspended[id]) > 0 {
-			active[id] = true
-		}
+	showsAll := ix.visible.users && ix.visible.suspended
+	isSuspended := map[string]bool{} // by the user id in lower case
+	for _, u := range ix.in.Snapshot.Users {
+		id := strings.ToLower(u.ID)
+		isSuspended[id] = isSuspended[id] || u.Suspended
+		showsAll = showsAll && id != ""
 	}
 	var facts []org.Fact
-	for id := range active {
-		for _, key := range suspended[id] {
+	for id, keys := range suspended {
+		if stays, found := isSuspended[id]; stays || !found && !showsAll {
+			continue
+		}
+		for _, key := range keys {
 			if !ix.isRecent(ix.in.Memory.People[key].SuspendedAt) {
 				facts = append(facts, org.Fact{Kind: org.FactActive, Email: key})
 			}

@@ -1138,6 +1138,20 @@ func TestMembership(t *testing.T) {
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1", Suspended: true, SuspendedUserID: "u2",
 				SuspendedAt: hours(-1)}
 		}, []string{"unlisted zed@example.com u2", "fact unlisted_user zed@example.com"}},
+		{"a user that orgsync suspended is gone", func(in *plan.Input) {
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1", Suspended: true, SuspendedUserID: "u1",
+				SuspendedAt: hours(-1)}
+		}, []string{"left ", "fact active " + ada}},
+		{"a user that orgsync suspended is gone, or is the user without an id", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("", "zed@example.com")}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1", Suspended: true, SuspendedUserID: "u1",
+				SuspendedAt: hours(-1)}
+		}, []string{"left ", "unlisted zed@example.com "}},
+		{"a user that orgsync suspended is gone, or cannot be listed", func(in *plan.Input) {
+			in.Snapshot.SuspendedVisible = false
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1", Suspended: true, SuspendedUserID: "u1",
+				SuspendedAt: hours(-1)}
+		}, []string{"suspended_unseen ", "unknown_membership "}},
 		{"active in the list, suspended by orgsync 15 minutes ago", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1", Suspended: true,
