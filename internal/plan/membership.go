@@ -503,12 +503,16 @@ func (ix *index) rounds(p *person) (mails int, since time.Time) {
 			return inv.ID == m.InvitationID && inv.Status.IsAnswered() && !ix.wasAnsweredBefore(p, inv, m)
 		})
 	}
+	unnamed := 0 // mails that were lost, so that the ledger does not have the ids of their invitations
 	for _, m := range p.record.Mails {
 		reset := max(p.record.JoinedSequence, p.record.ReinvitedSequence,
 			ix.in.Memory.People[m.Email].RoundsResetSequence)
 		if !m.Lost && m.Sequence > reset && !wasAnswered(m) {
 			mails++
 			earliest(m.At)
+			if m.InvitationID == "" {
+				unnamed++
+			}
 		}
 	}
 	for _, inv := range p.invitations {
@@ -516,6 +520,10 @@ func (ix *index) rounds(p *person) (mails int, since time.Time) {
 		isEarlier := !reset.IsZero() && !inv.SentAt().After(reset) ||
 			p.record.Removed && !inv.SentAt().After(p.record.RemovedAt)
 		if !inv.Status.IsUnanswered() || p.mailOf(inv.ID) != nil || isEarlier {
+			continue
+		}
+		if inv.SentAt().IsZero() && unnamed > 0 { // it may be the invitation of such a mail
+			unnamed--
 			continue
 		}
 		mails++

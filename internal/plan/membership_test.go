@@ -585,6 +585,17 @@ func TestMembership(t *testing.T) {
 			in.Roster.Settings.ReinviteRounds = 1
 			in.Snapshot.Invitations = []org.Invitation{{ID: "i1", Invited: org.MustParseAddress(ada), Status: org.StatusExpired}}
 		}, []string{"gave_up i1"}},
+		{"a lost mail that counts as sent, its invitation in a list without dates, and two rounds", func(in *plan.Input) {
+			in.Roster.Settings.ReinviteRounds = 2
+			in.Snapshot.Invitations = []org.Invitation{{ID: "i1", Invited: org.MustParseAddress(ada), Status: org.StatusExpired}}
+			addMails(in, lost(1, -100))
+		}, []string{"reinvite expired "}},
+		{"the same, and another invitation without dates", func(in *plan.Input) {
+			in.Roster.Settings.ReinviteRounds = 2
+			in.Snapshot.Invitations = []org.Invitation{{ID: "i1", Invited: org.MustParseAddress(ada), Status: org.StatusExpired},
+				{ID: "i2", Invited: org.MustParseAddress(ada), Status: org.StatusExpired}}
+			addMails(in, lost(1, -100))
+		}, []string{"gave_up "}},
 		{"two mails of the ledger without an answer, and an older one that was declined", func(in *plan.Input) {
 			in.Roster.Settings.ReinviteRounds = 2
 			in.Snapshot.Invitations = []org.Invitation{invitation("i0", ada, org.StatusDeclined, -500),
