@@ -1450,3 +1450,28 @@ func TestHistorySuspendedBesideNewOwner(t *testing.T) {
 		}
 	})
 }
+
+// TestHistorySuspendedUserWhoLeft: orgsync suspends bob, and bob leaves. Later he is invited and joins as the same user,
+// and an administrator suspends him before the next run. orgsync must not end this suspension.
+func TestHistorySuspendedUserWhoLeft(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, "zoe@example.com")
+		c.roster.Settings.Unlisted = roster.UnlistedSuspend
+		c.addMembers("bob@example.com", "zoe@example.com")
+		c.apply(with{})
+		must(t, c.Advance(time.Hour))
+		must(t, c.Leave("bob@example.com"))
+		c.setRoster("bob@example.com", "zoe@example.com")
+		if o := c.apply(with{}); o.counts() != "1/0/0/0" {
+			c.logOutcome(o)
+			t.Fatal("bob left, and is not invited")
+		}
+		must(t, c.Accept("bob@example.com"))
+		must(t, c.Suspend("bob@example.com"))
+		must(t, c.Advance(time.Hour))
+		o := c.apply(with{})
+		c.logOutcome(o)
+		c.expectNoChanges(o, "an administrator suspended bob")
+	})
+}

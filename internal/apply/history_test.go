@@ -3,6 +3,7 @@ package apply_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"maps"
 	"net/http"
@@ -1391,6 +1392,38 @@ func TestHistoryAcceptedAtUnknownTime(t *testing.T) {
 		if o := c.apply(with{inviteLeft: true}); o.counts() != "1/0/0/0" {
 			c.logOutcome(o)
 			t.Error("bob left, and is not invited")
+		}
+	})
+}
+
+// TestHistoryInvitedUserIsNotActive: the list of users has each invited person as a user whose `status` is false. bob's
+// invitation expires, so orgsync must invite him again.
+func TestHistoryInvitedUserIsNotActive(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{Dialect: sandbox.Dialect{InviteAccepted: sandbox.InviteAcceptedInvited}},
+			"bob@example.com")
+		c.rewrite(func(r *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {
+			var list struct {
+				Users []map[string]any `json:"users"`
+				Meta  any              `json:"meta"`
+			}
+			if r.URL.Path != "/v2/users" || json.Unmarshal(rec.Body.Bytes(), &list) != nil {
+				return rec
+			}
+			for _, u := range list.Users {
+				u["status"] = u["invite_accepted"]
+			}
+			body, err := json.Marshal(list)
+			must(t, err)
+			rec.Body = bytes.NewBuffer(body)
+			return rec
+		})
+		c.apply(with{})
+		must(t, c.Advance(73*time.Hour))
+		if o := c.apply(with{}); o.counts() != "1/0/0/0" {
+			c.logOutcome(o)
+			t.Error("bob's invitation expired, and he is not invited again")
 		}
 	})
 }

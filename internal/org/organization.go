@@ -38,8 +38,8 @@ type User struct {
 	// ledger knows the user as a person.
 	ServiceUnknown bool
 	Suspended      bool
-	// StatusText is the server's status of the user if it is a word that orgsync does not understand; otherwise "". Then
-	// Suspended is true.
+	// StatusText is the server's status of the user if it is a word that orgsync does not understand, or if it may only
+	// mean that the user has not accepted the invitation; otherwise "". If it is not "", Suspended is true.
 	StatusText string
 	// Admin is true if the ACLs of the user allow them to manage users. Policies may allow this too, but Admin ignores
 	// them.

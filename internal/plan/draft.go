@@ -168,7 +168,7 @@ func (dr *drafter) mayJoinSoon(ix *index, inv org.Invitation) bool {
 func (ix *index) mayHaveJoinedAs(p *person, mails []org.Mail, d *decision) []*org.User {
 	mayWait := func(n Notice) bool { return n.Holds() || slices.Contains([]NoticeKind{Waiting, NotYet, Left}, n.Kind) }
 	isOpenMail := func(inv *org.Invitation) bool { return p.mailOf(inv.ID) != nil && ix.canBeAccepted(inv) }
-	if !slices.ContainsFunc(d.notices, mayWait) || slices.ContainsFunc(p.invitations, isOpenMail) {
+	if !slices.ContainsFunc(d.notices, mayWait) || slices.ContainsFunc(ix.openInvitations(p), isOpenMail) {
 		return nil
 	}
 	isUnlisted := func(m org.Mail) bool { return m.Lost || !ix.shows(p, m) }

@@ -611,6 +611,11 @@ func TestDraftOmitsPossibleAliases(t *testing.T) {
 			addMails(in, sent(3, "i1", -100), renewal)
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusExpired, -100)}
 		}, []string{possibleAlias(countess)}},
+		{"the first mail is not listed, and the second one expired, in a list without dates", func(in *plan.Input) {
+			addMails(in, sent(3, "i1", -200), sent(9, "i2", -100))
+			in.Snapshot.Invitations = []org.Invitation{
+				{ID: "i2", Invited: org.MustParseAddress(ada), Status: org.StatusPending}}
+		}, []string{possibleAlias(countess)}},
 		{"the user accepted the invitation of somebody who is not in the roster", func(in *plan.Input) {
 			addMails(in, sent(5, "i1", -100))
 			in.Snapshot.Invitations = []org.Invitation{accepted("i2", grace, countess),

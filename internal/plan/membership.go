@@ -249,8 +249,11 @@ func (ix *index) inviteAgain(p *person, d *decision, id string) {
 // accepted invitation; "" if only the ledger says that p was a member. If the key cannot list users, a person with an
 // accepted invitation counts as a member.
 func (ix *index) decideAfterLeaving(p *person, d *decision, id string) {
-	// If p still has an accepted invitation, p accepted it after the removal: see forgetBeforeRemoval.
-	removed := p.record.Removed && id == ""
+	// If p still has an accepted invitation, p accepted it after the removal, or orgsync mailed it again: see
+	// forgetBeforeRemoval.
+	again := p.mailOf(id)
+	removed := p.record.Removed &&
+		(id == "" || again != nil && ix.wasAnsweredBefore(p, ix.decidingInvitation(p), *again))
 	switch {
 	case !ix.visible.users && !removed && id != "":
 		if !ix.mayHaveLeft(p, ix.decidingInvitation(p)) {
@@ -432,7 +435,7 @@ func (ix *index) shows(p *person, m org.Mail) bool {
 }
 
 // wasAnsweredBefore reports whether p answered inv before the mail m was sent. As long as the list may not show m yet,
-// this need not be certain: the answer has an earlier date or, if it has none, inv was sent before m too.
+// this need not be certain: the answer has an earlier date or, if it has none, inv may have been sent before m too.
 func (ix *index) wasAnsweredBefore(p *person, inv *org.Invitation, m org.Mail) bool {
 	switch {
 	case !inv.Status.IsAnswered():
@@ -442,7 +445,7 @@ func (ix *index) wasAnsweredBefore(p *person, inv *org.Invitation, m org.Mail) b
 	case !ix.isRecent(m.At):
 		return false
 	case inv.Responded.IsZero():
-		return wasSentBefore(*inv, m, p.record.Mails)
+		return inv.SentAt().IsZero() || wasSentBefore(*inv, m, p.record.Mails)
 	}
 	return isDatedBefore(inv.Responded, m)
 }
@@ -500,12 +503,16 @@ func (ix *index) rounds(p *person) (mails int, since time.Time) {
 			return inv.ID == m.InvitationID && inv.Status.IsAnswered() && !ix.wasAnsweredBefore(p, inv, m)
 		})
 	}
+	unnamed := 0 // mails that were lost, so that the ledger does not have the ids of their invitations
 	for _, m := range p.record.Mails {
 		reset := max(p.record.JoinedSequence, p.record.ReinvitedSequence,
 			ix.in.Memory.People[m.Email].RoundsResetSequence)
 		if !m.Lost && m.Sequence > reset && !wasAnswered(m) {
 			mails++
 			earliest(m.At)
+			if m.InvitationID == "" {
+				unnamed++
+			}
 		}
 	}
 	for _, inv := range p.invitations {
@@ -513,6 +520,10 @@ func (ix *index) rounds(p *person) (mails int, since time.Time) {
 		isEarlier := !reset.IsZero() && !inv.SentAt().After(reset) ||
 			p.record.Removed && !inv.SentAt().After(p.record.RemovedAt)
 		if !inv.Status.IsUnanswered() || p.mailOf(inv.ID) != nil || isEarlier {
+			continue
+		}
+		if inv.SentAt().IsZero() && unnamed > 0 { // it may be the invitation of such a mail
+			unnamed--
 			continue
 		}
 		mails++
@@ -662,37 +673,38 @@ func (ix *index) invitedSince(p *person, t time.Time) bool {
 	})
 }
 
-// activeFacts returns the fact that a suspension ended, if the ledger has the user with the address key as suspended.
-// It returns none within 15 minutes of the suspension, because the list may lag. It also returns none if the list has
-// the user that orgsync suspended: then endedSuspensionFacts decides. If the key cannot list suspended users, this
-// user may still be suspended.
+// activeFacts returns the fact that a suspension ended, if the ledger has the user with the address key as suspended,
+// and does not have the id of this user. If it has the id, endedSuspensionFacts decides. activeFacts returns none within
+// 15 minutes of the suspension, because the list may lag.
 func (ix *index) activeFacts(key string) []org.Fact {
 	r := ix.in.Memory.People[key]
-	isTheUser := func(u org.User) bool { return strings.EqualFold(u.ID, r.SuspendedUserID) }
-	if !r.Suspended || ix.isRecent(r.SuspendedAt) ||
-		r.SuspendedUserID != "" && (!ix.visible.suspended || slices.ContainsFunc(ix.in.Snapshot.Users, isTheUser)) {
+	if !r.Suspended || r.SuspendedUserID != "" || ix.isRecent(r.SuspendedAt) {
 		return nil
 	}
 	return []org.Fact{{Kind: org.FactActive, Email: key}}
 }
 
-// endedSuspensionFacts returns the facts that suspensions ended: the list shows that these users are not suspended. The
-// users may have other addresses now.
+// endedSuspensionFacts returns the facts that suspensions ended: the list shows that these users are not suspended, or
+// that they are gone. If such a user joins again, an administrator may suspend them. The users may have other addresses
+// now.
 func (ix *index) endedSuspensionFacts() []org.Fact {
 	suspended := ix.suspendedAddresses()
 	if len(suspended) == 0 {
 		return nil
 	}
-	active := map[string]bool{}
-	for i := range ix.in.Snapshot.Users {
-		u := &ix.in.Snapshot.Users[i]
-		if id := strings.ToLower(u.ID); !u.Suspended && len(suspended[id]) > 0 {
-			active[id] = true
-		}
+	showsAll := ix.visible.users && ix.visible.suspended
+	isSuspended := map[string]bool{} // by the user id in lower case
+	for _, u := range ix.in.Snapshot.Users {
+		id := strings.ToLower(u.ID)
+		isSuspended[id] = isSuspended[id] || u.Suspended
+		showsAll = showsAll && id != ""
 	}
 	var facts []org.Fact
-	for id := range active {
-		for _, key := range suspended[id] {
+	for id, keys := range suspended {
+		if stays, found := isSuspended[id]; stays || !found && !showsAll {
+			continue
+		}
+		for _, key := range keys {
 			if !ix.isRecent(ix.in.Memory.People[key].SuspendedAt) {
 				facts = append(facts, org.Fact{Kind: org.FactActive, Email: key})
 			}

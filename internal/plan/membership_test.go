@@ -333,6 +333,35 @@ func TestMembership(t *testing.T) {
 				in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusCancelled, -50)}
 				addMails(in, sent(1, "i1", -50), sent(3, "i1", -0.1))
 			}, []string{"not_mailed i1", "waiting i1", "fact reset " + ada}},
+		{"declined an invitation of somebody else, and invited again by it, which a list without dates does not show yet",
+			func(in *plan.Input) {
+				in.Reinvite = []org.Address{org.MustParseAddress(ada)}
+				in.Snapshot.Invitations = []org.Invitation{
+					{ID: "i1", Invited: org.MustParseAddress(ada), Status: org.StatusDeclined}}
+				addMails(in, sent(1, "i1", -0.1))
+			}, []string{"not_mailed i1", "waiting i1", "fact reset " + ada}},
+		{"users hidden, removed, and invited again by the same invitation, which a list without dates does not show yet",
+			func(in *plan.Input) {
+				in.Snapshot.UsersVisible = false
+				in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(-5), RemovedSequence: 5}
+				in.Snapshot.Invitations = []org.Invitation{
+					{ID: "i1", Invited: org.MustParseAddress(ada), Status: org.StatusAccepted}}
+				addMails(in, sent(7, "i1", -0.1))
+			}, []string{"members_unseen ", "waiting i1"}},
+		{"removed, and invited again by the accepted invitation, which the list never shows", func(in *plan.Input) {
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(-90), RemovedSequence: 5}
+			accepted := invitation("i1", ada, org.StatusAccepted, -400)
+			accepted.Responded = hours(-390)
+			in.Snapshot.Invitations = []org.Invitation{accepted}
+			addMails(in, sent(7, "i1", -80))
+		}, []string{"invite listed_again "}},
+		{"removed, invited again by the accepted invitation, and accepted again since", func(in *plan.Input) {
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(-90), RemovedSequence: 5}
+			accepted := invitation("i1", ada, org.StatusAccepted, -400)
+			accepted.Responded = hours(-70)
+			in.Snapshot.Invitations = []org.Invitation{accepted}
+			addMails(in, sent(7, "i1", -80))
+		}, []string{"left i1"}},
 		{"declined in the second of the mail, by a date in whole seconds", func(in *plan.Input) {
 			declined := invitation("i1", ada, org.StatusDeclined, -0.1)
 			declined.Responded = hours(-0.1)
@@ -556,6 +585,17 @@ func TestMembership(t *testing.T) {
 			in.Roster.Settings.ReinviteRounds = 1
 			in.Snapshot.Invitations = []org.Invitation{{ID: "i1", Invited: org.MustParseAddress(ada), Status: org.StatusExpired}}
 		}, []string{"gave_up i1"}},
+		{"a lost mail that counts as sent, its invitation in a list without dates, and two rounds", func(in *plan.Input) {
+			in.Roster.Settings.ReinviteRounds = 2
+			in.Snapshot.Invitations = []org.Invitation{{ID: "i1", Invited: org.MustParseAddress(ada), Status: org.StatusExpired}}
+			addMails(in, lost(1, -100))
+		}, []string{"reinvite expired "}},
+		{"the same, and another invitation without dates", func(in *plan.Input) {
+			in.Roster.Settings.ReinviteRounds = 2
+			in.Snapshot.Invitations = []org.Invitation{{ID: "i1", Invited: org.MustParseAddress(ada), Status: org.StatusExpired},
+				{ID: "i2", Invited: org.MustParseAddress(ada), Status: org.StatusExpired}}
+			addMails(in, lost(1, -100))
+		}, []string{"gave_up "}},
 		{"two mails of the ledger without an answer, and an older one that was declined", func(in *plan.Input) {
 			in.Roster.Settings.ReinviteRounds = 2
 			in.Snapshot.Invitations = []org.Invitation{invitation("i0", ada, org.StatusDeclined, -500),
@@ -1109,6 +1149,20 @@ func TestMembership(t *testing.T) {
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1", Suspended: true, SuspendedUserID: "u2",
 				SuspendedAt: hours(-1)}
 		}, []string{"unlisted zed@example.com u2", "fact unlisted_user zed@example.com"}},
+		{"a user that orgsync suspended is gone", func(in *plan.Input) {
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1", Suspended: true, SuspendedUserID: "u1",
+				SuspendedAt: hours(-1)}
+		}, []string{"left ", "fact active " + ada}},
+		{"a user that orgsync suspended is gone, or is the user without an id", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("", "zed@example.com")}
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1", Suspended: true, SuspendedUserID: "u1",
+				SuspendedAt: hours(-1)}
+		}, []string{"left ", "unlisted zed@example.com "}},
+		{"a user that orgsync suspended is gone, or cannot be listed", func(in *plan.Input) {
+			in.Snapshot.SuspendedVisible = false
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1", Suspended: true, SuspendedUserID: "u1",
+				SuspendedAt: hours(-1)}
+		}, []string{"suspended_unseen ", "unknown_membership "}},
 		{"active in the list, suspended by orgsync 15 minutes ago", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, UserID: "u1", Suspended: true,

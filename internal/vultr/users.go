@@ -83,8 +83,13 @@ func decodeUser(f fields) org.User {
 	case "", "true", "1", "active", "enabled":
 	case "invited", "pending":
 		u.Accepted = new(false)
-	case "suspended", "false", "0", "inactive", "disabled":
+	case "suspended":
 		u.Suspended = true
+	case "false", "0", "inactive", "disabled":
+		u.Suspended = true
+		if u.Accepted != nil && !*u.Accepted { // perhaps they are not active yet because they have not accepted
+			u.StatusText = intern(status)
+		}
 	default:
 		u.Suspended, u.StatusText = true, intern(status)
 	}
