@@ -627,6 +627,26 @@ func TestMediaTypes(t *testing.T) {
 	}
 }
 
+// TestByteOrderMark checks that byte order marks before an answer make no difference (RFC 8259, 8.1).
+func TestByteOrderMark(t *testing.T) {
+	t.Parallel()
+	const marks = "\ufeff\ufeff"
+	rows, err := list(t.Context(), inProcess(t, status(200, marks+userPage("a", `{"total":1}`))), users)
+	if err != nil || len(rows) != 1 {
+		t.Errorf("a list: %v, %v", rows, err)
+	}
+	if _, err := inProcess(t, status(201, marks+sentToAda)).Invite(t.Context(), ada, true); err != nil {
+		t.Errorf("an invitation: %v", err)
+	}
+	if _, err := inProcess(t, status(200, marks)).Edit(t.Context(), edits()["suspend"]); err != nil {
+		t.Errorf("an edit: %v", err)
+	}
+	_, err = list(t.Context(), inProcess(t, status(403, marks+`{"error":"no"}`)), users)
+	if !IsForbiddenOrMissing(err) || !strings.HasSuffix(err.Error(), "HTTP 403: no") {
+		t.Errorf("an error: %v", err)
+	}
+}
+
 // FuzzDecodeList checks that a page is either decoded completely or refused.
 func FuzzDecodeList(f *testing.F) {
 	for _, seed := range []string{

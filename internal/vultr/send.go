@@ -24,6 +24,9 @@ const (
 	maxErrorBody = 64 << 10
 	// stopGrace is how long a write in flight may continue after the context of its caller has ended.
 	stopGrace = 10 * time.Second
+	// byteOrderMark may stand before JSON (RFC 8259, 8.1). A PHP program sends one for each of its files that begins
+	// with one.
+	byteOrderMark = "\ufeff"
 )
 
 var (
@@ -108,6 +111,7 @@ func (c *Client) send(ctx context.Context, q call) (answer, *org.CallError) {
 	if err == nil {
 		a.status, a.header = res.StatusCode, res.Header
 		body, err = readBody(res)
+		body = bytes.TrimLeft(body, byteOrderMark)
 	}
 	if err != nil {
 		err = c.requestError(ctx, bounded, q, err)
