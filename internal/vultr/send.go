@@ -230,6 +230,9 @@ func (c *Client) newRequest(ctx context.Context, q call) (*http.Request, error) 
 // maxErrorBody bytes. If a success has more than maxAnswer bytes, the error is errTooLarge.
 func readBody(res *http.Response) ([]byte, error) {
 	defer res.Body.Close()
+	if res.StatusCode == http.StatusSwitchingProtocols { // the body is the connection, which no context ends
+		return nil, nil
+	}
 	if failureOfStatus(res.StatusCode) != 0 {
 		return io.ReadAll(io.LimitReader(res.Body, maxErrorBody))
 	}
