@@ -214,6 +214,12 @@ func TestList(t *testing.T) {
 			words: "the number of rows changed between pages, in each of 3 attempts",
 		},
 		{
+			name: "the total changes at first, and later a page that may be full has none",
+			pages: []string{userPage("a", `{"total":2,"links":{"next":"x"}}`), userPage("b", `{"total":1}`),
+				userPage("a", `{"total":2,"links":{"next":"x"}}`), userPage("b", `{"total":1}`), userPage(manyIDs(100), "")},
+			words: "does not say whether the list goes on", asked: []string{"", "x", "", "x", ""},
+		},
+		{
 			name:  "total above the rows",
 			pages: []string{userPage("a b", `{"total":3}`)},
 			words: "the server counts 3 rows but lists 2, in each of 3 attempts", asked: []string{"", "", ""},
