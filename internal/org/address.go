@@ -92,11 +92,12 @@ func ParseAddress(s string) (Address, error) {
 	return Address{spelling: s, key: key}, nil
 }
 
-// isForbidden reports whether r is an invisible character. IsPrint is false for controls, bidirectional marks,
-// zero-width characters and every space but U+0020. The two tables have the others. With such characters, two
-// different addresses would look the same.
+// isForbidden reports whether r is an invisible character or U+FFFD, which stands for a character that was lost. IsPrint
+// is false for controls, bidirectional marks, zero-width characters and every space but U+0020. The two tables have the
+// others. With such characters, two different addresses would look the same.
 func isForbidden(r rune) bool {
-	return !unicode.IsPrint(r) || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+	return r == unicode.ReplacementChar || !unicode.IsPrint(r) ||
+		unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
 // becomesASCII reports whether r is not ASCII but its canonical form is, such as the Kelvin sign. If such characters

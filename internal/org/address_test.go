@@ -103,6 +103,7 @@ func TestParseAddressErrors(t *testing.T) {
 		"zero-width space":        {"ada\u200b@example.com", badCharacter("U+200B")},
 		"zero-width joiner":       {"ada@exa\u200dmple.com", badCharacter("U+200D")},
 		"byte-order mark":         {"\ufeffada@example.com", badCharacter("U+FEFF")},
+		"replacement character":   {"zo\ufffd@example.com", badCharacter("U+FFFD")},
 		"soft hyphen":             {"ada@exam\u00adple.com", badCharacter("U+00AD")},
 		"invalid UTF-8":           {"ada\xff@example.com", "the address is not valid UTF-8"},
 		"no at":                   {"ada.example.com", "the address has no @"},

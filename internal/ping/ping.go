@@ -100,7 +100,9 @@ func (s *Switch) try(ctx context.Context, to *url.URL) (again bool, err error) {
 		return true, err
 	}
 	defer res.Body.Close()
-	_, _ = io.CopyN(io.Discard, res.Body, maxAnswer) // only the status matters
+	if res.StatusCode != http.StatusSwitchingProtocols { // its body is the connection, which no context ends
+		_, _ = io.CopyN(io.Discard, res.Body, maxAnswer) // only the status matters
+	}
 	switch code := res.StatusCode; {
 	case code >= 200 && code < 300:
 		return false, nil

@@ -171,6 +171,22 @@ func TestEndlessAnswer(t *testing.T) {
 	}
 }
 
+// TestSwitchingProtocols checks that a report ends after an answer 101, whose body is the connection itself. A read of
+// it does not end with the context of the request.
+func TestSwitchingProtocols(t *testing.T) {
+	t.Parallel()
+	body := &endless{}
+	s, err := New("https://hc.example/secret", "", &transport{answer: func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusSwitchingProtocols, Body: io.NopCloser(body)}, nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Success(t.Context()); err == nil || err.Error() != "HTTP 101" || body.read > 0 {
+		t.Errorf("%d bytes are read: %v", body.read, err)
+	}
+}
+
 // TestOwnTransport checks the default transport over a real connection, and with a server that is gone.
 func TestOwnTransport(t *testing.T) {
 	t.Parallel()

@@ -87,9 +87,9 @@ func (p properties) MarshalJSON() ([]byte, error) {
 const (
 	// invisible has the characters for which isInvisible is true.
 	invisible = "\\x00-\\x1f\\x7f-\\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff"
-	// blank has the spaces and the characters without a width, which no address may have.
+	// blank has the spaces, the characters without a width, and U+FFFD. No address may have them.
 	blank = "\\s\\xa0\\xad\u1680\u2000-\u200f\u202f\u205f-\u2065\u206a-\u206f\u3000" +
-		"\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0"
+		"\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0\ufffd"
 	// space has the characters for which [unicode.IsSpace] is true; \s is different in Go and in
 	// JavaScript. outerSpace matches the white space that the decoder removes from a value.
 	space      = "\\t-\\r \\x85\\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"

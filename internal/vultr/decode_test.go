@@ -614,6 +614,7 @@ func TestUnidentified(t *testing.T) {
 		`"a..b@example.com"`: false, `"root@localhost"`: false,
 		`""`: true, `null`: true, `7`: true, `"Ada"`: true, `"ada[at]example.com"`: true, `"{ada@example.com}"`: true,
 		`"ada@example.com, bob@example.com"`: true,
+		`"zo\ufffd@example.com"`:             true, "\"zo\xeb@example.com\"": true, // a letter was lost
 	} {
 		row := decodeFields(t, `{"id":"x1","email":`+text+`,"email_invited":`+text+`}`)
 		if user, invitation := decodeUser(row), decodeInvitation(row); user.Unidentified != want ||

@@ -305,6 +305,38 @@ func TestWriteTimesOut(t *testing.T) {
 	}
 }
 
+// TestSwitchingProtocols checks that a request ends after an answer 101. The body of this answer is the connection
+// itself, and a read of it does not end with the context of the request.
+func TestSwitchingProtocols(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		defer close(release)
+		c := newBubbleClient(t, func(w http.ResponseWriter, r *http.Request) {
+			conn, buffered, err := w.(http.Hijacker).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer conn.Close()
+			buffered.WriteString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+			buffered.Flush()
+			select {
+			case <-release:
+			case <-time.After(time.Hour):
+			}
+		}, nil)
+		start := time.Now()
+		_, err := c.Invite(t.Context(), ada, true)
+		if got := asCallError(t, err); got.Failure != org.Unreadable || got.Status != 101 {
+			t.Errorf("%v (%v)", err, got.Failure)
+		}
+		if took := time.Since(start); took > c.timeout {
+			t.Errorf("the request took %v, and its limit is %v", took, c.timeout)
+		}
+	})
+}
+
 // With HTTP/2, net/http sends a request again by itself, up to six times, if the server resets the
 // stream with PROTOCOL_ERROR. It does so also if the server has acted on the request
 // (golang/go#47635). The server of this test resets streams if the client uses HTTP/2, and

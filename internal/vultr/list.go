@@ -90,7 +90,7 @@ func listPages[T any](ctx context.Context, c *Client, l listing[T]) (rows []T, p
 		}
 		message := ""
 		switch {
-		case r.endUnknown && size == perPage:
+		case r.endUnknown && size == perPage && try < maxListReads:
 			size = defaultPage - 1
 			continue
 		case r.endUnknown:

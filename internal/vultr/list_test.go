@@ -214,6 +214,12 @@ func TestList(t *testing.T) {
 			words: "the number of rows changed between pages, in each of 3 attempts",
 		},
 		{
+			name: "the total changes at first, and later a page that may be full has none",
+			pages: []string{userPage("a", `{"total":2,"links":{"next":"x"}}`), userPage("b", `{"total":1}`),
+				userPage("a", `{"total":2,"links":{"next":"x"}}`), userPage("b", `{"total":1}`), userPage(manyIDs(100), "")},
+			words: "does not say whether the list goes on", asked: []string{"", "x", "", "x", ""},
+		},
+		{
 			name:  "total above the rows",
 			pages: []string{userPage("a b", `{"total":3}`)},
 			words: "the server counts 3 rows but lists 2, in each of 3 attempts", asked: []string{"", "", ""},
@@ -624,6 +630,26 @@ func TestMediaTypes(t *testing.T) {
 		if _, err := c.Invite(t.Context(), ada, true); (err == nil) != ok {
 			t.Errorf("%q: error %v, want success: %v", mediaType, err, ok)
 		}
+	}
+}
+
+// TestByteOrderMark checks that byte order marks before an answer make no difference (RFC 8259, 8.1).
+func TestByteOrderMark(t *testing.T) {
+	t.Parallel()
+	const marks = "\ufeff\ufeff"
+	rows, err := list(t.Context(), inProcess(t, status(200, marks+userPage("a", `{"total":1}`))), users)
+	if err != nil || len(rows) != 1 {
+		t.Errorf("a list: %v, %v", rows, err)
+	}
+	if _, err := inProcess(t, status(201, marks+sentToAda)).Invite(t.Context(), ada, true); err != nil {
+		t.Errorf("an invitation: %v", err)
+	}
+	if _, err := inProcess(t, status(200, marks)).Edit(t.Context(), edits()["suspend"]); err != nil {
+		t.Errorf("an edit: %v", err)
+	}
+	_, err = list(t.Context(), inProcess(t, status(403, marks+`{"error":"no"}`)), users)
+	if !IsForbiddenOrMissing(err) || !strings.HasSuffix(err.Error(), "HTTP 403: no") {
+		t.Errorf("an error: %v", err)
 	}
 }
 

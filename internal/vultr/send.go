@@ -24,6 +24,9 @@ const (
 	maxErrorBody = 64 << 10
 	// stopGrace is how long a write in flight may continue after the context of its caller has ended.
 	stopGrace = 10 * time.Second
+	// byteOrderMark may stand before JSON (RFC 8259, 8.1). A PHP program sends one for each of its files that begins
+	// with one.
+	byteOrderMark = "\ufeff"
 )
 
 var (
@@ -108,6 +111,7 @@ func (c *Client) send(ctx context.Context, q call) (answer, *org.CallError) {
 	if err == nil {
 		a.status, a.header = res.StatusCode, res.Header
 		body, err = readBody(res)
+		body = bytes.TrimLeft(body, byteOrderMark)
 	}
 	if err != nil {
 		err = c.requestError(ctx, bounded, q, err)
@@ -226,6 +230,9 @@ func (c *Client) newRequest(ctx context.Context, q call) (*http.Request, error) 
 // maxErrorBody bytes. If a success has more than maxAnswer bytes, the error is errTooLarge.
 func readBody(res *http.Response) ([]byte, error) {
 	defer res.Body.Close()
+	if res.StatusCode == http.StatusSwitchingProtocols { // the body is the connection, which no context ends
+		return nil, nil
+	}
 	if failureOfStatus(res.StatusCode) != 0 {
 		return io.ReadAll(io.LimitReader(res.Body, maxErrorBody))
 	}
