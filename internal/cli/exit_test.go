@@ -215,6 +215,11 @@ func TestLostOutput(t *testing.T) {
 		{"init new.yaml", exitError, free},
 		{"import --csv people.csv", exitError, free},
 		{"validate", exitError, free},
+		{"--help", exitError, free},
+		{"help environment", exitError, free},
+		{"plan --help", exitError, free},
+		{"--version", exitError, free},
+		{"completion bash", exitError, free},
 		{"state copy state copied", exitError, free},
 		{"state copy state retired --retire", exitError, free},
 		{"apply --only ada@example.com --state-dir other", exitUnfinished, free + "; the changes are made, and the ledger " +
