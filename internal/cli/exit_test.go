@@ -220,6 +220,7 @@ func TestLostOutput(t *testing.T) {
 		{"plan --help", exitError, free},
 		{"--version", exitError, free},
 		{"completion bash", exitError, free},
+		{"sandbox serve --listen=127.0.0.1:0", exitError, free},
 		{"state copy state copied", exitError, free},
 		{"state copy state retired --retire", exitError, free},
 		{"apply --only ada@example.com --state-dir other", exitUnfinished, free + "; the changes are made, and the ledger " +
@@ -241,7 +242,9 @@ func TestLostOutput(t *testing.T) {
 				}
 			}
 			w.output = fullDisk{}
-			code := w.run(t.Context(), args...)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // ends serve, which should not even begin
+			defer cancel()
+			code := w.run(ctx, args...)
 			stderr := strings.Join(strings.Fields(w.stderr.String()), " ")
 			if code != tt.code || !strings.Contains(stderr, tt.want) {
 				t.Errorf("exit code %d, want %d with %q:\n%s", code, tt.code, tt.want, &w.stderr)
