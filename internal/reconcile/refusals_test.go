@@ -555,6 +555,23 @@ func TestReleaseTellsWhoHasTheLease(t *testing.T) {
 	}
 }
 
+// TestLostLeaseStaysLost: a run that lost its lease says so, even if the lock file is back when the run ends.
+func TestLostLeaseStaysLost(t *testing.T) {
+	t.Parallel()
+	o, api, store := options(t)
+	gone := &state.LostError{Place: "memory", Err: errors.New("somebody has removed the lock file")}
+	store.OnCheck = func() error {
+		if i, err := store.Inspect(t.Context()); err == nil && i.Held && len(api.Mails()) > 0 {
+			return gone
+		}
+		return nil
+	}
+	_, result, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve})
+	if err != nil || !errors.Is(result.Stopped, gone) {
+		t.Errorf("stopped by %v, %v", result.Stopped, err)
+	}
+}
+
 // closingStore is a store whose lease cannot be released.
 type closingStore struct {
 	*ledgertest.Store
