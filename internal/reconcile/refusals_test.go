@@ -186,6 +186,51 @@ func TestSavedPlan(t *testing.T) {
 	}
 }
 
+// TestFlagsBesideSavedPlan: --resend and --reinvite are not ignored if there is a saved plan without them. The saved
+// plan is out of date then.
+func TestFlagsBesideSavedPlan(t *testing.T) {
+	t.Parallel()
+	for _, asks := range []bool{false, true} {
+		for _, flag := range []string{"resend", "reinvite"} {
+			o, api, _ := options(t)
+			for _, who := range []string{"ada@example.com", "bob@example.com"} {
+				_, err := api.AddInvitation(sandbox.Invitation{Email: who, Created: api.Now().Add(-20 * time.Minute)})
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := api.Decline("bob@example.com"); err != nil {
+				t.Fatal(err)
+			}
+			saved := savedPlan(t, o)
+			if flag == "resend" {
+				o.Flags.Resend = []org.Address{o.Roster.People[0].Email}
+			} else {
+				o.Flags.Reinvite = []org.Address{o.Roster.People[1].Email}
+			}
+			_, result, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve, Saved: saved, Asks: asks})
+			if err != nil || !isError[*plan.StaleError]()(result.Stopped) || len(api.Mails()) > 0 {
+				t.Errorf("%s, asks %v: stopped by %v, %v, mails %v", flag, asks, result.Stopped, err, api.Mails())
+			}
+		}
+	}
+}
+
+// TestPlannedAgain: if the run asks, it hands over the plan before the question and the plan after the answer.
+func TestPlannedAgain(t *testing.T) {
+	t.Parallel()
+	for _, asks := range []bool{false, true} {
+		o, _, _ := options(t)
+		var plans []plan.Plan
+		_, _, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{
+			Approve: approve, Asks: asks, Planned: func(d reconcile.Decision) { plans = append(plans, d.Plan) },
+		})
+		if err != nil || asks && len(plans) != 2 || !asks && len(plans) != 1 {
+			t.Errorf("asks %v: %d plans, %v", asks, len(plans), err)
+		}
+	}
+}
+
 // TestResendOnlyOnce: one --resend sends one mail. A saved plan is out of date after its mail was sent. The same is
 // true of a plan that a person was asked about, if another run sent the mail in the meantime.
 func TestResendOnlyOnce(t *testing.T) {
