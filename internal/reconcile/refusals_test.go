@@ -479,6 +479,35 @@ func TestErrorsOfOpen(t *testing.T) {
 	}
 }
 
+// aheadProvider notes whether the reading that ReadAhead started was waited for.
+type aheadProvider struct {
+	reconcile.Provider
+	waited *bool
+}
+
+func (p aheadProvider) ReadAhead(
+	ctx context.Context, pin string, wanted org.Wanted,
+) (org.Organization, func() (org.Snapshot, error), error) {
+	in, snapshot, err := p.Provider.ReadAhead(ctx, pin, wanted)
+	return in, func() (org.Snapshot, error) {
+		*p.waited = true
+		return snapshot()
+	}, err
+}
+
+// TestOpenAheadWaits: if there is no place for the ledger, the reading that OpenAhead started ends before the error, so
+// that it reports no progress later.
+func TestOpenAheadWaits(t *testing.T) {
+	t.Parallel()
+	o, _, _ := options(t)
+	waited, broken := false, errors.New("no place")
+	o.Provider = aheadProvider{o.Provider, &waited}
+	o.Store = func(context.Context, org.Organization) (state.Store, error) { return nil, broken }
+	if _, err := reconcile.OpenAhead(t.Context(), o); !errors.Is(err, broken) || !waited {
+		t.Errorf("waited: %v, error %v", waited, err)
+	}
+}
+
 // TestWithCause: the cause of a context is added to an error that does not have it.
 func TestWithCause(t *testing.T) {
 	t.Parallel()

@@ -198,10 +198,15 @@ func TestLeaseLost(t *testing.T) {
 	}
 }
 
-// slowStore is a store whose Read waits until the context ends.
+// slowStore is a store whose Read and Acquire wait until the context ends.
 type slowStore struct{ *ledgertest.Store }
 
 func (slowStore) Read(ctx context.Context) ([]byte, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func (slowStore) Acquire(ctx context.Context, _ state.Holder, _ time.Duration) (state.Lease, error) {
 	<-ctx.Done()
 	return nil, ctx.Err()
 }
@@ -224,13 +229,18 @@ func readingCommands() map[string]func(context.Context, *reconcile.Session) erro
 	}
 }
 
-// TestInterruptedWhileReadingLedger: a command that is interrupted while it reads the ledger returns the cause of the
-// interruption.
+// TestInterruptedWhileReadingLedger: a command that is interrupted while it reads the ledger, or while it waits for the
+// lock, returns the cause of the interruption.
 func TestInterruptedWhileReadingLedger(t *testing.T) {
 	t.Parallel()
 	o, _, store := options(t)
 	o.Store = func(context.Context, org.Organization) (state.Store, error) { return slowStore{store}, nil }
-	for name, call := range readingCommands() {
+	calls := readingCommands()
+	calls["apply"] = func(ctx context.Context, s *reconcile.Session) error {
+		_, _, err := s.Apply(ctx, reconcile.ApplyOptions{Approve: approve})
+		return err
+	}
+	for name, call := range calls {
 		interrupted := errors.New("interrupted")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(interrupted)
