@@ -215,6 +215,12 @@ func TestLostOutput(t *testing.T) {
 		{"init new.yaml", exitError, free},
 		{"import --csv people.csv", exitError, free},
 		{"validate", exitError, free},
+		{"--help", exitError, free},
+		{"help environment", exitError, free},
+		{"plan --help", exitError, free},
+		{"--version", exitError, free},
+		{"completion bash", exitError, free},
+		{"sandbox serve --listen=127.0.0.1:0", exitError, free},
 		{"state copy state copied", exitError, free},
 		{"state copy state retired --retire", exitError, free},
 		{"apply --only ada@example.com --state-dir other", exitUnfinished, free + "; the changes are made, and the ledger " +
@@ -236,7 +242,9 @@ func TestLostOutput(t *testing.T) {
 				}
 			}
 			w.output = fullDisk{}
-			code := w.run(t.Context(), args...)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // ends serve, which should not even begin
+			defer cancel()
+			code := w.run(ctx, args...)
 			stderr := strings.Join(strings.Fields(w.stderr.String()), " ")
 			if code != tt.code || !strings.Contains(stderr, tt.want) {
 				t.Errorf("exit code %d, want %d with %q:\n%s", code, tt.code, tt.want, &w.stderr)
@@ -326,6 +334,10 @@ func TestHintsElsewhere(t *testing.T) {
 			[]string{"restore", "empty", "--state-dir"}, "keep the ledger as it is"},
 		{"storage that does not answer", "apply", &reconcile.StateError{Err: fmt.Errorf("%w: refused", state.ErrNoAnswer)},
 			[]string{"restore", "empty one", "--state-dir"}, "check the network"},
+		{"a copy to a folder that cannot be written", "state copy", &reconcile.StateError{Err: fs.ErrPermission},
+			[]string{"--state"}, "FROM and TO"},
+		{"a copy to storage that does not answer", "state copy", &reconcile.StateError{Err: state.ErrNoAnswer},
+			[]string{"--state", "roster"}, "FROM and TO"},
 		{"an organization without a ledger", "history", errNoLedgerOf("x", []string{"north", "south"}),
 			[]string{"restore", "empty one"}, "'orgsync history --help'"},
 		{"a damaged simulation", "apply", &sandbox.StateError{File: "x", Err: errors.New("damaged")}, []string{"remove"},

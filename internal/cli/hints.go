@@ -293,7 +293,7 @@ func (a *app) hint(err error) string {
 		}
 		return "VULTR_API_KEY must be only the key, without quotes, spaces and line breaks"
 	case is[*reconcile.StateError](err):
-		return stateHint(err)
+		return a.stateHint(err)
 	case is[*sandbox.StateError](err):
 		return sandboxHint(err)
 	case errors.As(err, &unfinished) && unfinished.undone == 0 && unfinished.unsettled == 0 && unfinished.err == nil:
@@ -428,10 +428,13 @@ func isUnwritable(err error) bool {
 }
 
 // stateHint returns the hint for an error of the ledger or its place.
-func stateHint(err error) string {
+func (a *app) stateHint(err error) string {
+	isCopy := !a.has("state") // the arguments of 'state copy' name the places
 	switch {
 	case errors.Is(err, errNoStateFolder):
 		return "set HOME, or use --state-dir (ORGSYNC_STATE_DIR) to name a folder that outlives the run"
+	case errors.Is(err, state.ErrNoAnswer) && isCopy:
+		return "check the network, and the places FROM and TO; then run again"
 	case errors.Is(err, state.ErrNoAnswer):
 		return "check the network, and the place of the ledger: --state (ORGSYNC_STATE), or state in the roster; then run " +
 			"again"
@@ -440,6 +443,8 @@ func stateHint(err error) string {
 			"is at least as new as the version that wrote the ledger, or restore a copy of the ledger"
 	case errors.Is(err, syscall.ENOSPC):
 		return "free space on the disk: orgsync sends nothing that it cannot write to its ledger"
+	case isUnwritable(err) && isCopy:
+		return "FROM and TO must be folders that you may read and write to, or URLs"
 	case isUnwritable(err):
 		return "orgsync keeps its ledger there: let the user that runs it write to that folder; before the first run you " +
 			"can name another one with --state-dir"

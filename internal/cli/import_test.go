@@ -290,6 +290,10 @@ func TestImportMerge(t *testing.T) {
 			exitError},
 		{"invalid", "users:\n  - email: zoe\n", "users.yaml:2:12", nil, exitInvalid},
 		{"another organization", "organization: Other\nusers:\n  - email: zoe@example.com\n", `"Other"`, nil, exitRefused},
+		{"another organization in the roster", "organization: Other\nusers:\n  - email: zoe@example.com\n",
+			"fix the `organization` line of the roster", []string{"--organization", "Example Org"}, exitRefused},
+		{"--access from a CSV file", "users:\n  - email: zoe@example.com\n", "and without --csv",
+			[]string{"--access", "--csv", other}, exitError},
 		{"not a file of the roster", "users:\n  - email: zoe@example.com\n", "this file is not part of the roster",
 			[]string{"--roster", other}, exitError},
 	} {

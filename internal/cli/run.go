@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -57,6 +58,8 @@ type app struct {
 	headerCommand string
 	// headerWritten is true after writeHeader has written the header.
 	headerWritten bool
+	// help is stdout for what cobra prints, such as help texts. cobra does not return the errors of writing them.
+	help keptErrorWriter
 	// reported is true after a command has written its result, or stdout shows the problems of a roster to
 	// people. Nothing else may go to stdout then, and stderr does not repeat the problems.
 	reported bool
@@ -75,7 +78,7 @@ func Run(ctx context.Context, s Environment) int {
 		a.readOutputFlag(cmd)
 		err = &usageError{command: cmd.CommandPath(), err: suggestRoot(err)}
 	}
-	return a.finish(cmd, err)
+	return a.finish(cmd, cmp.Or(err, a.help.err))
 }
 
 func (a *app) rootCommand() *cobra.Command {
@@ -130,7 +133,8 @@ environment' lists all environment variables.`,
 		},
 	}
 	root.SetIn(a.stdin)
-	root.SetOut(a.stdout)
+	a.help.w = a.stdout
+	root.SetOut(&a.help)
 	root.SetErr(a.stderr)
 	// --version prints the same as the command version.
 	root.Version = buildVersion()
@@ -208,16 +212,14 @@ func invocationName(path string) string {
 	return shellword.Quote(path)
 }
 
-// keptErrorWriter keeps the first error of w, for a command that goes on without its output.
+// keptErrorWriter keeps the first error of w, for a command that goes on without its output. Write returns no error.
 type keptErrorWriter struct {
 	w   io.Writer
 	err error
 }
 
 func (k *keptErrorWriter) Write(text []byte) (int, error) {
-	n, err := k.w.Write(text)
-	if k.err == nil {
-		k.err = err
-	}
-	return n, err
+	_, err := k.w.Write(text)
+	k.err = cmp.Or(k.err, err)
+	return len(text), nil
 }

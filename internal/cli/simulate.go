@@ -79,8 +79,11 @@ func (a *app) serve(ctx context.Context, s *sandbox.Server, address string) erro
 	server := a.newServer(s)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
-	fmt.Fprintf(a.stdout, "export VULTR_API_URL=http://%s\nexport VULTR_API_KEY=%s\n", localAddress(listener.Addr()),
-		sandboxKey)
+	_, err = fmt.Fprintf(a.stdout, "export VULTR_API_URL=http://%s\nexport VULTR_API_KEY=%s\n",
+		localAddress(listener.Addr()), sandboxKey)
+	if err != nil { // without the address, nobody finds the API
+		return errors.Join(err, server.Close())
+	}
 	a.printMessage("The simulated API is running; the lines above make orgsync use it. Press Ctrl-C to stop it.")
 	select {
 	case err := <-ended:

@@ -44,7 +44,7 @@ func (a *app) addStateCommandFlags(cmd *cobra.Command) {
 }
 
 // withState opens the state, calls do with it and closes it. Like [app.location], it looks for the
-// place of the state in the roster too, but a roster that does not exist is no error.
+// place of the state in the roster too. Only if a flag or a variable names the roster, it must exist.
 func (a *app) withState(ctx context.Context, do func(context.Context, *backend.Backend, state.Location) error) error {
 	rosterState := ""
 	if a.state == "" {
@@ -54,7 +54,7 @@ func (a *app) withState(ctx context.Context, do func(context.Context, *backend.B
 			if rosterState, err = a.statePlaceOf(r); err != nil {
 				return err
 			}
-		case !errors.Is(err, fs.ErrNotExist):
+		case !errors.Is(err, fs.ErrNotExist) || a.command.Flags().Changed("roster"):
 			return err
 		}
 	}

@@ -116,7 +116,9 @@ func (s *Session) Apply(ctx context.Context, o ApplyOptions) (plan.Plan, apply.R
 	if errors.As(result.Stopped, new(*state.LostError)) {
 		// A run that was paused does not know whether another run has the lease. Releasing the lease finds out.
 		s.release(openLedger)
-		result.Stopped = openLedger.Check()
+		if lost := openLedger.Check(); lost != nil { // it is nil if the lock file is back
+			result.Stopped = lost
+		}
 	}
 	if errors.As(result.Stopped, new(*fs.PathError)) || errors.As(result.Stopped, new(*state.Problem)) {
 		result.Stopped = asStateError(result.Stopped) // the only files that a run uses are those of the ledger

@@ -186,6 +186,51 @@ func TestSavedPlan(t *testing.T) {
 	}
 }
 
+// TestFlagsBesideSavedPlan: --resend and --reinvite are not ignored if there is a saved plan without them. The saved
+// plan is out of date then.
+func TestFlagsBesideSavedPlan(t *testing.T) {
+	t.Parallel()
+	for _, asks := range []bool{false, true} {
+		for _, flag := range []string{"resend", "reinvite"} {
+			o, api, _ := options(t)
+			for _, who := range []string{"ada@example.com", "bob@example.com"} {
+				_, err := api.AddInvitation(sandbox.Invitation{Email: who, Created: api.Now().Add(-20 * time.Minute)})
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := api.Decline("bob@example.com"); err != nil {
+				t.Fatal(err)
+			}
+			saved := savedPlan(t, o)
+			if flag == "resend" {
+				o.Flags.Resend = []org.Address{o.Roster.People[0].Email}
+			} else {
+				o.Flags.Reinvite = []org.Address{o.Roster.People[1].Email}
+			}
+			_, result, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve, Saved: saved, Asks: asks})
+			if err != nil || !isError[*plan.StaleError]()(result.Stopped) || len(api.Mails()) > 0 {
+				t.Errorf("%s, asks %v: stopped by %v, %v, mails %v", flag, asks, result.Stopped, err, api.Mails())
+			}
+		}
+	}
+}
+
+// TestPlannedAgain: if the run asks, it hands over the plan before the question and the plan after the answer.
+func TestPlannedAgain(t *testing.T) {
+	t.Parallel()
+	for _, asks := range []bool{false, true} {
+		o, _, _ := options(t)
+		var plans []plan.Plan
+		_, _, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{
+			Approve: approve, Asks: asks, Planned: func(d reconcile.Decision) { plans = append(plans, d.Plan) },
+		})
+		if err != nil || asks && len(plans) != 2 || !asks && len(plans) != 1 {
+			t.Errorf("asks %v: %d plans, %v", asks, len(plans), err)
+		}
+	}
+}
+
 // TestResendOnlyOnce: one --resend sends one mail. A saved plan is out of date after its mail was sent. The same is
 // true of a plan that a person was asked about, if another run sent the mail in the meantime.
 func TestResendOnlyOnce(t *testing.T) {
@@ -434,6 +479,35 @@ func TestErrorsOfOpen(t *testing.T) {
 	}
 }
 
+// aheadProvider notes whether the reading that ReadAhead started was waited for.
+type aheadProvider struct {
+	reconcile.Provider
+	waited *bool
+}
+
+func (p aheadProvider) ReadAhead(
+	ctx context.Context, pin string, wanted org.Wanted,
+) (org.Organization, func() (org.Snapshot, error), error) {
+	in, snapshot, err := p.Provider.ReadAhead(ctx, pin, wanted)
+	return in, func() (org.Snapshot, error) {
+		*p.waited = true
+		return snapshot()
+	}, err
+}
+
+// TestOpenAheadWaits: if there is no place for the ledger, the reading that OpenAhead started ends before the error, so
+// that it reports no progress later.
+func TestOpenAheadWaits(t *testing.T) {
+	t.Parallel()
+	o, _, _ := options(t)
+	waited, broken := false, errors.New("no place")
+	o.Provider = aheadProvider{o.Provider, &waited}
+	o.Store = func(context.Context, org.Organization) (state.Store, error) { return nil, broken }
+	if _, err := reconcile.OpenAhead(t.Context(), o); !errors.Is(err, broken) || !waited {
+		t.Errorf("waited: %v, error %v", waited, err)
+	}
+}
+
 // TestWithCause: the cause of a context is added to an error that does not have it.
 func TestWithCause(t *testing.T) {
 	t.Parallel()
@@ -551,6 +625,23 @@ func TestReleaseTellsWhoHasTheLease(t *testing.T) {
 	}
 	_, result, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve})
 	if err != nil || !errors.Is(result.Stopped, taken) {
+		t.Errorf("stopped by %v, %v", result.Stopped, err)
+	}
+}
+
+// TestLostLeaseStaysLost: a run that lost its lease says so, even if the lock file is back when the run ends.
+func TestLostLeaseStaysLost(t *testing.T) {
+	t.Parallel()
+	o, api, store := options(t)
+	gone := &state.LostError{Place: "memory", Err: errors.New("somebody has removed the lock file")}
+	store.OnCheck = func() error {
+		if i, err := store.Inspect(t.Context()); err == nil && i.Held && len(api.Mails()) > 0 {
+			return gone
+		}
+		return nil
+	}
+	_, result, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve})
+	if err != nil || !errors.Is(result.Stopped, gone) {
 		t.Errorf("stopped by %v, %v", result.Stopped, err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -198,10 +199,15 @@ func TestLeaseLost(t *testing.T) {
 	}
 }
 
-// slowStore is a store whose Read waits until the context ends.
+// slowStore is a store whose Read and Acquire wait until the context ends.
 type slowStore struct{ *ledgertest.Store }
 
 func (slowStore) Read(ctx context.Context) ([]byte, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func (slowStore) Acquire(ctx context.Context, _ state.Holder, _ time.Duration) (state.Lease, error) {
 	<-ctx.Done()
 	return nil, ctx.Err()
 }
@@ -224,13 +230,18 @@ func readingCommands() map[string]func(context.Context, *reconcile.Session) erro
 	}
 }
 
-// TestInterruptedWhileReadingLedger: a command that is interrupted while it reads the ledger returns the cause of the
-// interruption.
+// TestInterruptedWhileReadingLedger: a command that is interrupted while it reads the ledger, or while it waits for the
+// lock, returns the cause of the interruption.
 func TestInterruptedWhileReadingLedger(t *testing.T) {
 	t.Parallel()
 	o, _, store := options(t)
 	o.Store = func(context.Context, org.Organization) (state.Store, error) { return slowStore{store}, nil }
-	for name, call := range readingCommands() {
+	calls := readingCommands()
+	calls["apply"] = func(ctx context.Context, s *reconcile.Session) error {
+		_, _, err := s.Apply(ctx, reconcile.ApplyOptions{Approve: approve})
+		return err
+	}
+	for name, call := range calls {
 		interrupted := errors.New("interrupted")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(interrupted)
@@ -355,6 +366,67 @@ func TestDraftReadsTwice(t *testing.T) {
 		if err != nil || len(drift.Updates) > 0 || (len(draft.Entries) == 1) == listed {
 			t.Errorf("listed %v: %+v, %+v, %v", listed, draft.Entries, drift.Updates, err)
 		}
+	}
+}
+
+// allReader is a provider that calls readAll for each reading of everything.
+type allReader struct {
+	reconcile.Provider
+	readAll func(s org.Snapshot) (org.Snapshot, []org.Kind, error)
+}
+
+func (p allReader) ReadAll(ctx context.Context, pin string) (org.Snapshot, []org.Kind, error) {
+	s, _, err := p.Provider.ReadAll(ctx, pin)
+	if err != nil {
+		return s, nil, err
+	}
+	return p.readAll(s)
+}
+
+// TestDraftReadings: a list with one page is read once. If there are two readings, the draft names each kind that the
+// key may not read once, and an error of the second reading is an error of the draft.
+func TestDraftReadings(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("no answer")
+	for name, tt := range map[string]struct {
+		paged bool
+		err   error // of the second reading
+		want  int
+	}{"one page": {false, nil, 1}, "pages": {true, nil, 2}, "second reading fails": {true, broken, 2}} {
+		o, _, _ := options(t)
+		readings := 0
+		o.Provider = allReader{o.Provider, func(s org.Snapshot) (org.Snapshot, []org.Kind, error) {
+			s.Paged = tt.paged
+			if readings++; readings == 2 && tt.err != nil {
+				return org.Snapshot{}, nil, tt.err
+			}
+			return s, []org.Kind{org.KindGroup}, nil
+		}}
+		draft, _, err := open(t, o).Draft(t.Context())
+		if !errors.Is(err, tt.err) || readings != tt.want {
+			t.Errorf("%s: %d readings, %v", name, readings, err)
+		}
+		text := strings.Join(draft.Comments, "\n")
+		if n := strings.Count(text, "groups"); tt.err == nil && n != 1 {
+			t.Errorf("%s: the draft names groups %d times:\n%s", name, n, text)
+		}
+	}
+}
+
+// TestHistoryOfAliases: the history of a person has the lines about each address of the person.
+func TestHistoryOfAliases(t *testing.T) {
+	t.Parallel()
+	o, _, _ := options(t)
+	s := open(t, o)
+	if _, _, err := s.Apply(t.Context(), reconcile.ApplyOptions{Approve: approve}); err != nil {
+		t.Fatal(err)
+	}
+	renamed := roster.Person{
+		Email: org.MustParseAddress("ada@new.example"), Aliases: []org.Address{o.Roster.People[0].Email},
+	}
+	entries, err := s.History(t.Context(), &renamed)
+	if err != nil || len(entries) != 2 || entries[1].Email != "ada@example.com" {
+		t.Errorf("%+v, %v", entries, err)
 	}
 }
 
