@@ -35,11 +35,12 @@ func (a *app) importCommand() *cobra.Command {
 		Short: "Print a roster that describes the organization",
 		Long: `Prints a roster that describes the organization. The roster lists the members,
 and the people who can still accept an invitation. It does not list service
-users, the user of the API key, or members that orgsync suspended. The roster
-has the groups, roles and policies of each person. Comments name the people who
-are not in the roster. They also list things that a roster cannot contain.
-import changes nothing in the organization. If you run plan with this roster
-right away, the plan has no changes.
+users and members that orgsync suspended. It lists the user of the API key only
+if there is nobody else. The roster has the groups, roles and policies of each
+person. Comments name the people who are not in the roster. They also list what
+else the organization has that a roster cannot contain. import changes nothing
+in the organization. If you run plan with this roster right away, the plan has
+no changes.
 
 import reads the members of every group, role and policy. In an organization
 with many groups, roles and policies, import needs many requests.

@@ -56,6 +56,9 @@ instead of init. The roster then lists these members.`,
 			if len(args) == 1 && args[0] == "-" {
 				return errors.New("FILE is -, but init cannot write to the standard output")
 			}
+			if len(args) == 1 && args[0] == "" {
+				return errors.New("FILE is empty: name a file, or leave it out to write " + defaultRoster)
+			}
 			return nil
 		},
 		ValidArgsFunction: completeFiles(1, rosterFiles...),
