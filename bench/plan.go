@@ -74,9 +74,9 @@ func (b *bench) plan(o *organization, base cost, rate int) error {
 	b.row("`plan`: wall time over the slowest list alone (or requests / rate, or requests × latency / `--concurrency`, "+
 		"where that is longer); processor time and memory over decoding the same bytes into structs with `encoding/json` "+
 		"and `yaml.v3`",
-		"people | latency | rate | requests / pages | wall | wall / floor | processor time | "+
+		"people | latency | rate | requests, pages | wall | wall / floor | processor time | "+
 			"processor time / decoding | peak memory | peak memory / decoding",
-		o.people, span(o.replay.latency), rateName(rate), fmt.Sprintf("%d / %d", requests, o.pages), c.Wall,
+		o.people, span(o.replay.latency), rateName(rate), fmt.Sprintf("%d, %d", requests, o.pages), c.Wall,
 		c.Wall.Seconds()/floor.Seconds(),
 		c.Processor, c.Processor.Seconds()/base.Processor.Seconds(), megabytes(c.Memory),
 		float64(c.Memory)/float64(base.Memory))
