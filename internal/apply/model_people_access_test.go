@@ -24,8 +24,12 @@ type accessWatch struct {
 	// namedGroups has the groups that the roster of this run names.
 	namedGroups map[string]bool
 	// held has the users at the last look at their groups.
-	held    map[string]sandbox.User
-	revoked map[string]bool // the paths of the revocations of this run
+	held map[string]sandbox.User
+	// late has the edits of earlier runs that the server may make during this run. lateUntil is until when the server may
+	// make the edits of the last run; zero if it makes none after the run.
+	late      []lateEdits
+	lateUntil time.Time
+	revoked   map[string]bool // the paths of the revocations of this run
 	// everListed has the addresses that a roster had, and former the earlier addresses of users by id.
 	everListed map[string]bool
 	former     map[string][]string
@@ -138,6 +142,11 @@ func (c *peopleWorld) giveAccess(who int, person *roster.Person) {
 
 // watchAccess records what the roster of this run gives, and what users have.
 func (c *peopleWorld) watchAccess() {
+	c.late = slices.DeleteFunc(c.late, func(l lateEdits) bool { return !c.Now().Before(l.until) })
+	if c.Now().Before(c.lateUntil) {
+		c.late = append(c.late, lateEdits{c.wrote, c.lateUntil})
+	}
+	c.lateUntil = time.Time{}
 	c.wrote, c.namedGroups, c.held = map[string][]string{}, map[string]bool{}, c.users()
 	clear(c.revoked)
 	for who := range c.people {
@@ -160,6 +169,20 @@ func (c *peopleWorld) watchAccess() {
 	}
 }
 
+// lateEdits are edits that the server may make after their run, until a time. wrote is that of the run.
+type lateEdits struct {
+	wrote map[string][]string
+	until time.Time
+}
+
+// mayBeLate reports whether the server may have given or taken the group g because of an edit of an earlier run.
+func (c *peopleWorld) mayBeLate(address, g string, given bool) bool {
+	return slices.ContainsFunc(c.late, func(l lateEdits) bool {
+		gives, listed := l.wrote[address]
+		return listed && slices.Contains(gives, g) == given
+	})
+}
+
 // compareAccess checks (p9): the last run gave and took only the groups that its roster says.
 func (c *peopleWorld) compareAccess() {
 	now := c.users()
@@ -171,13 +194,13 @@ func (c *peopleWorld) compareAccess() {
 		}
 		gives, listed := c.wrote[address]
 		for _, g := range is.Groups {
-			if !slices.Contains(was.Groups, g) && !slices.Contains(gives, g) {
+			if !slices.Contains(was.Groups, g) && !slices.Contains(gives, g) && !c.mayBeLate(address, g, true) {
 				c.fault("(p9) %s gets the group %s, and the roster gives %v", address, g, gives)
 			}
 		}
 		for _, g := range was.Groups {
 			switch {
-			case slices.Contains(is.Groups, g):
+			case slices.Contains(is.Groups, g), c.mayBeLate(address, g, false):
 			case !listed:
 				c.fault("(p9) %s is in no entry, and loses the group %s", address, g)
 			case slices.Contains(gives, g):

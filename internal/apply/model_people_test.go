@@ -846,6 +846,9 @@ func (c *peopleWorld) playRun(ch peopleRun) {
 	}
 	c.present = c.users()
 	c.watchAccess()
+	if ch.LostEdit == "late" {
+		defer func() { c.lateUntil = c.Now().Add(org.ActWithin) }()
+	}
 	moved := c.rows.moved
 	c.rows.begin(ch.Moves, ch.MoveAt)
 	mails := c.World().Mails
