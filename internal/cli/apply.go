@@ -85,7 +85,7 @@ give this flag to apply too.`,
 	a.addPlanFlags(cmd, "markdown")
 	addShortBoolFlag(cmd.Flags(), &a.yes, "yes", "y", "apply the plan without asking")
 	cmd.Flags().StringVar(&a.ping, "ping", "", "`URL` of a dead-man's switch; apply reports its start, success or "+
-		"failure to this URL; to hide the URL from other users, set it in $ORGSYNC_PING")
+		"failure to this URL; to hide the URL from other users of this machine, set it in $ORGSYNC_PING")
 	a.addLockTimeoutFlag(cmd)
 	a.settleWait = 5 * time.Minute
 	cmd.Flags().Var(flagvalue.Duration(&a.settleWait, 0), "settle-wait",

@@ -71,7 +71,7 @@ func (a *app) doctor(ctx context.Context, record string, verbose, rosterRequired
 		return &adviceError{
 			fmt.Errorf("--record %s: the files would be in the folder %s of the roster, and later runs would refuse this roster",
 				record, folder),
-			"name a folder outside of the roster, or put a dot in front of its name",
+			"name a folder outside of the roster, or a name that begins with a dot",
 		}
 	}
 	out := report.DoctorRun{Run: report.Run{Command: "doctor"}, Recorded: record, Verbose: verbose}

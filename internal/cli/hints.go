@@ -214,7 +214,7 @@ func (a *app) hint(err error) string {
 			"settings.%s in the roster", limit.Flag, limit.Planned, limit.Setting)
 	case is[*plan.StaleError](err):
 		return "save a new plan with 'orgsync plan --out' and review it; give apply the same --roster and --invite-left as " +
-			"plan: the saved plan has the other flags"
+			"plan; apply reads --only, --resend and --reinvite from the saved plan"
 	case errors.As(err, &planFile) && !isStopped(err):
 		return a.planFileHint(planFile)
 	case errors.As(err, &otherOrg):
@@ -467,7 +467,7 @@ func (a *app) callHint(call *org.CallError) string {
 			"iam.invitation.* and iam.user.*; also iam.group.*, iam.role.* or iam.policy.* if the roster uses groups, roles " +
 			"or policies"
 	case call.Status == 404 && call.Target != "":
-		return "what this request names was deleted after orgsync read the organization: run again"
+		return "the target of this request was deleted after orgsync read the organization: run again"
 	case call.Status == 404:
 		return "the API has no such path: check --api-url (VULTR_API_URL)"
 	case call.Status == 429:

@@ -34,13 +34,13 @@ func (a *app) importCommand() *cobra.Command {
 		Use:   "import",
 		Short: "Print a roster that describes the organization",
 		Long: `Prints a roster that describes the organization. The roster lists the members,
-and the people who can still accept an invitation. It does not list service
-users and members that orgsync suspended. It lists the user of the API key only
+and the people who can still accept an invitation. It lists neither service
+users nor members that orgsync suspended. It lists the user of the API key only
 if there is nobody else. The roster has the groups, roles and policies of each
-person. Comments name the people who are not in the roster. They also list what
-else the organization has that a roster cannot contain. import changes nothing
-in the organization. If you run plan with this roster right away, the plan has
-no changes.
+person. Comments name the people that the roster leaves out, and other things
+that the organization has but a roster cannot contain. import changes nothing in
+the organization. If you run plan with this roster right away, the plan has no
+changes.
 
 import reads the members of every group, role and policy. In an organization
 with many groups, roles and policies, import needs many requests.
@@ -59,11 +59,12 @@ With --merge FILE, import prints the roster FILE and adds the missing people.
 The added people are at the end of the list "users". The rest of the output is
 the same as FILE.
 
-With --merge FILE --access, import also changes the access of people in FILE to
-the access that they have in the organization. It changes only access that the
-roster manages (see docs/roster.md). If a person left the organization, import
-adds a comment above the person's entry. deploy/github-drift.yml is a scheduled
-job that opens a pull request with these updates.
+With --merge FILE --access, the output also gives the people in FILE the access
+that they have in the organization. FILE itself does not change. import updates
+only access that the roster manages (see docs/roster.md). If a person left the
+organization, import adds a comment above the person's entry.
+deploy/github-drift.yml is a scheduled job that opens a pull request with these
+updates.
 
 Do not redirect the output to FILE: the shell would empty FILE before import
 reads it.`,
@@ -105,8 +106,8 @@ reads it.`,
 		"with --merge: the files or folders of the whole roster, if FILE is one of several files; repeatable")
 	addBoolFlag(f, &o.byTeam, "by-team", "make each group a team with the members of the group")
 	addBoolFlag(f, &o.access, "access",
-		"with --merge: also change the access of people in FILE to their access in the organization, and mark people "+
-			"who left")
+		"with --merge: in the output, also update the access of people to their access in the organization, and mark "+
+			"people who left")
 	f.StringVar(&o.pin, "organization", "", "`name` or id of the organization, if the key sees several organizations "+
 		"and no roster names one")
 	_ = cmd.MarkFlagFilename("merge", rosterFiles...)

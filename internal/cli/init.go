@@ -127,7 +127,7 @@ func (a *app) init(file, service string) error {
 		option = " --roster " + shellword.Quote(file)
 	}
 	var text strings.Builder
-	validate := "after you replaced the sample people with yours"
+	validate := "checks the roster; first replace the sample people with yours"
 	for i, f := range files {
 		if i == 0 && kept {
 			validate = "checks the roster"
@@ -139,8 +139,8 @@ func (a *app) init(file, service string) error {
 	fmt.Fprintf(&text, `
 Next:
   orgsync validate%[1]s          %[2]s
-  orgsync apply --sandbox%[1]s   tries it on a simulated organization, without a key
-  orgsync plan%[1]s              shows what would change in yours; needs VULTR_API_KEY
+  orgsync apply --sandbox%[1]s   tries the roster on a simulated organization, without a key
+  orgsync plan%[1]s              shows what would change in your organization; needs VULTR_API_KEY
 `, option, validate)
 	if service != "" {
 		text.WriteString("\nThe comments in the CI file say which secret it needs.\n")

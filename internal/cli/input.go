@@ -72,7 +72,7 @@ func (a *app) checkOutsideRoster() error {
 		return &adviceError{
 			fmt.Errorf("%s %s: the file would be in the folder %s of the roster, and later runs would refuse this roster",
 				flag, files[flag], folder),
-			"name a place outside of the folder, or put a dot in front of its name",
+			"name a place outside of this folder, or a name that begins with a dot",
 		}
 	}
 	return nil

@@ -29,7 +29,8 @@ func TestMistakes(t *testing.T) {
 	const (
 		notAPlan = "it is not a plan that was saved with --out"
 		seeMore  = "to see more: --log-level info, or --log-level debug for each request"
-		hideKey  = "set the key in VULTR_API_KEY, or name a file with --api-key-file: other users can see a command line"
+		hideKey  = "set the key in VULTR_API_KEY, or name a file with --api-key-file: " +
+			"other users of the machine see a command line"
 		noAsk    = "plan never changes anything and never asks: leave the flag out"
 		needsOne = "to apply without a question: --yes (-y); to raise a limit: --max-invites, --max-removals or --max-revokes"
 	)

@@ -130,9 +130,9 @@ func (a *app) stateCopyCommand() *cobra.Command {
 		Short: "Copy the ledgers from one place to another",
 		Long: `Copies the ledgers of all organizations from FROM to TO. FROM and TO are
 folders, or URLs in the form s3://BUCKET/PREFIX?endpoint=URL or
-postgres://USER@HOST/DATABASE. During the copy, orgsync locks FROM and TO. Then
-orgsync compares the copy with the original. If TO has entries that are not in
-FROM, orgsync refuses to copy.
+postgres://USER@HOST/DATABASE. During the copy, orgsync locks FROM and TO. At
+the end, orgsync compares the copy with the original. If TO has entries that are
+not in FROM, orgsync refuses to copy.
 
 With --retire, orgsync adds a last line to each ledger in FROM. This line names
 TO. Runs that still use FROM then refuse to start. Without --retire, a run that
@@ -244,8 +244,9 @@ func (a *app) stateUnlockCommand() *cobra.Command {
 		Short: "End the lock of a run that died",
 		Long: `Ends a lock in a bucket or a database. 'orgsync state show' prints the ID of the
 lock. You rarely need unlock: 45 seconds after a run died, other runs can take
-its lock. unlock watches the lock for 11 seconds or more, until the run has not
-renewed it for 30 seconds. If the run is alive, unlock does not end the lock.
+its lock. unlock watches the lock for at least 11 seconds. If the run renews the
+lock, the run is alive, and unlock does not end the lock. unlock ends the lock
+only if the run has not renewed it for 30 seconds.
 
 If the state is in a folder, the lock ends when the process of the run ends. So
 you never need unlock for a state in a folder.`,

@@ -56,8 +56,8 @@ EMAIL is an address or an alias in the roster. For each EMAIL, status prints
 everything that is known about the person. To be sure of the state of the
 person's invitation, status also reads the invitation by its id.
 
-With --watch, status does not end if the API stops answering after the first
-read. It writes a warning and tries again.
+With --watch, status reads again until nobody is pending. If the API stops
+answering after the first read, status writes a warning and tries again.
 
 With --by team, the table has one part for each team. People who are in several
 teams appear in each of their teams.

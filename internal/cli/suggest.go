@@ -124,7 +124,7 @@ var foreignFlags = []foreignWord{
 	{forceNames, "yes",
 		"to apply without a question: --yes (-y); to raise a limit: --max-invites, --max-removals or --max-revokes"},
 	{"key token api-key api-token apikey k t", "api-key-file",
-		"set the key in VULTR_API_KEY, or name a file with --api-key-file: other users can see a command line"},
+		"set the key in VULTR_API_KEY, or name a file with --api-key-file: other users of the machine see a command line"},
 	{"port p bind", "listen", "to choose the port: --listen 127.0.0.1:PORT"},
 	{"host url endpoint server base-url", "api-url", "to call another server: --api-url URL"},
 	{"email e user u person target", "only", "to act on one person: --only EMAIL"},

@@ -145,8 +145,8 @@ func nextSteps(r apply.Result) []string {
 	}
 	var next []string
 	if r.Count(apply.Unknown) > 0 {
-		next = append(next, "Run again: orgsync then finds out whether the unknown changes were made, "+
-			"and mails nobody twice.")
+		next = append(next, "Run again: orgsync then finds out whether the changes with an unknown outcome were "+
+			"made, and mails nobody twice.")
 	}
 	retryable := func(c apply.ChangeResult) bool { return c.Outcome == apply.Failed && !c.LacksAccess() }
 	switch {

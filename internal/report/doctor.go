@@ -88,7 +88,7 @@ func verdictText(c doctor.Checkup) string {
 	}
 	can := "The key can read everything that a plan needs."
 	if len(c.Limits) > 0 {
-		can = "orgsync can plan with this key, with the limits named here."
+		can = "orgsync can plan with this key, but there are limits: see \"What orgsync therefore cannot do\"."
 	}
 	return can + " This check changed nothing, so it cannot show whether the key is allowed to invite people."
 }
@@ -180,7 +180,7 @@ func traitTable(traits []doctor.Trait) document.Table {
 // serverList returns facts about the server from the headers of its answers: its clock and its rate
 // limit.
 func serverList(c doctor.Checkup) document.List {
-	clock := "no answer had a date that orgsync can use: it uses the clock of this machine"
+	clock := "no answer had a date that orgsync can use: orgsync uses the clock of this machine"
 	if c.ClockAhead != nil {
 		const precision = 2 * time.Second // a Date header has whole seconds, and the answer takes time to arrive
 		side := "ahead of"
@@ -234,8 +234,8 @@ func limitText(l doctor.Limit) string {
 		return fmt.Sprintf("%s cannot be read, and the reason is not a missing permission: "+
 			"nothing can be planned until this reading works", detail)
 	case doctor.LimitUsersUnseen:
-		return "users cannot be listed: orgsync decides by invitations alone, cannot manage access, " +
-			"and cannot suspend or remove anybody"
+		return "users cannot be listed: everyone who accepted an invitation counts as a member; orgsync cannot manage " +
+			"access, and cannot suspend or remove anybody"
 	case doctor.LimitAcceptanceUnseen:
 		return "no accepted invitation is listed: people who accepted may look like people who never answered"
 	case doctor.LimitSuspendedUnseen:

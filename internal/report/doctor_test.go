@@ -105,7 +105,7 @@ func TestServer(t *testing.T) {
 		}
 	}
 	got := serverList(doctor.Checkup{})
-	if want := []string{"no answer had a date that orgsync can use: it uses the clock of this machine",
+	if want := []string{"no answer had a date that orgsync can use: orgsync uses the clock of this machine",
 		"no rate limit headers were seen"}; !slices.Equal(got, want) {
 		t.Errorf("nothing seen reads %q, want %q", got, want)
 	}

@@ -51,10 +51,10 @@ const (
 var noticeStyles = []noticeStyle{
 	{plan.Limit, pressing, always(noticeWords{one: "apply would refuse this plan: {said}"})},
 	{plan.WrongOrganization, pressing, always(noticeWords{
-		one: "the last mail, to {who}, was sent for another organization ({said}): " +
-			"plan and apply change nothing until you use --reinvite {word}",
-		many: "mails were sent for another organization: plan and apply change nothing until you use --reinvite EMAIL",
-		item: "{who} for {said}",
+		one: "the last mail invited {who} to another organization ({said}): " +
+			"plan and apply refuse to run until you use --reinvite {word}",
+		many: "mails invited people to another organization: plan and apply refuse to run until you use --reinvite EMAIL",
+		item: "{who} to {said}",
 	})},
 	{plan.UnknownAccess, pressing, func(n plan.Notice) noticeWords {
 		if n.Unknown != nil && n.Unknown.AccessID != "" {
@@ -86,21 +86,21 @@ var noticeStyles = []noticeStyle{
 	})},
 	{plan.UnlistedKept, ordinary, always(noticeWords{
 		one: "{who} may have joined under an address that is not in the roster: " +
-			"until this is clear, orgsync suspends or removes nobody, except people that the ledger knows",
+			"while this is possible, orgsync suspends or removes only people that the ledger knows as members or as invited",
 		many: "people may have joined under addresses that are not in the roster: " +
-			"until this is clear, orgsync suspends or removes nobody, except people that the ledger knows",
+			"while this is possible, orgsync suspends or removes only people that the ledger knows as members or as invited",
 	})},
 	{plan.SameName, pressing, always(noticeWords{
 		one: "{who} " + sameNameSentence("{said}", "{alias}"),
-		many: "people may each be the same person as somebody who is not in the roster: " +
+		many: "people may each have a second address, which is not in the roster: " +
 			"if so, their entry in users needs this line: aliases: [ADDRESS]",
 		item: "{who} as {said}",
 	})},
 	{plan.Unsettled, pressing, always(noticeWords{
 		one: "{who} may have got an invitation mail{at}, but the API's answer was lost: " +
-			"they get no other mail until orgsync knows whether it was sent",
+			"they get no other mail until orgsync knows whether this mail was sent",
 		many: "people may have got an invitation mail, but the API's answer was lost: " +
-			"they get no other mail until orgsync knows whether it was sent",
+			"they get no other mail until orgsync knows whether this mail was sent",
 		item: "{who}{at}",
 	})},
 	{plan.UnknownMembership, pressing, func(n plan.Notice) noticeWords {
@@ -190,12 +190,12 @@ var noticeStyles = []noticeStyle{
 	{plan.EndsTooSoon, ordinary, always(noticeWords{
 		one: "{who} is not invited, because an invitation is valid for three days and their last day is {said}; " +
 			"to invite them: --reinvite {word}",
-		many: "people are not invited, because an invitation is valid for three days and their last day comes before its " +
-			"end; to invite someone: --reinvite EMAIL",
+		many: "people are not invited, because an invitation is valid for three days and their last day is earlier; " +
+			"to invite someone: --reinvite EMAIL",
 		item: "{who}, last day {said}",
 	})},
 	{plan.DuplicateInvitation, ordinary, always(noticeWords{
-		one:  "{who} can still accept an older invitation too{(invitation)}",
+		one:  "{who} has a newer invitation, but can still accept the older one too{(invitation)}",
 		many: "older invitations can still be accepted, although these people have a newer one",
 		item: "{who}{(invitation)}",
 	})},

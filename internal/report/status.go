@@ -367,7 +367,8 @@ func (s Status) unlistedRows(unlisted []plan.Notice) []document.Row {
 		case n.UserID == "":
 			add(person, "", "invitation", n.Expires, "the API cannot cancel it")
 		case !n.Since.IsZero():
-			add(person, "", what, time.Time{}, "only reported; last day has passed, so not in the roster"+sinceText(n.Since))
+			next := "only reported; last day has passed: counts as not in the roster" + sinceText(n.Since)
+			add(person, "", what, time.Time{}, next)
 		default:
 			next := "only reported"
 			if !n.RemovalAfter.IsZero() {

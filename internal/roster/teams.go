@@ -43,7 +43,7 @@ func (d *decoder) decodeTeams(k *key, n *yaml.Node) {
 		}
 		d.checkTag(name)
 		if first, found := d.teamIndex[text]; found {
-			d.addProblem(name, "the team %s is already set at %v: a team is in one place only, put all members there",
+			d.addProblem(name, "the team %s is already set at %v: set each team only once, with all its members",
 				quote(text), d.roster.Teams[first].At)
 			continue
 		}

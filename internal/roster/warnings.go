@@ -55,7 +55,7 @@ func (r *Roster) endWarnings(now time.Time) problemList {
 			first = p
 		}
 		if p.Ended(now) {
-			list.add(p.At, "the last day of %s was %s: the person counts as unlisted", p.Email, p.Until)
+			list.add(p.At, "the last day of %s was %s: the person counts as not in the roster", p.Email, p.Until)
 		}
 	}
 	if first == nil || r.Settings.Unlisted != UnlistedReport {

@@ -31,8 +31,8 @@ func TestWarnings(t *testing.T) {
 		{"the last day is today", remove + "users:\n  - {email: bob@example.com, until: 2026-11-28}\n", ""},
 		{"yesterday", remove + "users:\n  - {email: ada@example.com, until: 2026-11-27}\n  - {email: Bob@example.com, " +
 			"until: 2001-01-01}\n",
-			"users.yaml:4:5: the last day of ada@example.com was 2026-11-27: the person counts as unlisted\n" +
-				"users.yaml:5:5: the last day of Bob@example.com was 2001-01-01: the person counts as unlisted"},
+			"users.yaml:4:5: the last day of ada@example.com was 2026-11-27: the person counts as not in the roster\n" +
+				"users.yaml:5:5: the last day of Bob@example.com was 2001-01-01: the person counts as not in the roster"},
 		{"look-alikes", "users:\n  - {email: ad\u0430@example.com, aliases: [\"jose\u0301@example.com\"]}\n",
 			"users.yaml:2:5: ad\u0430@example.com mixes Latin and Cyrillic letters (U+0430): check that it is the address you " +
 				"mean"},
@@ -44,7 +44,7 @@ func TestWarnings(t *testing.T) {
 		{"both", "users:\n  - {email: ada@example.com, until: 2001-01-01}\n",
 			`users.yaml:2:5: the last day of ada@example.com has no effect: settings.unlisted is "report", so people ` +
 				`stay members after their last day and are only reported; use "suspend" or "remove" to end their access` + "\n" +
-				"users.yaml:2:5: the last day of ada@example.com was 2001-01-01: the person counts as unlisted"},
+				"users.yaml:2:5: the last day of ada@example.com was 2001-01-01: the person counts as not in the roster"},
 		{"twice in a team", "teams:\n  ops: {members: [ada@example.com, Ada@Example.com]}\n  dev: {members: " +
 			"[ada@example.com]}\n",
 			`users.yaml:2:36: ada@example.com is in the team "ops" already, at users.yaml:2:19: remove one of the lines`},
@@ -68,7 +68,7 @@ func TestWarnings(t *testing.T) {
 			`users.yaml:4:19: the last day of ada@example.com in the team "ops" was 2026-11-27: the team gives them no access`},
 		{"the only membership has ended",
 			revoke + "teams:\n  ops: {members: [{email: ada@example.com, until: 2026-11-27}]}\n",
-			`users.yaml:4:19: the last day of ada@example.com was 2026-11-27: the person counts as unlisted`},
+			`users.yaml:4:19: the last day of ada@example.com was 2026-11-27: the person counts as not in the roster`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
