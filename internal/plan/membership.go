@@ -508,14 +508,14 @@ func (ix *index) rounds(p *person) (mails int, since time.Time) {
 			return inv.ID == m.InvitationID && inv.Status.IsAnswered() && !ix.wasAnsweredBefore(p, inv, m)
 		})
 	}
-	unnamed := 0 // mails that were lost, so that the ledger does not have the ids of their invitations
+	unnamed := 0 // mails whose answer was lost, so that the ledger may not have the ids of their invitations
 	for _, m := range p.record.Mails {
 		reset := max(p.record.JoinedSequence, p.record.ReinvitedSequence,
 			ix.in.Memory.People[m.Email].RoundsResetSequence)
 		if !m.Lost && m.Sequence > reset && !wasAnswered(m) {
 			mails++
 			earliest(m.At)
-			if m.InvitationID == "" {
+			if m.LostSequence > 0 && !p.hasInvitation(m.InvitationID) { // it counts as sent
 				unnamed++
 			}
 		}

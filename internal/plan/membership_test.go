@@ -628,6 +628,12 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{{ID: "i1", Invited: org.MustParseAddress(ada), Status: org.StatusExpired}}
 			addMails(in, lost(1, -100))
 		}, []string{"reinvite expired "}},
+		{"a lost renewal that counts as sent, its invitation under a new id without dates, and three rounds",
+			func(in *plan.Input) {
+				in.Roster.Settings.ReinviteRounds = 3
+				loseRenewalWithNewID(in, -100)
+				in.Snapshot.Invitations[0].Status = org.StatusExpired
+			}, []string{"reinvite expired i1"}},
 		{"the same, and another invitation without dates", func(in *plan.Input) {
 			in.Roster.Settings.ReinviteRounds = 2
 			in.Snapshot.Invitations = []org.Invitation{{ID: "i1", Invited: org.MustParseAddress(ada), Status: org.StatusExpired},
