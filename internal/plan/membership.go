@@ -228,7 +228,7 @@ func (ix *index) mailAfter(p *person, deciding *org.Invitation) *org.Mail {
 	case last == nil || deciding == nil:
 		return last
 	case last.InvitationID == deciding.ID && ix.wasAnsweredBefore(p, deciding, *last) &&
-		(ix.visible.users || p.record.Removed): // otherwise p may count as a member
+		(ix.visible.users || deciding.WasAnsweredBefore(p.record.RemovedAt)): // otherwise p may be a member
 		return last
 	case deciding.Status == org.StatusAccepted && deciding.Responded.After(last.At),
 		!last.At.After(deciding.SentAt()), p.hasInvitation(last.InvitationID):

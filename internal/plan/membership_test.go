@@ -387,6 +387,22 @@ func TestMembership(t *testing.T) {
 				{ID: "i1", Invited: org.MustParseAddress(ada), Status: org.StatusAccepted}}
 			addMails(in, sent(7, "i1", -80))
 		}, []string{"suspended_unseen ", "unknown_membership "}},
+		{"suspended users hidden, removed, accepted since, and invited again by the same invitation", func(in *plan.Input) {
+			in.Snapshot.SuspendedVisible = false
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(-300), RemovedSequence: 5}
+			accepted := invitation("i1", ada, org.StatusAccepted, -290)
+			accepted.Responded = hours(-280)
+			in.Snapshot.Invitations = []org.Invitation{accepted}
+			addMails(in, sent(7, "i1", -290), sent(9, "i1", -80))
+		}, []string{"suspended_unseen ", "unknown_membership "}},
+		{"users hidden, removed, accepted since, and invited again by the same invitation", func(in *plan.Input) {
+			in.Snapshot.UsersVisible = false
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(-300), RemovedSequence: 5}
+			accepted := invitation("i1", ada, org.StatusAccepted, -290)
+			accepted.Responded = hours(-280)
+			in.Snapshot.Invitations = []org.Invitation{accepted}
+			addMails(in, sent(7, "i1", -290), sent(9, "i1", -80))
+		}, []string{"members_unseen "}},
 		{"left, and invited again by the accepted invitation, which the list never shows", func(in *plan.Input) {
 			in.Memory.People[ada] = org.PersonRecord{Joined: true}
 			accepted := invitation("i1", ada, org.StatusAccepted, -400)

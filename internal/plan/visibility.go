@@ -79,9 +79,7 @@ func (v visibility) notices(pin string) []Notice {
 // orgsync removed p.
 func (ix *index) priorStatusOf(p *person) priorStatus {
 	isAccepted := func(inv *org.Invitation) bool {
-		m := p.mailOf(inv.ID)
-		isBeforeRemoval := p.record.Removed && m != nil && ix.wasAnsweredBefore(p, inv, *m) // see forgetBeforeRemoval
-		return inv.Status == org.StatusAccepted && !isBeforeRemoval
+		return inv.Status == org.StatusAccepted && !inv.WasAnsweredBefore(p.record.RemovedAt)
 	}
 	switch {
 	case (p.record.Joined || p.record.Suspended) && !p.record.Removed || slices.ContainsFunc(p.invitations, isAccepted),
