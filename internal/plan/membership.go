@@ -191,8 +191,8 @@ func isAcceptedSince(inv *org.Invitation, joined time.Time) bool {
 // decideWithoutInvitation decides whether to mail p, who is not a member and has no invitation that can be accepted.
 func (ix *index) decideWithoutInvitation(p *person, d *decision) {
 	newest := ix.decidingInvitation(p)
-	last := p.mailAfter(newest)
-	vanished := last != nil // its invitation expired or was accepted, and the list no longer shows it
+	last := ix.mailAfter(p, newest)
+	vanished := last != nil // its invitation expired or was accepted, and the list does not show this
 	switch {
 	case (newest == nil || vanished) && ix.decidePossiblyHidden(p, d):
 	case vanished:
@@ -220,12 +220,15 @@ func (ix *index) decideWithoutInvitation(p *person, d *decision) {
 	}
 }
 
-// mailAfter returns the last mail to p if it is newer than every invitation in the list, and p has accepted none since;
-// otherwise nil. deciding is the result of decidingInvitation.
-func (p *person) mailAfter(deciding *org.Invitation) *org.Mail {
+// mailAfter returns the last mail to p if it is newer than every invitation and answer in the list, and p has accepted
+// none since; otherwise nil. deciding is the result of decidingInvitation.
+func (ix *index) mailAfter(p *person, deciding *org.Invitation) *org.Mail {
 	last := p.lastMail()
 	switch {
 	case last == nil || deciding == nil:
+		return last
+	case last.InvitationID == deciding.ID && ix.wasAnsweredBefore(p, deciding, *last) &&
+		(ix.visible.users || deciding.WasAnsweredBefore(p.record.RemovedAt)): // otherwise p may be a member
 		return last
 	case deciding.Status == org.StatusAccepted && deciding.Responded.After(last.At),
 		!last.At.After(deciding.SentAt()), p.hasInvitation(last.InvitationID):
@@ -240,7 +243,7 @@ func (ix *index) inviteAgain(p *person, d *decision, id string) {
 		return
 	}
 	if !p.renewable(id) {
-		id = "" // a renewal would go to another address of the person
+		id = ""
 	}
 	d.invite(p, Reinvite, Expired, id)
 }
@@ -249,11 +252,8 @@ func (ix *index) inviteAgain(p *person, d *decision, id string) {
 // accepted invitation; "" if only the ledger says that p was a member. If the key cannot list users, a person with an
 // accepted invitation counts as a member.
 func (ix *index) decideAfterLeaving(p *person, d *decision, id string) {
-	// If p still has an accepted invitation, p accepted it after the removal, or orgsync mailed it again: see
-	// forgetBeforeRemoval.
-	again := p.mailOf(id)
-	removed := p.record.Removed &&
-		(id == "" || again != nil && ix.wasAnsweredBefore(p, ix.decidingInvitation(p), *again))
+	// If p still has an accepted invitation, p accepted it after the removal: see forgetBeforeRemoval.
+	removed := p.record.Removed && id == ""
 	switch {
 	case !ix.visible.users && !removed && id != "":
 		if !ix.mayHaveLeft(p, ix.decidingInvitation(p)) {
@@ -386,10 +386,15 @@ func (p *person) lastSent(inv *org.Invitation) time.Time {
 	return inv.SentAt()
 }
 
-// renewable reports whether the invitation id was sent to the `email` of the entry and not to an alias.
+// renewable reports whether the list does not show the invitation id as answered, and this invitation was sent to the
+// `email` of the entry and not to an alias.
 func (p *person) renewable(id string) bool {
 	for _, inv := range p.invitations {
-		if inv.ID == id && !inv.Invited.IsZero() {
+		switch {
+		case inv.ID != id:
+		case inv.Status.IsAnswered():
+			return false
+		case !inv.Invited.IsZero():
 			return inv.Invited.Equal(p.Email)
 		}
 	}
@@ -503,14 +508,14 @@ func (ix *index) rounds(p *person) (mails int, since time.Time) {
 			return inv.ID == m.InvitationID && inv.Status.IsAnswered() && !ix.wasAnsweredBefore(p, inv, m)
 		})
 	}
-	unnamed := 0 // mails that were lost, so that the ledger does not have the ids of their invitations
+	unnamed := 0 // mails whose answer was lost, so that the ledger may not have the ids of their invitations
 	for _, m := range p.record.Mails {
 		reset := max(p.record.JoinedSequence, p.record.ReinvitedSequence,
 			ix.in.Memory.People[m.Email].RoundsResetSequence)
 		if !m.Lost && m.Sequence > reset && !wasAnswered(m) {
 			mails++
 			earliest(m.At)
-			if m.InvitationID == "" {
+			if m.LostSequence > 0 && !p.hasInvitation(m.InvitationID) { // it counts as sent
 				unnamed++
 			}
 		}

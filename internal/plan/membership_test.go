@@ -354,7 +354,7 @@ func TestMembership(t *testing.T) {
 			accepted.Responded = hours(-390)
 			in.Snapshot.Invitations = []org.Invitation{accepted}
 			addMails(in, sent(7, "i1", -80))
-		}, []string{"invite listed_again "}},
+		}, []string{"reinvite expired "}},
 		{"removed, invited again by the accepted invitation, and accepted again since", func(in *plan.Input) {
 			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(-90), RemovedSequence: 5}
 			accepted := invitation("i1", ada, org.StatusAccepted, -400)
@@ -362,6 +362,60 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{accepted}
 			addMails(in, sent(7, "i1", -80))
 		}, []string{"left i1"}},
+		{"users hidden, removed, and invited again by the accepted invitation, which the list never shows",
+			func(in *plan.Input) {
+				in.Snapshot.UsersVisible = false
+				in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(-90), RemovedSequence: 5}
+				accepted := invitation("i1", ada, org.StatusAccepted, -400)
+				accepted.Responded = hours(-390)
+				in.Snapshot.Invitations = []org.Invitation{accepted}
+				addMails(in, sent(7, "i1", -80))
+			}, []string{"members_unseen ", "unknown_membership "}},
+		{"suspended users hidden, removed, and invited again by the accepted invitation, which the list never shows",
+			func(in *plan.Input) {
+				in.Snapshot.SuspendedVisible = false
+				in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(-90), RemovedSequence: 5}
+				accepted := invitation("i1", ada, org.StatusAccepted, -400)
+				accepted.Responded = hours(-390)
+				in.Snapshot.Invitations = []org.Invitation{accepted}
+				addMails(in, sent(7, "i1", -80))
+			}, []string{"reinvite expired ", "suspended_unseen "}},
+		{"suspended users hidden, removed, invited again, and accepted, in a list without dates", func(in *plan.Input) {
+			in.Snapshot.SuspendedVisible = false
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(-90), RemovedSequence: 5}
+			in.Snapshot.Invitations = []org.Invitation{
+				{ID: "i1", Invited: org.MustParseAddress(ada), Status: org.StatusAccepted}}
+			addMails(in, sent(7, "i1", -80))
+		}, []string{"suspended_unseen ", "unknown_membership "}},
+		{"suspended users hidden, removed, accepted since, and invited again by the same invitation", func(in *plan.Input) {
+			in.Snapshot.SuspendedVisible = false
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(-300), RemovedSequence: 5}
+			accepted := invitation("i1", ada, org.StatusAccepted, -290)
+			accepted.Responded = hours(-280)
+			in.Snapshot.Invitations = []org.Invitation{accepted}
+			addMails(in, sent(7, "i1", -290), sent(9, "i1", -80))
+		}, []string{"suspended_unseen ", "unknown_membership "}},
+		{"users hidden, removed, accepted since, and invited again by the same invitation", func(in *plan.Input) {
+			in.Snapshot.UsersVisible = false
+			in.Memory.People[ada] = org.PersonRecord{Joined: true, Removed: true, RemovedAt: hours(-300), RemovedSequence: 5}
+			accepted := invitation("i1", ada, org.StatusAccepted, -290)
+			accepted.Responded = hours(-280)
+			in.Snapshot.Invitations = []org.Invitation{accepted}
+			addMails(in, sent(7, "i1", -290), sent(9, "i1", -80))
+		}, []string{"members_unseen "}},
+		{"left, and invited again by the accepted invitation, which the list never shows", func(in *plan.Input) {
+			in.Memory.People[ada] = org.PersonRecord{Joined: true}
+			accepted := invitation("i1", ada, org.StatusAccepted, -400)
+			accepted.Responded = hours(-390)
+			in.Snapshot.Invitations = []org.Invitation{accepted}
+			addMails(in, sent(7, "i1", -80))
+		}, []string{"reinvite expired "}},
+		{"declined, and invited again by the same invitation, which the list never shows", func(in *plan.Input) {
+			declined := invitation("i1", ada, org.StatusDeclined, -400)
+			declined.Responded = hours(-390)
+			in.Snapshot.Invitations = []org.Invitation{declined}
+			addMails(in, sent(7, "i1", -80))
+		}, []string{"reinvite expired "}},
 		{"declined in the second of the mail, by a date in whole seconds", func(in *plan.Input) {
 			declined := invitation("i1", ada, org.StatusDeclined, -0.1)
 			declined.Responded = hours(-0.1)
@@ -590,6 +644,12 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{{ID: "i1", Invited: org.MustParseAddress(ada), Status: org.StatusExpired}}
 			addMails(in, lost(1, -100))
 		}, []string{"reinvite expired "}},
+		{"a lost renewal that counts as sent, its invitation under a new id without dates, and three rounds",
+			func(in *plan.Input) {
+				in.Roster.Settings.ReinviteRounds = 3
+				loseRenewalWithNewID(in, -100)
+				in.Snapshot.Invitations[0].Status = org.StatusExpired
+			}, []string{"reinvite expired i1"}},
 		{"the same, and another invitation without dates", func(in *plan.Input) {
 			in.Roster.Settings.ReinviteRounds = 2
 			in.Snapshot.Invitations = []org.Invitation{{ID: "i1", Invited: org.MustParseAddress(ada), Status: org.StatusExpired},

@@ -123,7 +123,7 @@ func PersonStatuses(in Input) []PersonStatus {
 			s.Rounds, s.FirstMail = ix.rounds(p)
 		}
 		inv := ix.decidingInvitation(p)
-		m := p.mailAfter(inv)
+		m := ix.mailAfter(p, inv)
 		switch {
 		case m != nil && (inv == nil || p.user == nil && p.unreadableInvitation() == nil):
 			s.InvitationID, s.Invited, s.Expires, s.ExpiresEstimated = m.InvitationID, m.At, m.ExpiresAt(), m.ExpiresEstimated()

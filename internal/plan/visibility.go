@@ -78,7 +78,9 @@ func (v visibility) notices(pin string) []Notice {
 // priorStatusOf returns the prior status of p, who is not in the list of users. It ignores what happened before
 // orgsync removed p.
 func (ix *index) priorStatusOf(p *person) priorStatus {
-	isAccepted := func(inv *org.Invitation) bool { return inv.Status == org.StatusAccepted }
+	isAccepted := func(inv *org.Invitation) bool {
+		return inv.Status == org.StatusAccepted && !inv.WasAnsweredBefore(p.record.RemovedAt)
+	}
 	switch {
 	case (p.record.Joined || p.record.Suspended) && !p.record.Removed || slices.ContainsFunc(p.invitations, isAccepted),
 		ix.wasUnlistedUser(p, time.Time{}), ix.acceptedForAnother(p, time.Time{}):

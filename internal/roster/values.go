@@ -244,7 +244,7 @@ func (d *decoder) decodeNumber(k *key, n *yaml.Node) int {
 	return i
 }
 
-// decodeDate returns a day as midnight UTC; the zero time if it is invalid.
+// decodeDate returns a day; no day if it is invalid.
 func (d *decoder) decodeDate(k *key, n *yaml.Node) Day {
 	day, err := time.Parse(time.DateOnly, n.Value)
 	var malformed *time.ParseError

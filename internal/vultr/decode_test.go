@@ -428,6 +428,8 @@ func TestDecodeUser(t *testing.T) {
 			org.User{ID: "u1", Accepted: new(false), Suspended: true, StatusText: "false"}},
 		{"invited, and suspended by a word", `{"id":"u1","status":"suspended","invite_accepted":false}`,
 			org.User{ID: "u1", Accepted: new(false), Suspended: true}},
+		{"invited, and suspended by a flag", `{"id":"u1","status":false,"invite_accepted":false,"suspended":true}`,
+			org.User{ID: "u1", Accepted: new(false), Suspended: true}},
 		{"accepted, and suspended", `{"id":"u1","status":false,"invite_accepted":true}`,
 			org.User{ID: "u1", Accepted: new(true), Suspended: true}},
 		{"accepted, as a word", `{"id":"u1","invite_accepted":"yes"}`, org.User{ID: "u1", Accepted: new(true)}},

@@ -24,8 +24,8 @@ const (
 	maxErrorBody = 64 << 10
 	// stopGrace is how long a write in flight may continue after the context of its caller has ended.
 	stopGrace = 10 * time.Second
-	// byteOrderMark may stand before JSON (RFC 8259, 8.1). A PHP program sends one for each of its files that begins
-	// with one.
+	// byteOrderMark is ignored before an answer, as RFC 8259, 8.1 allows. A PHP program sends one for each of its files
+	// that begins with one.
 	byteOrderMark = "\ufeff"
 )
 

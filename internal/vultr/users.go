@@ -93,8 +93,9 @@ func decodeUser(f fields) org.User {
 	default:
 		u.Suspended, u.StatusText = true, intern(status)
 	}
-	suspended, understood := f.date("date_suspended")
-	u.Suspended = u.Suspended || f.mayBe("suspended") || !suspended.IsZero() || !understood
+	if at, understood := f.date("date_suspended"); f.mayBe("suspended") || !at.IsZero() || !understood {
+		u.Suspended, u.StatusText = true, "" // whatever status means
+	}
 	// manage_users is the legacy ACL of users who may manage other users (SPEC). A policy may allow
 	// that too, so other users may be admins as well.
 	// Only the letters count, because the documents write the ACL in several ways. orgsync uses Admin only
