@@ -163,31 +163,6 @@ func (p *Plan) sort() {
 // something away come last.
 var order = []Action{Invite, Reinvite, Unsuspend, Update, Grant, Revoke, Suspend, Remove}
 
-// unlistedPersonFacts returns a fact for each person that the ledger knows and the roster no longer lists. If such a
-// person returns, their mails are counted from zero.
-func (ix *index) unlistedPersonFacts() []org.Fact {
-	var facts []org.Fact
-	addFact := func(key string) {
-		// The ledger may also know people that orgsync only suspended or removed. They need no fact.
-		if r := ix.in.Memory.People[key]; !r.Unlisted && (r.Joined || len(r.Mails) > 0) {
-			facts = append(facts, org.Fact{Kind: org.FactUnlisted, Email: key})
-		}
-	}
-	for i := range ix.people {
-		if p := &ix.people[i]; p.ended {
-			for _, key := range p.keys {
-				addFact(key)
-			}
-		}
-	}
-	for key := range ix.in.Memory.People {
-		if ix.byKey[key] == nil {
-			addFact(key)
-		}
-	}
-	return facts
-}
-
 // isPast reports whether t is before the server's time. The zero time is unknown, and never past.
 func (ix *index) isPast(t time.Time) bool {
 	return !t.IsZero() && ix.in.Snapshot.Now.After(t)

@@ -164,14 +164,3 @@ func (d *decision) noteOtherAddress(p *person) {
 		d.note(p, Notice{Kind: OtherAddress, UserID: p.user.ID, Text: p.user.Email.String()})
 	}
 }
-
-// unreadableInvitation returns the newest pending or expired invitation of p that has an unreadable date; nil if
-// there is none.
-func (p *person) unreadableInvitation() *org.Invitation {
-	for _, inv := range slices.Backward(p.invitations) {
-		if inv.DateUnreadable && inv.Status.IsUnanswered() {
-			return inv
-		}
-	}
-	return nil
-}
