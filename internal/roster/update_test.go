@@ -228,6 +228,35 @@ func TestUpdateAccessOfEntryInTeam(t *testing.T) {
 	}
 }
 
+// UpdateAccess writes no list that is too long for a roster.
+func TestUpdateAccessOfTooManyNames(t *testing.T) {
+	t.Parallel()
+	const text = "users:\n  - {email: ada@example.com, groups: [old]}\n  - bob@example.com\nteams:\n  ops:\n    groups: []\n" +
+		"    members: [cy@example.com]\n"
+	names := make([]string, MaxRefs+1)
+	for i := range names {
+		names[i] = fmt.Sprintf("group %d", i)
+	}
+	r, err := parse("users.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, tt := range []struct {
+		add  []string
+		want bool
+	}{{names[:MaxRefs], false}, {names, false}, {names, false}, {names[:MaxRefs-1], true}} {
+		p := r.People[i%len(r.People)]
+		got, failed, err := UpdateAccess("users.yaml", []byte(text), []AccessUpdate{{Email: p.Email, At: p.At,
+			OnlyInTeams: p.OnlyInTeams, Add: map[org.Kind][]string{org.KindGroup: tt.add}}})
+		if err != nil || string(got) != text != tt.want || len(failed) == 0 != tt.want {
+			t.Errorf("%v: %v, by hand: %q\n%s", p.Email, err, failed, got)
+		}
+		if _, err := parse("users.yaml", got); err != nil {
+			t.Errorf("%v: %.200v", p.Email, err)
+		}
+	}
+}
+
 // UpdateAccess changes lists with one line for each name.
 func TestUpdateAccessBlockList(t *testing.T) {
 	t.Parallel()
