@@ -424,6 +424,9 @@ func differsOnlyByUpdates(before, after *yaml.Node, updates map[*yaml.Node]Acces
 	if old == nil || changed == nil || len(old.Content) != len(changed.Content) {
 		return false
 	}
+	if hasAliasOf(before, old) { // the list of a team would change too
+		return false
+	}
 	for i, entry := range old.Content {
 		u, found := updates[entry]
 		if found && !isUpdated(entry, changed.Content[i], u) || !found && !equalNodes(entry, changed.Content[i]) {

@@ -216,15 +216,19 @@ func TestUpdateAccessByHand(t *testing.T) {
 // UpdateAccess changes no entry that a team uses through an alias: members of a team have no access of their own.
 func TestUpdateAccessOfEntryInTeam(t *testing.T) {
 	t.Parallel()
-	const text = "users:\n  - &ada {email: ada@example.com}\n  - bob@example.com\nteams:\n  ops: {members: [*ada]}\n"
-	r, err := parse("users.yaml", []byte(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, failed, err := UpdateAccess("users.yaml", []byte(text), []AccessUpdate{{Email: r.People[0].Email,
-		At: r.People[0].At, Add: map[org.Kind][]string{org.KindGroup: {"new"}}}})
-	if err != nil || len(failed) != 1 || string(got) != text {
-		t.Errorf("%v, by hand: %q\n%s", err, failed, got)
+	for _, text := range []string{
+		"users:\n  - &ada {email: ada@example.com}\n  - bob@example.com\nteams:\n  ops: {members: [*ada]}\n",
+		"users: &all\n  - {email: ada@example.com}\n  - bob@example.com\nteams:\n  ops: {members: *all}\n",
+	} {
+		r, err := parse("users.yaml", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, failed, err := UpdateAccess("users.yaml", []byte(text), []AccessUpdate{{Email: r.People[0].Email,
+			At: r.People[0].At, Add: map[org.Kind][]string{org.KindGroup: {"new"}}}})
+		if err != nil || len(failed) != 1 || string(got) != text {
+			t.Errorf("%v, by hand: %q\n%s", err, failed, got)
+		}
 	}
 }
 
