@@ -235,8 +235,8 @@ func TestUpdateAccessOfEntryInTeam(t *testing.T) {
 // UpdateAccess writes no list that is too long for a roster.
 func TestUpdateAccessOfTooManyNames(t *testing.T) {
 	t.Parallel()
-	const text = "users:\n  - {email: ada@example.com, groups: [old]}\n  - bob@example.com\nteams:\n  ops:\n    groups: []\n" +
-		"    members: [cy@example.com]\n"
+	const text = "users:\n  - {email: ada@example.com, groups: [old]}\n  - bob@example.com\n" +
+		"teams:\n  ops: {groups: [], members: [cy@example.com]}\n"
 	names := make([]string, MaxRefs+1)
 	for i := range names {
 		names[i] = fmt.Sprintf("group %d", i)
