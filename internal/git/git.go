@@ -92,7 +92,13 @@ func readTree(ctx context.Context, name, tree string, isFile func(link, target s
 		if len(fields) != 3 || slices.ContainsFunc(steps, roster.IsHidden) {
 			continue
 		}
-		base := steps[len(steps)-1]
+		folders, base := steps[:len(steps)-1], steps[len(steps)-1]
+		for i, folder := range folders {
+			if is, _ := roster.IsRoster(folder, folder); is {
+				return nil, fmt.Errorf("%q is a folder: give it a name that does not end in .yaml or .yml",
+					strings.Join(steps[:i+1], "/"))
+			}
+		}
 		isRoster, err := roster.IsRoster(base, strconv.Quote(path))
 		plain := fields[0] == "100644" || fields[0] == "100755"
 		switch {

@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/orgsync/orgsync/internal/roster"
 )
 
 func TestNoGit(t *testing.T) {
@@ -125,5 +127,31 @@ func TestLinks(t *testing.T) {
 		if err := os.Remove(tt.link); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// A folder with the name of a roster is an error, as for [roster.Load].
+func TestFolderNamedLikeRoster(t *testing.T) {
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip(err)
+	}
+	t.Chdir(t.TempDir())
+	if err := os.MkdirAll("r/b.yaml", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{"r/a.yaml", "r/b.yaml/c.yaml"} {
+		if err := os.WriteFile(file, []byte("users: [ada@example.com]\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, args := range [][]string{{"init", "--quiet"}, {"add", "."},
+		{"-c", "user.name=A", "-c", "user.email=a@example.com", "commit", "--quiet", "--message", "folder"}} {
+		if out, err := exec.CommandContext(t.Context(), "git", args...).CombinedOutput(); err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+	}
+	_, err := ReadFiles(t.Context(), "HEAD:r")
+	if _, want := roster.Files([]string{"r"}); want == nil || err == nil || !strings.Contains(err.Error(), "is a folder") {
+		t.Errorf("ReadFiles = %v, but Files = %v", err, want)
 	}
 }

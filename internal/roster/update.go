@@ -47,7 +47,9 @@ func UpdateAccess(file string, data []byte, updates []AccessUpdate) (text []byte
 	var added []Entry
 	var inPlace []AccessUpdate
 	for _, u := range updates {
-		if u.OnlyInTeams && !u.Left {
+		if tooMany := tooManyNames(nil, u); u.OnlyInTeams && tooMany != "" {
+			failed = append(failed, fmt.Sprintf("%s at %v: %s: change it by hand", u.Email, u.At, tooMany))
+		} else if u.OnlyInTeams && !u.Left {
 			added = append(added, u.entry())
 		} else {
 			inPlace = append(inPlace, u)
@@ -91,6 +93,18 @@ func (u AccessUpdate) entry() Entry {
 		}
 	}
 	return e
+}
+
+// tooManyNames returns a problem if the update gives the entry n, nil for a new entry, a list that is too long for a
+// roster; otherwise "".
+func tooManyNames(n *yaml.Node, u AccessUpdate) string {
+	for _, kind := range org.Kinds {
+		old := namesWithout(valueOf(n, kind.Plural()), u.Remove[kind])
+		if len(u.Add[kind]) > 0 && len(old)+len(u.Add[kind]) > MaxRefs {
+			return fmt.Sprintf("the entry would have more than %d %s", MaxRefs, kind.Plural())
+		}
+	}
+	return ""
 }
 
 // edit replaces the bytes from the offset begin to the offset end by text.
@@ -228,6 +242,9 @@ func (e *editor) markLeft(n *yaml.Node, who org.Address) {
 
 // update changes the lists and the API access of the entry n.
 func (e *editor) update(n *yaml.Node, u AccessUpdate) {
+	if e.problem = tooManyNames(n, u); e.problem != "" {
+		return
+	}
 	var fields []string // the keys that the entry does not have yet, with their values, as YAML
 	if u.APIEnabled != nil {
 		value := strconv.FormatBool(*u.APIEnabled)
@@ -405,6 +422,9 @@ func differsOnlyByUpdates(before, after *yaml.Node, updates map[*yaml.Node]Acces
 	}
 	old, changed := valueOf(before, "users"), valueOf(after, "users")
 	if old == nil || changed == nil || len(old.Content) != len(changed.Content) {
+		return false
+	}
+	if hasAliasOf(before, old) { // the list of a team would change too
 		return false
 	}
 	for i, entry := range old.Content {

@@ -216,15 +216,48 @@ func TestUpdateAccessByHand(t *testing.T) {
 // UpdateAccess changes no entry that a team uses through an alias: members of a team have no access of their own.
 func TestUpdateAccessOfEntryInTeam(t *testing.T) {
 	t.Parallel()
-	const text = "users:\n  - &ada {email: ada@example.com}\n  - bob@example.com\nteams:\n  ops: {members: [*ada]}\n"
+	for _, text := range []string{
+		"users:\n  - &ada {email: ada@example.com}\n  - bob@example.com\nteams:\n  ops: {members: [*ada]}\n",
+		"users: &all\n  - {email: ada@example.com}\n  - bob@example.com\nteams:\n  ops: {members: *all}\n",
+	} {
+		r, err := parse("users.yaml", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, failed, err := UpdateAccess("users.yaml", []byte(text), []AccessUpdate{{Email: r.People[0].Email,
+			At: r.People[0].At, Add: map[org.Kind][]string{org.KindGroup: {"new"}}}})
+		if err != nil || len(failed) != 1 || string(got) != text {
+			t.Errorf("%v, by hand: %q\n%s", err, failed, got)
+		}
+	}
+}
+
+// UpdateAccess writes no list that is too long for a roster.
+func TestUpdateAccessOfTooManyNames(t *testing.T) {
+	t.Parallel()
+	const text = "users:\n  - {email: ada@example.com, groups: [old]}\n  - bob@example.com\n" +
+		"teams:\n  ops: {groups: [], members: [cy@example.com]}\n"
+	names := make([]string, MaxRefs+1)
+	for i := range names {
+		names[i] = fmt.Sprintf("group %d", i)
+	}
 	r, err := parse("users.yaml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, failed, err := UpdateAccess("users.yaml", []byte(text), []AccessUpdate{{Email: r.People[0].Email,
-		At: r.People[0].At, Add: map[org.Kind][]string{org.KindGroup: {"new"}}}})
-	if err != nil || len(failed) != 1 || string(got) != text {
-		t.Errorf("%v, by hand: %q\n%s", err, failed, got)
+	for i, tt := range []struct {
+		add  []string
+		want bool
+	}{{names[:MaxRefs], false}, {names, false}, {names, false}, {names[:MaxRefs-1], true}} {
+		p := r.People[i%len(r.People)]
+		got, failed, err := UpdateAccess("users.yaml", []byte(text), []AccessUpdate{{Email: p.Email, At: p.At,
+			OnlyInTeams: p.OnlyInTeams, Add: map[org.Kind][]string{org.KindGroup: tt.add}}})
+		if err != nil || string(got) != text != tt.want || len(failed) == 0 != tt.want {
+			t.Errorf("%v: %v, by hand: %q\n%s", p.Email, err, failed, got)
+		}
+		if _, err := parse("users.yaml", got); err != nil {
+			t.Errorf("%v: %.200v", p.Email, err)
+		}
 	}
 }
 
