@@ -362,6 +362,11 @@ func TestKeyRevokedDuringEdits(t *testing.T) {
 		if run.Stopped == nil || run.Count(apply.Failed) != 1 || run.Count(apply.Skipped) != 80-9-1 {
 			t.Errorf("%s, stopped by %v", run.counts(), run.Stopped)
 		}
+		for _, change := range run.Changes {
+			if change.Outcome == apply.Skipped && change.Err == nil {
+				t.Errorf("%s %s is skipped without a reason", change.Action, change.Email)
+			}
+		}
 	})
 }
 
@@ -486,6 +491,24 @@ func TestRevokeAgain(t *testing.T) {
 			c.expectUser(ada, "everyone")
 		})
 	}
+}
+
+// TestRevokeAgainWhileListLags: a member moves to another group. The answer to the revocation is lost, the server does
+// not act, and the lists do not show the new group yet. The run has given this group, so it makes the revocation again.
+func TestRevokeAgainWhileListLags(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{}, ada)
+		c.roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+		c.nameGroups("platform")
+		c.setFirstGroups("everyone")
+		_, err := c.AddUser(sandbox.User{Email: ada, Groups: []string{"platform"}})
+		must(t, err)
+		c.lagGroups(10 * time.Minute)
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodDelete, Times: 1})
+		c.expect(c.run(with{}), 0, ada, "grant done, revoke done")
+		c.expectUser(ada, "everyone")
+	})
 }
 
 // TestRevokeAgainWithoutTheNewGroup: the answer to a revocation is lost, and meanwhile an administrator takes the

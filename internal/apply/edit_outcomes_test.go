@@ -1,6 +1,7 @@
 package apply_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -85,6 +86,49 @@ func TestLostEditRefusedLater(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestLostEditRefusedAndStopped is like TestLostEditRefusedLater, but a signal comes during the second request.
+func TestLostEditRefusedAndStopped(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{}, ada)
+		c.setFirstGroups("platform")
+		c.addMembers(ada)
+		c.lagGroups(10 * time.Minute)
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true, Method: http.MethodPost, Times: 1})
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		edits := 0
+		c.wire.Before = func(r *http.Request) error {
+			if r.Method == http.MethodPost {
+				if edits++; edits == 2 {
+					stop()
+				}
+			}
+			return nil
+		}
+		c.expect(c.run(with{ctx: ctx}), 3, ada, "grant unknown")
+	})
+}
+
+// TestLostEditBesideADenial: the answer to ada's grant is lost after the server acts, and the lists lag. Then the API
+// answers 403 to the same grant for bob, so the run does not send ada's grant again. She may have the group.
+func TestLostEditBesideADenial(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{}, ada, bob, zoe)
+		c.setAllGroups("platform")
+		c.addMembers(ada, bob)
+		c.lagGroups(10 * time.Minute)
+		grants := sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true, Method: http.MethodPost, Path: "/v2/groups*", Times: 1}
+		c.AddFault(grants)
+		grants.Kind, grants.ActFirst, grants.From = sandbox.FaultForbid, false, 2
+		c.AddFault(grants)
+		run := c.run(with{concurrency: 1})
+		c.expect(run, 3, ada, "grant unknown")
+		c.expect(run, 3, bob, "grant failed")
+	})
 }
 
 // TestLostRemovalRefusedLater is like TestLostEditRefusedLater, for a removal.

@@ -1076,6 +1076,29 @@ func TestHistoryThreeLostNotInARow(t *testing.T) {
 	})
 }
 
+// TestThreeLostBesideASkippedMail: the answers to three canaries in a row are lost. Somebody else invites a person
+// between the first two, so the mail to this person is not sent. It is not a canary, and the run stops.
+func TestThreeLostBesideASkippedMail(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, manyPeople(8)...)
+		mails := 0
+		c.wire.Before = func(r *http.Request) error {
+			if r.Method != http.MethodPost {
+				return nil
+			}
+			if mails++; mails == 1 {
+				_, err := c.AddInvitation(sandbox.Invitation{Email: "p001@example.com"})
+				must(t, err)
+			}
+			return errKilled
+		}
+		if o := c.run(with{concurrency: 1}); o.Stopped == nil || mails != 3 || o.counts() != "1/0/3/4" {
+			t.Errorf("%d requests for mails, %s, stopped by %v", mails, o.counts(), o.Stopped)
+		}
+	})
+}
+
 // TestHistoryDeclinedBeforeTheMail: bob declined an invitation of an administrator. A few minutes later --reinvite
 // names him, the answer is lost, and the list lags. He must not get a second mail.
 func TestHistoryDeclinedBeforeTheMail(t *testing.T) {

@@ -97,6 +97,25 @@ func TestOrganizationIsFull(t *testing.T) {
 	})
 }
 
+// TestRefusedEditsDoNotStopMails: five edits that are refused with the same text do not stop the mail that is left.
+func TestRefusedEditsDoNotStopMails(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		people := manyPeople(7)
+		c := newCompany(t, sandbox.Options{}, people...)
+		c.addMembers(people[2:]...)
+		for i := range people[2:] {
+			c.roster.People[2+i].Groups = refs("everyone")
+		}
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Status: http.StatusConflict, Method: http.MethodPost,
+			Path: "/v2/groups*"})
+		if run := c.apply(with{concurrency: 1}); run.counts() != "2/5/0/0" || c.mailCount() != 2 {
+			c.logOutcome(run)
+			t.Errorf("%s (done/failed/unknown/skipped), %d mails", run.counts(), c.mailCount())
+		}
+	})
+}
+
 // TestDifferentRefusalsDoNotStopMails: refusals with different texts, or with a success between them, do not stop the
 // mails.
 func TestDifferentRefusalsDoNotStopMails(t *testing.T) {
@@ -194,6 +213,26 @@ func TestOrderOfPeopleWhoFailedBefore(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestLastMailAfterAFailedChange: the last mail comes after all other changes, also after those of a person whose last
+// change failed.
+func TestLastMailAfterAFailedChange(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, bob)
+		c.addMembers(bob)
+		c.setFirstGroups("everyone")
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Status: http.StatusConflict, Method: http.MethodPost, Times: 1})
+		c.apply(with{})
+		c.setRoster(bob, ada, zoe)
+		c.setFirstGroups("everyone")
+		var made []string
+		run := c.apply(with{concurrency: 1, progress: func(r apply.ChangeResult) { made = append(made, r.Email.String()) }})
+		if diff := cmp.Diff([]string{ada, bob, zoe}, made); diff != "" || run.counts() != "3/0/0/0" {
+			t.Errorf("%s (done/failed/unknown/skipped), made (-want +got):\n%s", run.counts(), diff)
+		}
+	})
 }
 
 // TestOrderOfEdits: changes without a mail are made in the order of the plan, not in that of the roster.
