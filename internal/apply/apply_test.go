@@ -824,6 +824,19 @@ func TestAPIStopsAnswering(t *testing.T) {
 	})
 }
 
+// TestAPIStopsAnsweringOneMailAtATime: after eleven mails in a row without an answer, a run that sends one mail at a time
+// stops.
+func TestAPIStopsAnsweringOneMailAtATime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, manyPeople(40)...)
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 3})
+		if run := c.apply(with{concurrency: 1}); c.postCount() != 2+11 || run.Stopped == nil {
+			t.Errorf("%d mails were asked for, %s, stopped by %v", c.postCount(), run.counts(), run.Stopped)
+		}
+	})
+}
+
 // TestWrongLocalClock: a local clock that is days off changes nothing, because orgsync uses the time of the server.
 func TestWrongLocalClock(t *testing.T) {
 	t.Parallel()

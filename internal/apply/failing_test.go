@@ -315,6 +315,24 @@ func TestKeyMayNotGrantOneGroup(t *testing.T) {
 	})
 }
 
+// TestKeyMayNotGrantGroups: the key may not give groups. After two of them were denied, it still gives a role.
+func TestKeyMayNotGrantGroups(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{}, ada, bob, zoe)
+		c.addMembers(ada, bob, zoe)
+		_, err := c.AddRole(sandbox.Role{Name: "reader"})
+		must(t, err)
+		c.roster.People[0].Groups = refs("platform")
+		c.roster.People[1].Groups = refs("everyone")
+		c.roster.People[2].Roles = refs("reader")
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Method: http.MethodPost, Path: "/v2/groups*"})
+		if o := c.run(with{concurrency: 1}); o.counts() != "1/2/0/0" {
+			t.Errorf("%s (done/failed/unknown/skipped)", o.counts())
+		}
+	})
+}
+
 // TestKeyMayNotGrantTwoGroups: the key may not give two of three groups. After it has given the third group to
 // somebody, it gives this group to everybody. If it may give no group, the run asks for only two of them.
 func TestKeyMayNotGrantTwoGroups(t *testing.T) {

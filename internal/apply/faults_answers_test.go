@@ -712,6 +712,33 @@ func TestEditsGoAloneUntilOneIsConfirmed(t *testing.T) {
 	}
 }
 
+// TestThreeLostEditsNotInARow: three answers to edits are lost. A server that answers the third edit with a text works,
+// so this is no reason to stop.
+func TestThreeLostEditsNotInARow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		people := manyPeople(5)
+		c := newDefaultCompany(t, sandbox.Options{}, people...)
+		c.addMembers(people...)
+		c.setAllGroups("everyone")
+		edits := 0
+		c.answerEdits(`{"message": "The request was received"}`, func(*http.Request) bool { return false })
+		c.wire.Before = func(r *http.Request) error {
+			if r.Method == http.MethodGet {
+				return nil
+			}
+			// Each of the first two edits is sent twice, and so is the third.
+			if edits++; edits <= 4 || edits == 7 {
+				return errKilled
+			}
+			return nil
+		}
+		if o := c.run(with{concurrency: 1}); o.Stopped != nil {
+			t.Errorf("stopped by %v after %d requests", o.Stopped, edits)
+		}
+	})
+}
+
 // TestEditDoneButAnsweredWithText: a server makes an edit and answers with a text, and its lists lag. The edit is made
 // once more, and the server refuses that. The outcome is not known, and the next run finds that the edit is done.
 func TestEditDoneButAnsweredWithText(t *testing.T) {

@@ -1286,7 +1286,7 @@ func TestHistoryLostMailInTheFuture(t *testing.T) {
 		c.logOutcome(c.apply(with{concurrency: 1, settleWait: leaveToLaterRun}))
 		content, err := c.store.Read(t.Context())
 		must(t, err)
-		must(t, c.store.Replace(shiftTimes(t, content)))
+		must(t, c.store.Replace(shiftTimes(t, content, 1000*time.Hour)))
 		time.Sleep(time.Minute)
 		c.setRoster(manyPeople(5)...)
 		c.logOutcome(c.apply(with{}))
@@ -1296,16 +1296,37 @@ func TestHistoryLostMailInTheFuture(t *testing.T) {
 	})
 }
 
+// TestWaitBesideAMailInTheFuture: an earlier run had a clock that was 30 minutes fast, and lost the answer to the mail to
+// ada. A lost mail of this run does not wait for the time of this clock: the last mail is its witness after two minutes.
+func TestWaitBesideAMailInTheFuture(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, ada)
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, Times: 1})
+		c.apply(with{settleWait: leaveToLaterRun})
+		content, err := c.store.Read(t.Context())
+		must(t, err)
+		must(t, c.store.Replace(shiftTimes(t, content, 30*time.Minute)))
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 2, Times: 1})
+		c.setRoster(append(manyPeople(3), ada)...)
+		o := c.run(with{concurrency: 1})
+		c.expect(o, 3, ada, "unsettled")
+		if o.counts() != "3/0/0/0" {
+			t.Errorf("%s (done/failed/unknown/skipped)", o.counts())
+		}
+	})
+}
+
 // ledgerTime matches the time of a ledger line.
 var ledgerTime = regexp.MustCompile(`"time":"[^"]*"`)
 
-// shiftTimes returns the ledger with all times 1000 hours later.
-func shiftTimes(t *testing.T, content []byte) []byte {
+// shiftTimes returns the ledger with all times later by this time.
+func shiftTimes(t *testing.T, content []byte, by time.Duration) []byte {
 	t.Helper()
 	return ledgerTime.ReplaceAllFunc(content, func(field []byte) []byte {
 		at, err := time.Parse(`"time":"`+time.RFC3339Nano+`"`, string(field))
 		must(t, err)
-		return []byte(at.Add(1000 * time.Hour).Format(`"time":"` + time.RFC3339Nano + `"`))
+		return []byte(at.Add(by).Format(`"time":"` + time.RFC3339Nano + `"`))
 	})
 }
 
