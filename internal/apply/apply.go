@@ -444,7 +444,8 @@ func (it *item) isReported() bool { return !it.held }
 
 // result concludes all items and returns the Result.
 func (r *run) result(ctx context.Context, planned []plan.Notice) Result {
-	res := Result{Stopped: context.Cause(r.sending)}
+	// If ctx has just ended, its end may not have reached r.sending yet.
+	res := Result{Stopped: cmp.Or(context.Cause(r.sending), context.Cause(ctx))}
 	reported := r.changes[:0] // overwrites only changes of items that the loop has passed
 	for _, it := range r.items {
 		switch {
@@ -454,13 +455,13 @@ func (r *run) result(ctx context.Context, planned []plan.Notice) Result {
 		case it.held: // a reading showed that the earlier mail was not sent
 			it.held = false
 			err := fmt.Errorf("invite %s: the run ended before the mail could be sent", it.Email)
-			r.conclude(it, Skipped, cmp.Or(res.Stopped, context.Cause(ctx), err))
+			r.conclude(it, Skipped, cmp.Or(res.Stopped, err))
 		case it.state == ambiguous:
 			r.conclude(it, Unknown, it.Err)
 		case it.state == rejected:
 			r.concludeRefused(it, it.Err)
 		default:
-			r.conclude(it, Skipped, cmp.Or(it.Err, res.Stopped, context.Cause(ctx)))
+			r.conclude(it, Skipped, cmp.Or(it.Err, res.Stopped))
 		}
 		if it.isReported() {
 			reported = append(reported, *it.ChangeResult)

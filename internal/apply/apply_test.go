@@ -824,8 +824,8 @@ func TestAPIStopsAnswering(t *testing.T) {
 	})
 }
 
-// TestAPIStopsAnsweringOneMailAtATime: after eleven mails in a row without an answer, a run that sends one mail at a time
-// stops.
+// TestAPIStopsAnsweringOneMailAtATime: a run that sends one mail at a time stops after eleven mails in a row without an
+// answer.
 func TestAPIStopsAnsweringOneMailAtATime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -121,10 +121,9 @@ func TestLostEditBesideADenial(t *testing.T) {
 		c.setAllGroups("platform")
 		c.addMembers(ada, bob)
 		c.lagGroups(10 * time.Minute)
-		grants := sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true, Method: http.MethodPost, Path: "/v2/groups*", Times: 1}
-		c.AddFault(grants)
-		grants.Kind, grants.ActFirst, grants.From = sandbox.FaultForbid, false, 2
-		c.AddFault(grants)
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true, Method: http.MethodPost, Path: "/v2/groups*",
+			Times: 1})
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Method: http.MethodPost, Path: "/v2/groups*", From: 2})
 		run := c.run(with{concurrency: 1})
 		c.expect(run, 3, ada, "grant unknown")
 		c.expect(run, 3, bob, "grant failed")

@@ -1296,8 +1296,9 @@ func TestHistoryLostMailInTheFuture(t *testing.T) {
 	})
 }
 
-// TestWaitBesideAMailInTheFuture: an earlier run had a clock that was 30 minutes fast, and lost the answer to the mail to
-// ada. A lost mail of this run does not wait for the time of this clock: the last mail is its witness after two minutes.
+// TestWaitBesideAMailInTheFuture: an earlier run had a clock that was 30 minutes fast, and lost the answer to the mail
+// to ada. This run also loses the answer to a mail. It does not wait for the time of that clock: after two minutes, the
+// last mail is the witness.
 func TestWaitBesideAMailInTheFuture(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
