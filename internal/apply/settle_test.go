@@ -713,6 +713,40 @@ func TestInvitedMeanwhile(t *testing.T) {
 	})
 }
 
+// TestInvitedMeanwhileIsReportedOnce: somebody else invites a person during the run. The mail is done, also if the list
+// has no dates, and Progress gets it once, although the run reads the organization again.
+func TestInvitedMeanwhileIsReportedOnce(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"documented", "no-dates"} {
+		dialect, err := sandbox.ParseDialect(name)
+		must(t, err)
+		synctest.Test(t, func(t *testing.T) {
+			c := newCompany(t, sandbox.Options{Dialect: dialect}, manyPeople(5)...)
+			once := sync.OnceFunc(func() {
+				_, err := c.AddInvitation(sandbox.Invitation{Email: "p002@example.com"})
+				must(t, err)
+			})
+			c.wire.Before = func(r *http.Request) error {
+				if r.Method == http.MethodPost {
+					once()
+				}
+				return nil
+			}
+			c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true, Method: http.MethodPost, From: 2, Times: 1})
+			reported := 0
+			run := c.apply(with{concurrency: 1, progress: func(r apply.ChangeResult) {
+				if r.Email.String() == "p002@example.com" {
+					reported++
+				}
+			}})
+			if run.Changes[2].Outcome != apply.Done || run.Changes[2].Requests > 0 || reported != 1 {
+				c.logOutcome(run)
+				t.Errorf("%s: %s, reported %d times", name, run.Changes[2].Outcome, reported)
+			}
+		})
+	}
+}
+
 // TestInvitedWhileWaiting: the run does not send the mail that it kept back if a reading shows that the person is
 // invited by then.
 func TestInvitedWhileWaiting(t *testing.T) {
