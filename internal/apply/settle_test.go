@@ -474,6 +474,24 @@ func TestStoppedBeforeTheSecondMail(t *testing.T) {
 	})
 }
 
+// TestKeyRevokedWhileSettling: three lost mails were not sent. Of the three second mails, one is lost again, and the API
+// answers 401 to the next one. The third is not sent any more. It is skipped, because no mail to this person is lost.
+func TestKeyRevokedWhileSettling(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, manyPeople(6)...)
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 2, Times: 3})
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodPost, From: 7, Times: 1})
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Status: http.StatusUnauthorized, Method: http.MethodPost,
+			From: 8})
+		run := c.apply(with{concurrency: 1, settleWait: 10 * time.Minute})
+		if third := run.Changes[3]; run.counts() != "3/1/1/1" || third.Outcome != apply.Skipped {
+			c.logOutcome(run)
+			t.Errorf("%s (done/failed/unknown/skipped), the third mail is %s", run.counts(), third.Outcome)
+		}
+	})
+}
+
 // newCompanyWithLostMail returns a company in which the answer to the mail to ada was lost. Two more people are in
 // the roster since then.
 func newCompanyWithLostMail(t *testing.T) *company {
