@@ -713,6 +713,31 @@ func TestStorageFails(t *testing.T) {
 	})
 }
 
+// TestAnnouncedLongAgo: the storage needs more than five minutes to confirm that a change was announced. The change is
+// not sent, because later runs assume this.
+func TestAnnouncedLongAgo(t *testing.T) {
+	t.Parallel()
+	for _, action := range []string{"invite", "grant"} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCompany(t, sandbox.Options{}, ada)
+			if action == "grant" {
+				c.addMembers(ada)
+				c.setFirstGroups("everyone")
+			}
+			c.store.OnAppend = func(lines []byte) (int, error) {
+				if bytes.Contains(lines, []byte(`"action":"`+action+`"`)) {
+					time.Sleep(6 * time.Minute)
+				}
+				return 0, nil
+			}
+			if run := c.apply(with{}); run.Stopped == nil || run.counts() != "0/1/0/0" || c.writeCount() > 0 {
+				t.Errorf("%s: %d requests, %s (done/failed/unknown/skipped), stopped by %v", action, c.writeCount(),
+					run.counts(), run.Stopped)
+			}
+		})
+	}
+}
+
 // TestStorageFailsAfterTheLastEdit: the run reports that the ledger could not be written after its last edit.
 func TestStorageFailsAfterTheLastEdit(t *testing.T) {
 	t.Parallel()
