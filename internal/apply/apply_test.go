@@ -738,24 +738,28 @@ func TestAnnouncedLongAgo(t *testing.T) {
 	}
 }
 
-// TestStorageFailsAfterTheLastEdit: the run reports that the ledger could not be written after its last edit.
-func TestStorageFailsAfterTheLastEdit(t *testing.T) {
+// TestStorageFailsAfterTheLastChange: the run reports that the ledger could not be written after its last change.
+func TestStorageFailsAfterTheLastChange(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		full := errors.New("no space left on device")
-		c := newCompany(t, sandbox.Options{}, ada)
-		c.addMembers(ada)
-		c.setFirstGroups("everyone")
-		c.store.OnAppend = func([]byte) (int, error) {
-			if c.writeCount() > 0 {
-				return 0, full
+	for _, isMember := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			full := errors.New("no space left on device")
+			c := newCompany(t, sandbox.Options{}, ada)
+			if isMember {
+				c.addMembers(ada)
+				c.setFirstGroups("everyone")
 			}
-			return 0, nil
-		}
-		if run := c.apply(with{}); !errors.Is(run.Stopped, full) || run.counts() != "1/0/0/0" {
-			t.Errorf("stopped by %v: %s", run.Stopped, run.counts())
-		}
-	})
+			c.store.OnAppend = func([]byte) (int, error) {
+				if c.writeCount() > 0 {
+					return 0, full
+				}
+				return 0, nil
+			}
+			if run := c.apply(with{}); !errors.Is(run.Stopped, full) || run.counts() != "1/0/0/0" {
+				t.Errorf("member %v: stopped by %v: %s", isMember, run.Stopped, run.counts())
+			}
+		})
+	}
 }
 
 // TestStorageFailsWhileSettling: a ledger that cannot be written stops a run before an edit. It also stops a run that

@@ -474,8 +474,9 @@ func TestStoppedBeforeTheSecondMail(t *testing.T) {
 	})
 }
 
-// TestKeyRevokedWhileSettling: three lost mails were not sent. Of the three second mails, one is lost again, and the API
-// answers 401 to the next one. The third is not sent any more. It is skipped, because no mail to this person is lost.
+// TestKeyRevokedWhileSettling: three lost mails were not sent. Of the three second mails, one is lost again, and the
+// API answers 401 to the next one. The third is not sent any more. It is skipped, because no mail to this person is
+// lost.
 func TestKeyRevokedWhileSettling(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -489,6 +490,41 @@ func TestKeyRevokedWhileSettling(t *testing.T) {
 			c.logOutcome(run)
 			t.Errorf("%s (done/failed/unknown/skipped), the third mail is %s", run.counts(), third.Outcome)
 		}
+	})
+}
+
+// TestKeyRevokedAfterALostMail: a run that is stopped by a 401 settles nothing, although a reading would show the lost
+// mail.
+func TestKeyRevokedAfterALostMail(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, manyPeople(4)...)
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true, Method: http.MethodPost, From: 2, Times: 1})
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Status: http.StatusUnauthorized, Method: http.MethodPost,
+			From: 3})
+		readings := 0
+		run := c.apply(with{concurrency: 1, reading: func(n int, _ *org.Snapshot) { readings = n }})
+		if run.counts() != "1/1/1/1" || readings != 1 {
+			c.logOutcome(run)
+			t.Errorf("%s (done/failed/unknown/skipped), %d readings", run.counts(), readings)
+		}
+	})
+}
+
+// TestReinviteCountsItsMail: the answer to a mail of --reinvite is lost, and the run settles the mail. The mail still
+// counts for reinvite_rounds, as the first mail since the count began again.
+func TestReinviteCountsItsMail(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{}, ada)
+		c.roster.Settings.ReinviteRounds = 1
+		c.run(with{})
+		must(t, c.Advance(73*time.Hour))
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true, Method: http.MethodPost, Times: 1})
+		c.expect(c.run(with{reinvite: []string{ada}}), 0, ada, "reinvite done")
+		must(t, c.Advance(73*time.Hour))
+		c.expect(c.run(with{}), 0, ada, "gave_up")
+		c.expectMails(ada, 2)
 	})
 }
 
