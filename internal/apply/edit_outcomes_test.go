@@ -112,6 +112,21 @@ func TestLostEditRefusedAndStopped(t *testing.T) {
 	})
 }
 
+// TestLostGrantBesideAnotherGrant: the answer to the first of two grants of a person is lost after the server acts. The
+// reading shows this group, and each group is given once.
+func TestLostGrantBesideAnotherGrant(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{}, ada)
+		c.setFirstGroups("everyone", "platform")
+		c.addMembers(ada)
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true, Method: http.MethodPost, Times: 1})
+		if run := c.run(with{}); run.counts() != "2/0/0/0" || c.postCount() != 2 {
+			t.Errorf("%s (done/failed/unknown/skipped) after %d requests", run.counts(), c.postCount())
+		}
+	})
+}
+
 // TestLostEditBesideADenial: the answer to ada's grant is lost after the server acts, and the lists lag. Then the API
 // answers 403 to the same grant for bob, so the run does not send ada's grant again. She may have the group.
 func TestLostEditBesideADenial(t *testing.T) {
