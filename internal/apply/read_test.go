@@ -266,6 +266,13 @@ func TestReadAndPlanReadsTwice(t *testing.T) {
 			c.roster.Settings.Unlisted = roster.UnlistedRemove
 			c.setRoster("cy@example.com")
 		}, paged, 4},
+		"the end of a suspension": {func(c *company) {
+			c.roster.Settings.Unlisted = roster.UnlistedSuspend
+			c.apply(with{})
+			must(t, c.Unsuspend("bob@example.com"))
+			must(t, c.Advance(time.Hour))
+			c.roster.Settings.Unlisted = roster.UnlistedReport
+		}, paged, 2},
 		"API access": {func(c *company) {
 			c.setRoster("bob@example.com")
 			c.roster.People[0].APIEnabled = new(bool)
