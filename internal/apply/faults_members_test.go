@@ -19,19 +19,25 @@ import (
 // and were never invited again.
 func TestFaultA5UserNotAccepted(t *testing.T) {
 	t.Parallel()
-	for _, expiry := range []string{sandbox.LapsedPending, sandbox.LapsedMarked, sandbox.LapsedVanish} {
+	for _, dialect := range []struct{ says, expiry string }{
+		{sandbox.InviteAcceptedInvited, sandbox.LapsedPending},
+		{sandbox.InviteAcceptedInvited, sandbox.LapsedMarked},
+		{sandbox.InviteAcceptedInvited, sandbox.LapsedVanish},
+		{sandbox.InviteAcceptedSingle, sandbox.LapsedPending},
+		{sandbox.InviteAcceptedSingle, sandbox.LapsedMarked},
+	} {
 		for _, kept := range []bool{true, false} {
-			t.Run(fmt.Sprint(expiry, " ledger ", kept), func(t *testing.T) {
+			t.Run(fmt.Sprint(dialect.says, " ", dialect.expiry, " ledger ", kept), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{
-						InviteAccepted: sandbox.InviteAcceptedInvited, Lapsed: expiry, Duplicate: sandbox.DuplicateSecond,
+						InviteAccepted: dialect.says, Lapsed: dialect.expiry, Duplicate: sandbox.DuplicateSecond,
 					}}, ada, zoe)
 					c.roster.Settings.Unlisted = roster.UnlistedRemove
 					c.setFirstGroups("platform")
 					c.addMembers(zoe)
 					c.expect(c.run(with{}), 0, ada, "invite done")
-					again := map[bool]string{false: "reinvite done", true: "needs_attention"}[expiry == sandbox.LapsedVanish]
+					again := map[bool]string{false: "reinvite done", true: "needs_attention"}[dialect.expiry == sandbox.LapsedVanish]
 					for _, want := range []string{"waiting", "waiting", "waiting", again} {
 						must(t, c.Advance(19*time.Hour))
 						if !kept {

@@ -121,6 +121,7 @@ func drawPeopleHistory(t *rapid.T) peopleHistory {
 	if s.PageCap = pick(t, "page cap", 0, 0, 0, 2, 3); s.PageCap > 0 {
 		d.Paging = sandbox.PagingOffset
 	}
+	showInvited(d, s.Lag > 0 || s.PageCap > 0)
 	s.MaxRemovals = pick(t, "max removals", 5, 5, 1)
 	s.Extra = pick(t, "extra access", roster.ExtraAccessReport, roster.ExtraAccessRevoke, roster.ExtraAccessRevoke)
 	s.MaxRevokes = pick(t, "max revokes", 25, 25, 1)

@@ -163,6 +163,8 @@ const (
 	InviteAcceptedAbsent  = ""        // no invite_accepted in the list of users (OpenAPI file)
 	InviteAcceptedTold    = "told"    // invite_accepted is true for each user
 	InviteAcceptedInvited = "invited" // invited people are users too, with invite_accepted false
+	// Invited people are users too, but only the answer about a single user has invite_accepted (OpenAPI file).
+	InviteAcceptedSingle = "single"
 
 	EscapeNone  = ""
 	EscapeHTML  = "html"       // o&#039;brien@example.com, as PHP's htmlspecialchars writes it
@@ -213,7 +215,7 @@ var axes = []axis{
 	{"relations", []string{"rows", "direct"}, func(d *Dialect) *string { return &d.Relations }},
 	{"removal", []string{"full", "soft"}, func(d *Dialect) *string { return &d.Removal }},
 	{"organizations", []string{"one", "several"}, func(d *Dialect) *string { return &d.Organizations }},
-	{"invite-accepted", []string{"absent", "told", "invited"}, func(d *Dialect) *string { return &d.InviteAccepted }},
+	{"invite-accepted", []string{"absent", "told", "invited", "single"}, func(d *Dialect) *string { return &d.InviteAccepted }},
 	{"escape", []string{"none", "html", "html-twice", "slashes"}, func(d *Dialect) *string { return &d.Escape }},
 	{"paging", []string{"moment", "offset"}, func(d *Dialect) *string { return &d.Paging }},
 }
@@ -342,6 +344,7 @@ var dialects = []NamedDialect{
 		Organizations: OrganizationsSeveral}},
 	{"suspended-unlisted", Dialect{Suspended: SuspendedUsers, SuspendedEndpoint: SuspendedEndpointMissing,
 		MemberID: MemberIDOwn}},
+	{"invited-users", Dialect{InviteAccepted: InviteAcceptedSingle, Lapsed: LapsedMarked}},
 	// Many difficult values together.
 	{"nasty", Dialect{
 		Envelope: EnvelopeBare, InvitationsKey: InvitationsShort, OrganizationsKey: OrganizationsFull,

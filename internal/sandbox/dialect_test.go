@@ -149,8 +149,8 @@ func TestEscape(t *testing.T) {
 	}
 }
 
-// TestInvitedUsers checks that one dialect lists invited people as users, with invite_accepted false until they
-// accept.
+// TestInvitedUsers checks that two dialects list invited people as users until they accept, and that the answer about
+// a single user has invite_accepted false then.
 func TestInvitedUsers(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
@@ -158,6 +158,8 @@ func TestInvitedUsers(t *testing.T) {
 		"invite-accepted=told": "[owner@example.com:true] [owner@example.com:true countess@example.com:true]",
 		"invite-accepted=invited": "[owner@example.com:true ada@example.com:false bob@example.com:false] " +
 			"[owner@example.com:true countess@example.com:true bob@example.com:false]",
+		"invite-accepted=single": "[owner@example.com:<nil> ada@example.com:<nil> bob@example.com:<nil>] " +
+			"[owner@example.com:<nil> countess@example.com:<nil> bob@example.com:<nil>]",
 	} {
 		d, err := sandbox.ParseDialect(text)
 		if err != nil {
@@ -167,6 +169,12 @@ func TestInvitedUsers(t *testing.T) {
 		shown := func() (users []string) {
 			for _, row := range rows(t, request(t, s, "GET", "/v2/users", ""), "users") {
 				users = append(users, fmt.Sprint(row["email"], ":", row["invite_accepted"]))
+				answer := request(t, s, "GET", fmt.Sprint("/v2/users/", row["id"]), "")
+				user, _ := answer.object["user"].(map[string]any)
+				isInvited := row["email"] == "ada@example.com" || row["email"] == "bob@example.com"
+				if user["invite_accepted"] != !isInvited {
+					t.Errorf("%s: the user alone is %d %s", text, answer.status, answer.body)
+				}
 			}
 			return users
 		}

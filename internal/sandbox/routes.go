@@ -177,7 +177,9 @@ func (c *call) lookUpID(kind, id string) *reply {
 			c.user = c.owner()
 			break
 		}
-		c.user, found = c.Users.get(id)
+		if c.user, found = c.Users.get(id); !found && c.route.method == http.MethodGet && c.route.pattern == "/v2/users/{id}" {
+			c.user, found = c.findInvited(id)
+		}
 	case "groups":
 		text = groupNotFound
 		c.group, found = c.Groups.get(id)

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -17,10 +18,15 @@ var allACLs = []string{
 func listUsers(c *call) *reply {
 	m := c.moment(true)
 	rows := c.Users.where(m, func(u User) bool { return !u.Suspended || c.dialect.Suspended != SuspendedListed })
-	if c.dialect.InviteAccepted == InviteAcceptedInvited {
+	if c.dialect.listsInvited() {
 		rows = append(rows, c.invitedUsers(m, rows)...)
 	}
 	return listOf(c, "users", m, rows, c.userObject)
+}
+
+// listsInvited reports whether the list of users also has invited people.
+func (d Dialect) listsInvited() bool {
+	return d.InviteAccepted == InviteAcceptedInvited || d.InviteAccepted == InviteAcceptedSingle
 }
 
 // invitedUsers returns a user for each invited address that belongs to none of users and has no accepted invitation.
@@ -39,10 +45,23 @@ func (c *call) invitedUsers(m moment, users []User) []User {
 	for i := range c.Invitations.rowsAt(m) {
 		if key := strings.ToLower(i.Email); !known[key] {
 			known[key] = true
-			invited = append(invited, User{ID: "u-" + i.ID, Name: nameFrom(i.Email), Email: i.Email})
+			invited = append(invited, User{ID: "u-" + i.ID, Name: nameFrom(i.Email), Email: i.Email, InvitedOn: i.Created})
 		}
 	}
 	return invited
+}
+
+// findInvited returns the user with this id among the invited people; false if there is none, or if they are no users.
+func (c *call) findInvited(id string) (User, bool) {
+	if !c.dialect.listsInvited() {
+		return User{}, false
+	}
+	invited := c.invitedUsers(present, c.Users.where(present, func(User) bool { return true }))
+	at := slices.IndexFunc(invited, func(u User) bool { return u.ID == id })
+	if at < 0 {
+		return User{}, false
+	}
+	return invited[at], true
 }
 
 func getUser(c *call) *reply {
@@ -110,7 +129,7 @@ func (c *call) userObject(u User) object {
 		"email":       c.dialect.text(u.Email),
 		"api_enabled": u.APIEnabled, "service_user": u.Service, "status": !u.Suspended, "acls": acls, "last_activity": "",
 	}
-	if c.dialect.InviteAccepted != InviteAcceptedAbsent {
+	if c.dialect.InviteAccepted == InviteAcceptedTold || c.dialect.InviteAccepted == InviteAcceptedInvited {
 		o["invite_accepted"] = !u.Joined.IsZero()
 	}
 	switch {
@@ -125,6 +144,6 @@ func (c *call) userObject(u User) object {
 // fullUserObject returns the object for a user in the answer to GET on its id.
 func (c *call) fullUserObject(u User) object {
 	o := c.userObject(u)
-	o["invited_by"], o["invited_on"], o["invite_accepted"] = u.InvitedBy, c.dialect.date(u.InvitedOn), true
+	o["invited_by"], o["invited_on"], o["invite_accepted"] = u.InvitedBy, c.dialect.date(u.InvitedOn), !u.Joined.IsZero()
 	return o
 }

@@ -100,8 +100,15 @@ func (c *Client) readOrganization(
 		if hasStatus(err, http.StatusForbidden) {
 			return nil
 		}
-		s.UsersVisible = err == nil
-		return err
+		if err != nil {
+			return err
+		}
+		s.UsersVisible = true
+		invitations, err := waitForInvitations()
+		if err != nil {
+			return err
+		}
+		return c.readAcceptance(ctx, s.Users, invitations)
 	})
 	g.Go(func() (err error) {
 		access, unseen, err = c.readAccess(ctx, wanted, all)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -370,5 +371,60 @@ func TestSuspendedWithoutID(t *testing.T) {
 	bob.Suspended = true
 	if diff := cmp.Diff([]org.User{ada, bob}, got); diff != "" {
 		t.Errorf("users (-want +got):\n%s", diff)
+	}
+}
+
+// TestReadAcceptance checks when the answer about a single user shows that a user of the list has not accepted. Each
+// user of the list has an invitation that is not accepted, but no invite_accepted.
+func TestReadAcceptance(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		status      int
+		body        string
+		acceptedToo bool // the user also has an accepted invitation
+		want        *bool
+		wantErr     bool
+	}{
+		"not accepted":            {200, `{"id":"u1","invited_by":"x","invite_accepted":0}`, false, new(false), false},
+		"accepted":                {200, `{"id":"u1","invited_on":"2026-06-01","invite_accepted":true}`, false, nil, false},
+		"the API does not say it": {200, `{"id":"u1","invited_on":"2026-06-01"}`, false, nil, false},
+		"never invited":           {200, `{"id":"u1","invited_on":"","invite_accepted":false}`, false, nil, false},
+		"another user":            {200, `{"id":"u2","invited_by":"x","invite_accepted":false}`, false, nil, false},
+		"no such request":         {404, `{"error":"not found"}`, false, nil, false},
+		"not allowed":             {403, `{"error":"forbidden"}`, false, nil, false},
+		"broken":                  {500, `{"error":"down"}`, false, nil, true},
+		"accepted another one":    {500, `{"error":"down"}`, true, nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				requests := 0
+				c := newBubbleClient(t, func(w http.ResponseWriter, r *http.Request) {
+					requests++
+					if r.URL.Path != "/v2/users/u1" {
+						t.Errorf("request for %s", r.URL.Path)
+					}
+					w.WriteHeader(test.status)
+					fmt.Fprint(w, test.body)
+				}, nil)
+				ada := org.MustParseAddress("ada@example.com")
+				invitations := []org.Invitation{{ID: "i1", Invited: ada, Status: org.StatusExpired}}
+				if test.acceptedToo {
+					invitations = append(invitations, org.Invitation{ID: "i2", Registered: ada, Status: org.StatusAccepted})
+				}
+				users := []org.User{
+					{ID: "u1", Email: ada},
+					{ID: "u3", Email: org.MustParseAddress("bob@example.com")},
+					{ID: "u4", Email: ada, Accepted: new(true)},
+				}
+				err := c.readAcceptance(t.Context(), users, invitations)
+				if (err != nil) != test.wantErr || (requests == 0) != test.acceptedToo {
+					t.Errorf("%d requests, error %v", requests, err)
+				}
+				if diff := cmp.Diff(test.want, users[0].Accepted); diff != "" {
+					t.Errorf("accepted (-want +got):\n%s", diff)
+				}
+			})
+		})
 	}
 }

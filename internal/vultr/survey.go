@@ -16,10 +16,11 @@ import (
 type Survey struct {
 	// At is the server's time at the end of the survey.
 	At time.Time
-	// These endpoints have the requests and answers. Invitation reads one invitation by its id. Access reads the lists
+	// These endpoints have the requests and answers. Invitation reads one invitation by its id. User reads each user who
+	// may not have accepted, by the id, and has no requests if there is no such user. Access reads the lists
 	// of groups, roles and policies. For one example of each kind, Holders reads the users who have it.
-	Organizations, Account, Invitations, Invitation, Users, Suspended Endpoint
-	Access, Holders                                                   map[org.Kind]*Endpoint
+	Organizations, Account, Invitations, Invitation, Users, User, Suspended Endpoint
+	Access, Holders                                                         map[org.Kind]*Endpoint
 
 	// Found has the results. A result is empty if it could not be read.
 	Found struct {
@@ -50,6 +51,7 @@ func newSurvey(c *Client) *Survey {
 		Invitations:   Endpoint{Name: "invitations", Path: invitationPath, keys: invitations.keys, Permission: inviting},
 		Invitation:    Endpoint{Name: "one invitation", Path: invitationPath + "/{id}", Permission: inviting},
 		Users:         Endpoint{Name: "users", Path: users.path, keys: users.keys},
+		User:          Endpoint{Name: "one user", Path: users.path + "/{id}"},
 		Suspended:     Endpoint{Name: "suspended users", Path: suspendedUsers("{id}").path, keys: suspendedUsers("").keys},
 		Access:        map[org.Kind]*Endpoint{},
 		Holders:       map[org.Kind]*Endpoint{},
@@ -67,9 +69,13 @@ func newSurvey(c *Client) *Survey {
 	return s
 }
 
-// Endpoints returns all endpoints, in the order in which they are reported.
+// Endpoints returns all endpoints, in the order in which they are reported. It leaves out User if it has no requests.
 func (s *Survey) Endpoints() []*Endpoint {
-	all := []*Endpoint{&s.Organizations, &s.Account, &s.Invitations, &s.Invitation, &s.Users, &s.Suspended}
+	all := []*Endpoint{&s.Organizations, &s.Account, &s.Invitations, &s.Invitation, &s.Users}
+	if len(s.User.Exchanges) > 0 {
+		all = append(all, &s.User)
+	}
+	all = append(all, &s.Suspended)
 	for _, kind := range org.Kinds {
 		all = append(all, s.Access[kind], s.Holders[kind])
 	}
@@ -151,6 +157,15 @@ func (s *Survey) run(ctx context.Context, pin string) {
 			_, s.Invitation.Err = c.Invitation(withObserver(ctx, s.Invitation.observe), listed[at].ID)
 		})
 	}
+	second.Go(func() {
+		var mu sync.Mutex
+		observe := func(x Exchange) {
+			mu.Lock()
+			defer mu.Unlock()
+			s.User.observe(x)
+		}
+		s.User.Err = c.readAcceptance(withObserver(ctx, observe), found.Users, listed)
+	})
 	switch id, err := pathID(found.Organization.ID); {
 	case err == nil:
 		second.Go(func() {
@@ -167,7 +182,7 @@ func (s *Survey) run(ctx context.Context, pin string) {
 	if s.Users.Allowed() {
 		s.Users.Err = checkUsers(found.Users)
 	}
-	for _, single := range []*Endpoint{&s.Account, &s.Invitation} {
+	for _, single := range []*Endpoint{&s.Account, &s.Invitation, &s.User} {
 		if single.Allowed() {
 			single.Rows = 1
 		}
