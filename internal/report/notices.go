@@ -402,11 +402,14 @@ func unlistedWords(n plan.Notice) noticeWords {
 	const in = "{who} is in the organization but not in the roster{(said)}"
 	switch {
 	case n.InvitationID != "":
+		why, whyMany := " but is not in the roster", " but are not in the roster"
+		if !n.Since.IsZero() { // the roster still has their entry
+			why, whyMany = ", but their last day has passed", ", but their last day has passed"
+		}
+		const end = ": the API cannot cancel it; after they accept, apply removes them only with 'unlisted: remove' in the roster"
 		return noticeWords{
-			one: "{who} has an invitation{(invitation)} but is not in the roster: the API cannot cancel it; " +
-				"after they accept, apply removes them only with 'unlisted: remove' in the roster",
-			many: "people have an invitation but are not in the roster: the API cannot cancel it; " +
-				"after they accept, apply removes them only with 'unlisted: remove' in the roster",
+			one:  "{who} has an invitation{(invitation)}" + why + end,
+			many: "people have an invitation" + whyMany + end,
 			item: "{who}{(invitation)}",
 		}
 	case !n.Since.IsZero():
