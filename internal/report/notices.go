@@ -399,7 +399,7 @@ func notMailedText(n plan.Notice) string {
 }
 
 func unlistedWords(n plan.Notice) noticeWords {
-	const in = "{who} is in the organization but not in the roster{(said)}"
+	const in = "{who}{(said)} is in the organization but not in the roster"
 	switch {
 	case n.InvitationID != "":
 		why, whyMany := " but is not in the roster", " but are not in the roster"
