@@ -85,7 +85,7 @@ func changeTable(changes []plan.Change, reinvite []org.Address) document.Table {
 				{Text: style.word, Glyph: style.glyph, Color: style.color}, {Text: who}, {Text: why},
 				{Text: document.MarkName(c.Source), Color: document.Faint},
 			},
-			At: parseSource(c.Source), Urgent: style.glyph == "-",
+			At: parseSource(c.Source), Urgent: style.glyph == "-" || c.TakesAccess(),
 		})
 	}
 	return t
