@@ -216,7 +216,7 @@ var noticeStyles = []noticeStyle{
 	})},
 	{plan.ExtraAccess, ordinary, always(noticeWords{
 		one:  "{who} has more access than the roster gives: {said}",
-		many: "people have more access than the roster gives",
+		many: "cases in which people have more access than the roster gives",
 		item: "{who}: {said}",
 	})},
 	{plan.NotMailed, ordinary, func(n plan.Notice) noticeWords {
