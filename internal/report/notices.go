@@ -406,7 +406,8 @@ func unlistedWords(n plan.Notice) noticeWords {
 		if !n.Since.IsZero() { // the roster still has their entry
 			why, whyMany = ", but their last day has passed", ", but their last day has passed"
 		}
-		const end = ": the API cannot cancel it; after they accept, apply removes them only with 'unlisted: remove' in the roster"
+		const end = ": the API cannot cancel it; " +
+			"after they accept, apply removes them only with 'unlisted: remove' in the roster"
 		return noticeWords{
 			one:  "{who} has an invitation{(invitation)}" + why + end,
 			many: "people have an invitation" + whyMany + end,
