@@ -277,6 +277,9 @@ func TestCanary(t *testing.T) {
 				if (run.Stopped == nil) != strings.HasPrefix(tt.name, "every one") {
 					t.Errorf("stopped by %v", run.Stopped)
 				}
+				if tt.fault.Kind == sandbox.FaultThrottle && strings.Contains(run.Stopped.Error(), "reach") {
+					t.Errorf("an answer is not a request that cannot reach the API: %v", run.Stopped)
+				}
 			})
 		})
 	}

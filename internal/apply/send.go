@@ -89,7 +89,7 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 		it.Err = err
 	default:
 		r.concludeRefused(it, err)
-		r.stop(fmt.Errorf("no request reaches the API any more: %w", err))
+		r.stop(fmt.Errorf("no more requests are possible: %w", err))
 	}
 	if change.Action.Mails() {
 		r.countRefusals(it.Email, failure, err)

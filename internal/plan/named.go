@@ -56,7 +56,9 @@ func (ix *index) decideResend(p *person, d *decision, inv *org.Invitation, unset
 		}
 		return
 	}
-	d.note(p, Notice{Kind: NotMailed, InvitationID: inv.ID, Since: ix.lastMailed(p, inv), Text: cause})
+	expires, estimated := p.expiry(inv)
+	d.note(p, Notice{Kind: NotMailed, InvitationID: inv.ID, Since: ix.lastMailed(p, inv), Expires: expires,
+		ExpiresEstimated: estimated, Text: cause})
 }
 
 // mayBeHiddenMember reports whether the ledger says that p joined after the last mail of inv, and the key may not see

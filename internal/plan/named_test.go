@@ -169,6 +169,15 @@ func TestResendAndReinvite(t *testing.T) {
 				if got != want {
 					t.Errorf("--%s: %s, want %s; %v", flag, got, want, p.Notices)
 				}
+				until := map[time.Time]bool{} // all notices about the pending invitation say when it expires
+				for _, n := range p.Notices {
+					if n.InvitationID != "" {
+						until[n.Expires] = true
+					}
+				}
+				if len(until) > 1 {
+					t.Errorf("--%s: it is not clear when the invitation expires: %v", flag, p.Notices)
+				}
 			}
 		})
 	}

@@ -55,6 +55,30 @@ func TestGitHubEscapes(t *testing.T) {
 	}
 }
 
+// TestGitHubUrgent: the annotations of changes that take something away come before the others.
+func TestGitHubUrgent(t *testing.T) {
+	t.Parallel()
+	var p plan.Plan
+	for i := range 20 {
+		p.Changes = append(p.Changes, plan.Change{Action: plan.Invite, Reason: plan.NotInvited,
+			Email: address(fmt.Sprintf("p%d@example.com", i))})
+	}
+	p.Changes = append(p.Changes,
+		plan.Change{Action: plan.Update, Reason: plan.APIAccessDiffers, Email: address("x@example.com"),
+			Detail: plan.Detail{APIEnabled: new(false)}},
+		plan.Change{Action: plan.Revoke, Reason: plan.MoreAccess, Email: address("y@example.com")},
+		plan.Change{Action: plan.Remove, Reason: plan.NotListed, Email: address("z@example.com")})
+	var buf bytes.Buffer
+	if err := document.WriteGitHub(&buf, PlanDocument(p), "/"); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"Update x@example.com", "Revoke y@example.com", "Remove z@example.com"} {
+		if !strings.Contains(buf.String(), want) {
+			t.Errorf("it does not say %q:\n%s", want, &buf)
+		}
+	}
+}
+
 // GitHub shows ten annotations of a kind. The tenth gives the number of the others.
 func TestGitHubBound(t *testing.T) {
 	t.Parallel()

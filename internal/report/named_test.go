@@ -161,6 +161,9 @@ func TestNamedNotices(t *testing.T) {
 			"2027-01-04, their first day"},
 		{plan.Notice{Kind: plan.EndsSoon, Text: "2026-06-12"},
 			"the last day of ada@example.com is 2026-06-12: from the next day on they count as not in the roster"},
+		{plan.Notice{Kind: plan.Unlisted, InvitationID: "inv-ada", Since: now},
+			"ada@example.com has an invitation (inv-ada), but their last day has passed: the API cannot cancel it; after they " +
+				"accept, apply removes them only with 'unlisted: remove' in the roster"},
 		{plan.Notice{Kind: plan.SameName, Text: "a.da@example.com"},
 			"ada@example.com may be the same person as a.da@example.com, who is not in the roster: if so, their entry " +
 				"in users needs this line: aliases: [a.da@example.com]"},

@@ -216,7 +216,7 @@ var noticeStyles = []noticeStyle{
 	})},
 	{plan.ExtraAccess, ordinary, always(noticeWords{
 		one:  "{who} has more access than the roster gives: {said}",
-		many: "people have more access than the roster gives",
+		many: "cases in which people have more access than the roster gives",
 		item: "{who}: {said}",
 	})},
 	{plan.NotMailed, ordinary, func(n plan.Notice) noticeWords {
@@ -399,14 +399,18 @@ func notMailedText(n plan.Notice) string {
 }
 
 func unlistedWords(n plan.Notice) noticeWords {
-	const in = "{who} is in the organization but not in the roster{(said)}"
+	const in = "{who}{(said)} is in the organization but not in the roster"
 	switch {
 	case n.InvitationID != "":
+		why, whyMany := " but is not in the roster", " but are not in the roster"
+		if !n.Since.IsZero() { // the roster still has their entry
+			why, whyMany = ", but their last day has passed", ", but their last day has passed"
+		}
+		const end = ": the API cannot cancel it; " +
+			"after they accept, apply removes them only with 'unlisted: remove' in the roster"
 		return noticeWords{
-			one: "{who} has an invitation{(invitation)} but is not in the roster: the API cannot cancel it; " +
-				"after they accept, apply removes them only with 'unlisted: remove' in the roster",
-			many: "people have an invitation but are not in the roster: the API cannot cancel it; " +
-				"after they accept, apply removes them only with 'unlisted: remove' in the roster",
+			one:  "{who} has an invitation{(invitation)}" + why + end,
+			many: "people have an invitation" + whyMany + end,
 			item: "{who}{(invitation)}",
 		}
 	case !n.Since.IsZero():

@@ -67,6 +67,23 @@ func TestNoticesGrouped(t *testing.T) {
 	}
 }
 
+// TestExtraAccessOfOnePerson: a person may have several notices about extra access, so they do not count people.
+func TestExtraAccessOfOnePerson(t *testing.T) {
+	t.Parallel()
+	var p plan.Plan
+	for _, name := range []string{"group ops", "role deployer"} {
+		p.Notices = append(p.Notices, plan.Notice{Kind: plan.ExtraAccess, Email: address("kay@example.com"), Text: name})
+	}
+	var text bytes.Buffer
+	if err := document.WriteText(&text, PlanDocument(p), 0, false); err != nil {
+		t.Fatal(err)
+	}
+	want := "2 cases in which people have more access than the roster gives\n    - kay@example.com: group ops\n"
+	if !strings.Contains(text.String(), want) {
+		t.Errorf("it does not say %q:\n%s", want, &text)
+	}
+}
+
 // TestNoticeStyles checks that every kind of notice has words of its own, and that no name in braces is left in them.
 // It checks that only notices about the whole run are never shown with others, and that docs/cron.md names the kinds
 // that are logged as warnings.

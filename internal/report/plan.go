@@ -85,7 +85,7 @@ func changeTable(changes []plan.Change, reinvite []org.Address) document.Table {
 				{Text: style.word, Glyph: style.glyph, Color: style.color}, {Text: who}, {Text: why},
 				{Text: document.MarkName(c.Source), Color: document.Faint},
 			},
-			At: parseSource(c.Source), Urgent: style.glyph == "-",
+			At: parseSource(c.Source), Urgent: style.glyph == "-" || c.TakesAccess(),
 		})
 	}
 	return t
@@ -179,15 +179,21 @@ func nothingToDo(people int, notices []plan.Notice) string {
 		}
 	}
 	who := document.Pluralize(people, "person", "people")
+	some := func(n int, of string) string { // which of the people, with a space behind
+		if people == 1 {
+			return ""
+		}
+		return fmt.Sprintf("%d %s", n, of)
+	}
 	switch {
 	case waiting > 0 && unsettled > 0:
-		return fmt.Sprintf("Nothing to do for now: %s unchanged, %d of them invited with no answer yet, "+
-			"%d with a mail whose outcome is unknown.", who, waiting, unsettled)
+		return fmt.Sprintf("Nothing to do for now: %s unchanged, %sinvited with no answer yet, "+
+			"%swith a mail whose outcome is unknown.", who, some(waiting, "of them "), some(unsettled, ""))
 	case waiting > 0:
-		return fmt.Sprintf("Nothing to do: %s unchanged, %d of them invited with no answer yet.", who, waiting)
+		return fmt.Sprintf("Nothing to do: %s unchanged, %sinvited with no answer yet.", who, some(waiting, "of them "))
 	case unsettled > 0:
-		return fmt.Sprintf("Nothing to do for now: %s unchanged, %d of them with a mail whose outcome is unknown.", who,
-			unsettled)
+		return fmt.Sprintf("Nothing to do for now: %s unchanged, %swith a mail whose outcome is unknown.", who,
+			some(unsettled, "of them "))
 	case len(notices) > 0:
 		return fmt.Sprintf("Nothing to do: %s unchanged.", who)
 	}

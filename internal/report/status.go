@@ -363,12 +363,15 @@ func (s Status) unlistedRows(unlisted []plan.Notice) []document.Row {
 		case n.NotAccepted:
 			what = "invited user"
 		}
+		ended := ""
+		if !n.Since.IsZero() {
+			ended = "; last day has passed: counts as not in the roster" + sinceText(n.Since)
+		}
 		switch {
 		case n.UserID == "":
-			add(person, "", "invitation", n.Expires, "the API cannot cancel it")
-		case !n.Since.IsZero():
-			next := "only reported; last day has passed: counts as not in the roster" + sinceText(n.Since)
-			add(person, "", what, time.Time{}, next)
+			add(person, "", "invitation", n.Expires, "the API cannot cancel it"+ended)
+		case ended != "":
+			add(person, "", what, time.Time{}, "only reported"+ended)
 		default:
 			next := "only reported"
 			if !n.RemovalAfter.IsZero() {

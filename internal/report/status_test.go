@@ -268,6 +268,22 @@ func TestStatusOfOneWhoLeaves(t *testing.T) {
 	}
 }
 
+// TestStatusOfEndedInvitation: the status says that a person with an invitation has an entry in the roster, which has
+// ended.
+func TestStatusOfEndedInvitation(t *testing.T) {
+	t.Parallel()
+	s := Status{Now: now, Notices: []plan.Notice{{Kind: plan.Unlisted, Email: address("kai@example.com"),
+		InvitationID: "inv-kai", Source: "users.yaml:30", Since: now}}}
+	var text bytes.Buffer
+	if err := document.WriteText(&text, StatusDocument(s), 0, false); err != nil {
+		t.Fatal(err)
+	}
+	const want = "the API cannot cancel it; last day has passed: counts as not in the roster since 2026-11-23\n"
+	if !strings.Contains(text.String(), want) {
+		t.Errorf("it does not say %q:\n%s", want, &text)
+	}
+}
+
 // TestStatusOfExpiredBeforeLostMail: people who may have been mailed again cannot accept the expired invitation.
 func TestStatusOfExpiredBeforeLostMail(t *testing.T) {
 	t.Parallel()

@@ -126,6 +126,8 @@ func TestNothingToDo(t *testing.T) {
 		{1, nil, "Nothing to do: 1 person matches the roster."},
 		{3, nil, "Nothing to do: 3 people match the roster."},
 		{3, []plan.Notice{left}, "Nothing to do: 3 people unchanged."},
+		{1, []plan.Notice{waiting}, "Nothing to do: 1 person unchanged, invited with no answer yet."},
+		{1, []plan.Notice{unsettled}, "Nothing to do for now: 1 person unchanged, with a mail whose outcome is unknown."},
 		{3, []plan.Notice{waiting, left}, "Nothing to do: 3 people unchanged, 1 of them invited with no answer yet."},
 		{3, []plan.Notice{unsettled, unsettled}, "Nothing to do for now: 3 people unchanged, 2 of them with a mail whose " +
 			"outcome is unknown."},

@@ -378,7 +378,9 @@ func (s *Survey) Traits() []Trait {
 	if missing {
 		t.add("suspended-endpoint", "missing")
 	}
-	t.addSuspended(people, s.Suspended.rawRows(), present || missing)
+	if s.Users.Allowed() {
+		t.addSuspended(people, s.Suspended.rawRows(), present || missing)
+	}
 	if s.Holders[org.KindGroup].Allowed() { // s.group is not nil
 		for _, row := range s.Access[org.KindGroup].rawRows() {
 			if row.text("id") == s.group.ID {

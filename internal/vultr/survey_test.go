@@ -261,6 +261,8 @@ func TestTraits(t *testing.T) {
 		{name: "a suspended user, and there is one list", axis: "suspended", want: []string{"users"},
 			change: world{suspendedPath: 404}},
 		{name: "a suspended user, and the other list is hidden", axis: "suspended", change: world{suspendedPath: 403}},
+		{name: "a suspended user, and the list of users is hidden", axis: "suspended",
+			change: world{"/v2/users": 403, suspendedPath: `{"users":[{"id":"u2"}]` + end}},
 		{name: "members of a group", axis: "group-members", want: []string{"all"}},
 		{name: "members of a group that cannot be read", axis: "group-members",
 			change: world{"/v2/groups/g1/members": `{"members":[{"id":"u1"}]` + unreadable}},
