@@ -45,7 +45,8 @@ func (c *call) invitedUsers(m moment, users []User) []User {
 	for i := range c.Invitations.rowsAt(m) {
 		if key := strings.ToLower(i.Email); !known[key] {
 			known[key] = true
-			invited = append(invited, User{ID: "u-" + i.ID, Name: nameFrom(i.Email), Email: i.Email, InvitedOn: i.Created})
+			invited = append(invited, User{ID: "u-" + i.ID, Name: nameFrom(i.Email), Email: i.Email, InvitedBy: ownerEmail,
+				InvitedOn: i.Created})
 		}
 	}
 	return invited
