@@ -240,6 +240,8 @@ type peopleWorld struct {
 	// roster, by id and address.
 	joined map[string]time.Time
 	seen   map[string]bool
+	// seenAs has, for each key of seen, whose entry had the address then.
+	seenAs map[string]int
 	// unlisted has the times, by user id, when a run may first have seen a user as unlisted.
 	unlisted map[string]time.Time
 	saved    *plan.Saved
@@ -364,7 +366,7 @@ func (c *peopleWorld) act(a act) {
 				isUnanswered := inv.State == "pending" || inv.State == "expired" && made.After(c.joined[u.ID])
 				return !made.IsZero() && isUnanswered && c.ownerOf(inv.Email) == a.Who
 			})
-			p.left[address] = c.seen[u.ID+address] && !isInvited
+			p.left[address] = c.seen[u.ID+address] && c.seenAs[u.ID+address] == a.Who && !isInvited
 			c.forget(u)
 		}
 	case "suspend":
@@ -467,7 +469,7 @@ func (c *peopleWorld) rename(who int, from, to string) {
 	}
 	switch {
 	case c.lists(to):
-		c.seen[u.ID+to] = wasSeen && c.lists(from)
+		c.seen[u.ID+to], c.seenAs[u.ID+to] = wasSeen && c.lists(from), c.seenAs[u.ID+from]
 	case wasSeen && c.lists(from) && p.under == "":
 		p.under, p.invited, p.underSince, p.byLedger = u.ID, from, c.Now(), true
 	}
@@ -1046,7 +1048,7 @@ func (c *peopleWorld) learn(present map[string]sandbox.User, sure bool) {
 			continue
 		}
 		if _, still := now[id]; still && c.lists(address) {
-			c.seen[id+address] = !c.isSecondUser(u, present)
+			c.seen[id+address], c.seenAs[id+address] = !c.isSecondUser(u, present), c.ownerOf(address)
 			c.people[c.ownerOf(address)].wasMember = true
 		}
 		if !u.Suspended && c.history.Lag == 0 {
@@ -1220,7 +1222,7 @@ func playPeople(t *testing.T, s peopleHistory) (broken, log []string) {
 	c := &peopleWorld{company: newCompany(t, sandbox.Options{Dialect: s.Dialect, ListLag: s.Lag, PageCap: s.PageCap}),
 		history: s,
 		byAdmin: map[string]bool{}, byOrgsync: map[string]bool{}, inDoubt: map[string]bool{}, joined: map[string]time.Time{},
-		seen: map[string]bool{}, unlisted: map[string]time.Time{}, byHand: map[string]time.Time{},
+		seen: map[string]bool{}, seenAs: map[string]int{}, unlisted: map[string]time.Time{}, byHand: map[string]time.Time{},
 		gone: map[string]time.Time{}}
 	for who := range c.people {
 		p := &c.people[who]
