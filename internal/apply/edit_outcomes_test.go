@@ -20,11 +20,11 @@ import (
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
 
-// lagGroups makes the lists of groups and their members show their first state for a time.
-func (c *company) lagGroups(d time.Duration) {
+// lagGroups makes the lists of groups and their members show their first state for 10 minutes.
+func (c *company) lagGroups() {
 	inner := c.wire.Handler
 	var mu sync.Mutex
-	groups, until := map[string]*httptest.ResponseRecorder{}, c.Now().Add(d)
+	groups, until := map[string]*httptest.ResponseRecorder{}, c.Now().Add(10*time.Minute)
 	c.wire.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet || !strings.HasPrefix(r.URL.Path, "/v2/groups") || c.Now().After(until) {
 			inner.ServeHTTP(w, r)
@@ -73,7 +73,7 @@ func TestLostEditRefusedLater(t *testing.T) {
 				}
 				_, err := c.AddUser(member)
 				must(t, err)
-				c.lagGroups(10 * time.Minute)
+				c.lagGroups()
 				c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true, Method: test.method, Times: 1})
 				if test.second.Kind != "" {
 					test.second.Method, test.second.From = test.method, 2
@@ -95,7 +95,7 @@ func TestLostEditRefusedAndStopped(t *testing.T) {
 		c := newDefaultCompany(t, sandbox.Options{}, ada)
 		c.setFirstGroups("platform")
 		c.addMembers(ada)
-		c.lagGroups(10 * time.Minute)
+		c.lagGroups()
 		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true, Method: http.MethodPost, Times: 1})
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
@@ -135,7 +135,7 @@ func TestLostEditBesideADenial(t *testing.T) {
 		c := newDefaultCompany(t, sandbox.Options{}, ada, bob, zoe)
 		c.setAllGroups("platform")
 		c.addMembers(ada, bob)
-		c.lagGroups(10 * time.Minute)
+		c.lagGroups()
 		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true, Method: http.MethodPost, Path: "/v2/groups*",
 			Times: 1})
 		c.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Method: http.MethodPost, Path: "/v2/groups*", From: 2})

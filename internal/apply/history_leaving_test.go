@@ -1451,8 +1451,8 @@ func TestHistorySuspendedBesideNewOwner(t *testing.T) {
 	})
 }
 
-// TestHistorySuspendedUserWhoLeft: orgsync suspends bob, and bob leaves. Later he is invited and joins as the same user,
-// and an administrator suspends him before the next run. orgsync must not end this suspension.
+// TestHistorySuspendedUserWhoLeft: orgsync suspends bob, and bob leaves. Later he is invited and joins as the same
+// user, and an administrator suspends him before the next run. orgsync must not end this suspension.
 func TestHistorySuspendedUserWhoLeft(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

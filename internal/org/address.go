@@ -92,9 +92,9 @@ func ParseAddress(s string) (Address, error) {
 	return Address{spelling: s, key: key}, nil
 }
 
-// isForbidden reports whether r is an invisible character or U+FFFD, which stands for a character that was lost. IsPrint
-// is false for controls, bidirectional marks, zero-width characters and every space but U+0020. The two tables have the
-// others. With such characters, two different addresses would look the same.
+// isForbidden reports whether r is an invisible character or U+FFFD, which stands for a character that was lost.
+// IsPrint is false for controls, bidirectional marks, zero-width characters and every space but U+0020. The two tables
+// have the others. With such characters, two different addresses would look the same.
 func isForbidden(r rune) bool {
 	return r == unicode.ReplacementChar || !unicode.IsPrint(r) ||
 		unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
@@ -144,8 +144,8 @@ func decodePercent(s string) string {
 // allows.
 var domains = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.VerifyDNSLength(true))
 
-// isPlainDomain reports whether domains.ToASCII certainly returns domain unchanged. This is true for nearly all domains,
-// and ToASCII would take a fiftieth of the processor time of a plan.
+// isPlainDomain reports whether domains.ToASCII certainly returns domain unchanged. This is true for nearly all
+// domains, and ToASCII would take a fiftieth of the processor time of a plan.
 func isPlainDomain(domain string) bool {
 	for label := range strings.SplitSeq(domain, ".") {
 		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' || strings.Contains(label, "--") {

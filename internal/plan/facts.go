@@ -101,8 +101,8 @@ func (ix *index) invitedSince(p *person, t time.Time) bool {
 }
 
 // activeFacts returns the fact that a suspension ended, if the ledger has the user with the address key as suspended,
-// and does not have the id of this user. If it has the id, endedSuspensionFacts decides. activeFacts returns none within
-// 15 minutes of the suspension, because the list may lag.
+// and does not have the id of this user. If it has the id, endedSuspensionFacts decides. activeFacts returns none
+// within 15 minutes of the suspension, because the list may lag.
 func (ix *index) activeFacts(key string) []org.Fact {
 	r := ix.in.Memory.People[key]
 	if !r.Suspended || r.SuspendedUserID != "" || ix.isRecent(r.SuspendedAt) {

@@ -215,7 +215,8 @@ var axes = []axis{
 	{"relations", []string{"rows", "direct"}, func(d *Dialect) *string { return &d.Relations }},
 	{"removal", []string{"full", "soft"}, func(d *Dialect) *string { return &d.Removal }},
 	{"organizations", []string{"one", "several"}, func(d *Dialect) *string { return &d.Organizations }},
-	{"invite-accepted", []string{"absent", "told", "invited", "single"}, func(d *Dialect) *string { return &d.InviteAccepted }},
+	{"invite-accepted", []string{"absent", "told", "invited", "single"},
+		func(d *Dialect) *string { return &d.InviteAccepted }},
 	{"escape", []string{"none", "html", "html-twice", "slashes"}, func(d *Dialect) *string { return &d.Escape }},
 	{"paging", []string{"moment", "offset"}, func(d *Dialect) *string { return &d.Paging }},
 }

@@ -177,7 +177,8 @@ func (c *call) lookUpID(kind, id string) *reply {
 			c.user = c.owner()
 			break
 		}
-		if c.user, found = c.Users.get(id); !found && c.route.method == http.MethodGet && c.route.pattern == "/v2/users/{id}" {
+		isReadAlone := c.route.method == http.MethodGet && c.route.pattern == "/v2/users/{id}"
+		if c.user, found = c.Users.get(id); !found && isReadAlone {
 			c.user, found = c.findInvited(id)
 		}
 	case "groups":

@@ -45,8 +45,8 @@ func (f fields) encode() []byte {
 // hashSeed is the seed of all hashes of rows.
 var hashSeed = maphash.MakeSeed()
 
-// hash returns a text that is equal for rows with equal members, and almost certainly different for all others. The JSON
-// of all rows of a long list would need much memory.
+// hash returns a text that is equal for rows with equal members, and almost certainly different for all others. The
+// JSON of all rows of a long list would need much memory.
 func (f fields) hash() string {
 	sum := uint64(0) // of the hashes of all members, because a map has no order
 	for name, raw := range f {
