@@ -160,6 +160,7 @@ func wantTraits(d sandbox.Dialect) map[string]string {
 		"suspended":          cmp.Or(string(d.Suspended), "both"),
 		"suspended-status":   either(d.Suspended == sandbox.SuspendedListed, "", "false"),
 		"suspended-endpoint": cmp.Or(string(d.SuspendedEndpoint), "present"),
+		"invite-accepted":    cmp.Or(string(d.InviteAccepted), "absent"),
 		"group-members":      cmp.Or(string(d.GroupMembers), "all"),
 		"member-id":          cmp.Or(string(d.MemberID), "user"),
 		"removal":            string(d.Removal),

@@ -33,6 +33,7 @@ var axes = []struct{ name, about string }{
 	{"suspended", "the lists that have suspended users"},
 	{"suspended-status", "status of a suspended user in the list of users"},
 	{"suspended-endpoint", "the list of suspended users"},
+	{"invite-accepted", "invite_accepted of users, and invited people in the list"},
 	{"group-members", "members inside the list of groups"},
 	{"member-id", "the id of a group's member"},
 	{"removal", "members who were taken out of a group"},
@@ -333,6 +334,25 @@ func (t traits) addMembers(group fields, list, users []fields) {
 	}
 }
 
+// addAcceptance adds whether the list of users has invited people, and where the API shows this. single has the answers
+// about single users.
+func (t traits) addAcceptance(users []fields, single []Exchange) {
+	says := func(accepted bool) func(fields) bool {
+		return func(f fields) bool { return f.is("invite_accepted", accepted) }
+	}
+	isInvited := func(x Exchange) bool { return says(false)(x.top.unwrap("user")) }
+	switch {
+	case slices.ContainsFunc(users, says(false)):
+		t.add("invite-accepted", "invited")
+	case slices.ContainsFunc(users, says(true)):
+		t.add("invite-accepted", "told")
+	case slices.ContainsFunc(single, isInvited):
+		t.add("invite-accepted", "single")
+	case len(users) > 0:
+		t.add("invite-accepted", "absent")
+	}
+}
+
 // Traits returns all axes in a fixed order, with the values in the answers of the survey.
 func (s *Survey) Traits() []Trait {
 	t := newTraits(s.client.CleanText)
@@ -380,6 +400,7 @@ func (s *Survey) Traits() []Trait {
 	}
 	if s.Users.Allowed() {
 		t.addSuspended(people, s.Suspended.rawRows(), present || missing)
+		t.addAcceptance(people, s.User.Exchanges)
 	}
 	if s.Holders[org.KindGroup].Allowed() { // s.group is not nil
 		for _, row := range s.Access[org.KindGroup].rawRows() {
