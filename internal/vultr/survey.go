@@ -17,8 +17,8 @@ type Survey struct {
 	// At is the server's time at the end of the survey.
 	At time.Time
 	// These endpoints have the requests and answers. Invitation reads one invitation by its id. User reads each user who
-	// may not have accepted, by the id, and has no requests if there is no such user. Access reads the lists
-	// of groups, roles and policies. For one example of each kind, Holders reads the users who have it.
+	// may not have accepted, by the id, and has no requests if there is no such user. Access reads the lists of groups,
+	// roles and policies. For one example of each kind, Holders reads the users who have it.
 	Organizations, Account, Invitations, Invitation, Users, User, Suspended Endpoint
 	Access, Holders                                                         map[org.Kind]*Endpoint
 

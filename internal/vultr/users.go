@@ -116,31 +116,32 @@ func decodeUser(f fields) org.User {
 // of users also has invited people. In SPEC's examples, only the answer about a single user has invite_accepted. It
 // changes the users who have not accepted.
 func (c *Client) readAcceptance(ctx context.Context, all []org.User, invitations []org.Invitation) error {
-	invited, accepted := map[string]bool{}, map[string]bool{}
+	accepted := map[string]bool{} // by the key of each address that has an invitation
 	for i := range invitations {
 		inv := &invitations[i]
-		invited[inv.Invited.Key()] = true
-		if inv.Status == org.StatusAccepted {
-			accepted[inv.Invited.Key()], accepted[inv.Registered.Key()] = true, true
+		isAccepted := inv.Status == org.StatusAccepted
+		accepted[inv.Invited.Key()] = accepted[inv.Invited.Key()] || isAccepted
+		if isAccepted {
+			accepted[inv.Registered.Key()] = true
 		}
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	for i := range all {
 		u := &all[i]
-		key := u.Email.Key()
-		if key == "" || !invited[key] || accepted[key] || u.Accepted != nil || u.Service || !IsValidID(u.ID) {
+		hasAccepted, isInvited := accepted[u.Email.Key()]
+		if u.Email.IsZero() || !isInvited || hasAccepted || u.Accepted != nil || u.Service || !IsValidID(u.ID) {
 			continue
 		}
 		g.Go(func() error {
 			a, err := c.read(ctx, call{op: "read the user", target: u.ID, path: users.path + "/" + u.ID})
+			if isRefusedByAPI(err) {
+				return nil
+			}
 			if err != nil {
-				if isRefusedByAPI(err) {
-					err = nil
-				}
 				return err
 			}
 			f := a.fields.unwrap("user")
-			// A user whom somebody created without an invitation has no date of one.
+			// A user who was created without an invitation has no date of one.
 			wasInvited := !isEmptyValue(f["invited_on"]) || !isEmptyValue(f["invited_by"])
 			if alone := decodeUser(f); wasInvited && alone.ID == u.ID && alone.Accepted != nil && !*alone.Accepted {
 				u.Accepted, u.Suspended, u.StatusText = alone.Accepted, alone.Suspended, alone.StatusText
