@@ -493,17 +493,25 @@ func TestRevokeAgain(t *testing.T) {
 	}
 }
 
+// newCompanyOfMover returns a company whose roster moves ada from the group platform to the group everyone. She has the
+// given groups.
+func newCompanyOfMover(t *testing.T, groups ...string) *company {
+	t.Helper()
+	c := newDefaultCompany(t, sandbox.Options{}, ada)
+	c.roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
+	c.nameGroups("platform")
+	c.setFirstGroups("everyone")
+	_, err := c.AddUser(sandbox.User{Email: ada, Groups: groups})
+	must(t, err)
+	return c
+}
+
 // TestRevokeAgainWhileListLags: a member moves to another group. The answer to the revocation is lost, the server does
 // not act, and the lists do not show the new group yet. The run has given this group, so it makes the revocation again.
 func TestRevokeAgainWhileListLags(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newDefaultCompany(t, sandbox.Options{}, ada)
-		c.roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
-		c.nameGroups("platform")
-		c.setFirstGroups("everyone")
-		_, err := c.AddUser(sandbox.User{Email: ada, Groups: []string{"platform"}})
-		must(t, err)
+		c := newCompanyOfMover(t, "platform")
 		c.lagGroups()
 		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, Method: http.MethodDelete, Times: 1})
 		c.expect(c.run(with{}), 0, ada, "grant done, revoke done")
@@ -516,12 +524,7 @@ func TestRevokeAgainWhileListLags(t *testing.T) {
 func TestRevokeAgainWithoutTheNewGroup(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newDefaultCompany(t, sandbox.Options{}, ada)
-		c.roster.Settings.ExtraAccess = roster.ExtraAccessRevoke
-		c.nameGroups("platform")
-		c.setFirstGroups("everyone")
-		_, err := c.AddUser(sandbox.User{Email: ada, Groups: []string{"everyone", "platform"}})
-		must(t, err)
+		c := newCompanyOfMover(t, "everyone", "platform")
 		ids := map[string]string{}
 		for _, g := range c.World().Groups {
 			ids[g.Name] = g.ID

@@ -218,7 +218,7 @@ func TestFaultA7Wait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newDefaultCompany(t, sandbox.Options{}, ada, bob, "cy@example.com")
 		c.roster.Settings.Unlisted = roster.UnlistedRemove
-		c.roster.People[2].Until = roster.DayOf(c.Now().Truncate(24*time.Hour).AddDate(0, 0, 1))
+		c.roster.People[2].Until = roster.DayOf(c.Now()) + 1
 		c.addMembers(ada, bob, "cy@example.com", mallory)
 		c.run(with{})
 		must(t, c.Advance(2*time.Hour))

@@ -62,11 +62,11 @@ func TestSameName(t *testing.T) {
 			in.Snapshot.Invitations = []org.Invitation{invitation("i1", ada, org.StatusDeclined, -10)}
 		}, []string{"countess@home.example u1"}},
 		{"the person's first day has not begun", func(in *plan.Input) {
-			in.Roster.People[0].From = roster.DayOf(hours(48).Truncate(24 * time.Hour))
+			in.Roster.People[0].From = roster.DayOf(hours(48))
 			in.Snapshot.Users = append(in.Snapshot.Users, userWithName("u1", "countess@home.example", "Ada Lovelace"))
 		}, []string{"countess@home.example u1"}},
 		{"the person's last day is too near for an invitation", func(in *plan.Input) {
-			in.Roster.People[0].Until = roster.DayOf(hours(24).Truncate(24 * time.Hour))
+			in.Roster.People[0].Until = roster.DayOf(hours(24))
 			in.Snapshot.Users = append(in.Snapshot.Users, userWithName("u1", "countess@home.example", "Ada Lovelace"))
 		}, []string{"countess@home.example u1"}},
 		{"the API refused the mails to the person", func(in *plan.Input) {
