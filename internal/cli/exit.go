@@ -44,7 +44,7 @@ var exitTexts = map[int]struct{ meaning, todo string }{
 		"or the roster names a group, role or policy that the organization does not have",
 		"read the error and its hint, then run again; if several runs in a row end with 3, read the notices"},
 	exitRefused: {"refused before the first change: the plan exceeds a limit (only apply), the key or --state does not " +
-		"fit the roster, the last mail of an earlier run invited somebody to another organization, or the plan has " +
+		"fit the roster, an earlier run sent a mail for the wrong organization, or the plan has " +
 		"changed since it was shown or saved",
 		"review the plan; then raise the limit, fix the roster, or save a new plan"},
 	exitLocked: {"another run has the lock, or took it over before this run sent anything",
