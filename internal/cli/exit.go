@@ -40,8 +40,9 @@ var exitTexts = map[int]struct{ meaning, todo string }{
 		"read the error; a network error often goes away with the next run"},
 	exitChanges: {"only with --detailed-exitcode: plan found changes, or apply made changes",
 		"after plan, review the plan"},
-	exitUnfinished: {"only apply: some changes are not done or have an unknown outcome, a mail waits for your decision, " +
-		"or the roster names a group, role or policy that the organization does not have",
+	exitUnfinished: {"only apply: some changes are not done or have an unknown outcome, a mail waits for your decision " +
+		"or for the outcome of an earlier mail, or the roster names a group, role or policy that the organization " +
+		"does not have",
 		"read the error and its hint, then run again; if several runs in a row end with 3, read the notices"},
 	exitRefused: {"refused before the first change: the plan exceeds a limit (only apply), the key or --state does not " +
 		"fit the roster, an earlier run sent a mail for the wrong organization, or the plan has " +

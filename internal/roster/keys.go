@@ -136,7 +136,7 @@ var (
 				"The values suspend and remove need the key organization."},
 		{name: "unlisted_after", kind: durationKind, defaultValue: FormatDuration(defaultSettings.UnlistedAfter),
 			description: "Waiting time, as in 24h or 3d, before orgsync suspends or removes a user that the " +
-				"ledger never saw in a roster. With 0s there is no wait."},
+				"ledger never saw in a roster, or that the notice same_name names. With 0s there is no wait."},
 		{name: "extra_access", kind: choiceKind, defaultValue: defaultSettings.ExtraAccess,
 			choices: []string{string(ExtraAccessReport), string(ExtraAccessRevoke)},
 			description: "What orgsync does with groups, roles and policies that a person has but that the " +

@@ -206,12 +206,13 @@ func (r *Roster) StateIn(top string) string {
 	return filepath.Join(below, r.State)
 }
 
-// LinkedStateError says that a relative folder of the state has no fixed place, because its roster file is a link.
+// LinkedStateError says that a relative folder of the state has no fixed place, because its roster file is a
+// symbolic link.
 type LinkedStateError struct{ File, State string }
 
 // Error returns a message with the state and the file.
 func (e *LinkedStateError) Error() string {
-	return fmt.Sprintf("the state %q is relative to the folder of %s, but this file is a link", e.State, e.File)
+	return fmt.Sprintf("the state %q is relative to the folder of %s, but this file is a symbolic link", e.State, e.File)
 }
 
 // Addresses returns the address to which orgsync sends invitations, followed by the aliases.
