@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -427,4 +428,30 @@ func TestReadAcceptance(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestNowIsTheBeginning: what happened during a slow reading may be missing in its lists. So it must not look older
+// than it is.
+func TestNowIsTheBeginning(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		answers := smallWorld().with(world{
+			invitationPath: `{"invites":[{"id":"i1","email_invited":"ada@example.com","status":"pending"}]}`,
+			"/v2/users/u1": `{"user":{"id":"u1","invite_accepted":true}}`,
+		})
+		c := newBubbleClient(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/v2/users/u1" {
+				time.Sleep(20 * time.Second)
+			}
+			answerJSON(w, 200, answers[r.URL.Path].(string))
+		}, nil)
+		began := time.Now()
+		s, err := c.ReadOrganization(t.Context(), "o1", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !s.Now.Equal(began) {
+			t.Errorf("the time is %v after the beginning", s.Now.Sub(began))
+		}
+	})
 }
