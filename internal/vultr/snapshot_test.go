@@ -389,12 +389,15 @@ func TestReadAcceptance(t *testing.T) {
 		"not accepted":            {200, `{"id":"u1","invited_by":"x","invite_accepted":0}`, false, new(false), false},
 		"accepted":                {200, `{"id":"u1","invited_on":"2026-06-01","invite_accepted":true}`, false, nil, false},
 		"the API does not say it": {200, `{"id":"u1","invited_on":"2026-06-01"}`, false, nil, false},
+		"the id in capitals":      {200, `{"id":"U1","invited_by":"x","invite_accepted":false}`, false, new(false), false},
 		"never invited":           {200, `{"id":"u1","invited_on":"","invite_accepted":false}`, false, nil, false},
-		"another user":            {200, `{"id":"u2","invited_by":"x","invite_accepted":false}`, false, nil, false},
-		"no such request":         {404, `{"error":"not found"}`, false, nil, false},
-		"not allowed":             {403, `{"error":"forbidden"}`, false, nil, false},
-		"broken":                  {500, `{"error":"down"}`, false, nil, true},
-		"accepted another one":    {500, `{"error":"down"}`, true, nil, false},
+		"a date of zeros": {200, `{"id":"u1","invited_on":"0000-00-00 00:00:00","invite_accepted":false}`, false, nil,
+			false},
+		"another user":         {200, `{"id":"u2","invited_by":"x","invite_accepted":false}`, false, nil, false},
+		"no such request":      {404, `{"error":"not found"}`, false, nil, false},
+		"not allowed":          {403, `{"error":"forbidden"}`, false, nil, false},
+		"broken":               {500, `{"error":"down"}`, false, nil, true},
+		"accepted another one": {500, `{"error":"down"}`, true, nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

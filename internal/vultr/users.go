@@ -142,8 +142,13 @@ func (c *Client) readAcceptance(ctx context.Context, all []org.User, invitations
 			}
 			f := a.fields.unwrap("user")
 			// A user who was created without an invitation has no date of one.
-			wasInvited := !isEmptyValue(f["invited_on"]) || !isEmptyValue(f["invited_by"])
-			if alone := decodeUser(f); wasInvited && alone.ID == u.ID && alone.Accepted != nil && !*alone.Accepted {
+			invitedOn, understood := f.date("invited_on")
+			isUndated := isEmptyValue(f["invited_on"]) || understood && invitedOn.IsZero()
+			if isUndated && isEmptyValue(f["invited_by"]) {
+				return nil
+			}
+			alone := decodeUser(f)
+			if strings.EqualFold(alone.ID, u.ID) && alone.Accepted != nil && !*alone.Accepted {
 				u.Accepted, u.Suspended, u.StatusText = alone.Accepted, alone.Suspended, alone.StatusText
 			}
 			return nil
