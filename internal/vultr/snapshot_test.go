@@ -433,6 +433,38 @@ func TestReadAcceptance(t *testing.T) {
 	}
 }
 
+// TestReadAcceptanceAfterLeaving: an accepted invitation does not show that the user has accepted a newer one.
+func TestReadAcceptanceAfterLeaving(t *testing.T) {
+	t.Parallel()
+	day := func(n int) time.Time { return time.Date(2026, 6, n, 0, 0, 0, 0, time.UTC) }
+	for name, test := range map[string]struct {
+		accepted, other org.Invitation
+		want            *bool
+	}{
+		"accepted the first": {org.Invitation{Created: day(1), Responded: day(2)}, org.Invitation{Created: day(9)},
+			new(false)},
+		"accepted the first, few dates": {org.Invitation{Created: day(1)}, org.Invitation{Expires: day(9)}, new(false)},
+		"accepted the first late": {org.Invitation{Created: day(1), Responded: day(3)}, org.Invitation{Created: day(2)},
+			nil},
+		"accepted the second": {org.Invitation{Created: day(2)}, org.Invitation{Created: day(1)}, nil},
+		"no dates":            {org.Invitation{}, org.Invitation{}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := world{"/v2/users/u1": `{"id":"u1","invited_by":"x","invite_accepted":false}`}.client(t)
+			test.accepted.Invited, test.accepted.Status = ada, org.StatusAccepted
+			test.other.Invited, test.other.Status = ada, org.StatusPending
+			users := []org.User{{ID: "u1", Email: ada}}
+			if err := c.readAcceptance(t.Context(), users, []org.Invitation{test.other, test.accepted}); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, users[0].Accepted); diff != "" {
+				t.Errorf("accepted (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // TestNowIsTheBeginning: what happened during a slow reading may be missing in its lists. So it must not look older
 // than it is.
 func TestNowIsTheBeginning(t *testing.T) {
