@@ -1472,3 +1472,25 @@ func TestHistoryInvitedUserIsNotActive(t *testing.T) {
 		}
 	})
 }
+
+// TestHistoryInvitedAgainIsNoMember: bob joins, leaves and is invited again. The list of users then has him as an
+// invited person. His first invitation is accepted, but he is not a member before he accepts the second one.
+func TestHistoryInvitedAgainIsNoMember(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const bob = "bob@example.com"
+		c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{
+			InviteAccepted: sandbox.InviteAcceptedSingle, Lapsed: sandbox.LapsedMarked}}, bob)
+		c.setFirstGroups("platform")
+		c.expect(c.run(with{}), 0, bob, "invite done")
+		must(t, c.Accept(bob))
+		c.expect(c.run(with{}), 0, bob, "grant done")
+		must(t, c.Leave(bob))
+		must(t, c.Advance(19*time.Hour))
+		c.expect(c.run(with{inviteLeft: true}), 0, bob, "invite done")
+		must(t, c.Advance(19*time.Hour))
+		c.expect(c.run(with{}), 0, bob, "waiting")
+		must(t, c.Advance(73*time.Hour))
+		c.expect(c.run(with{}), 0, bob, "reinvite done")
+	})
+}

@@ -143,7 +143,7 @@ func (i Invitation) WasAnsweredBefore(t time.Time) bool {
 // Snapshot is the result of one complete reading of the organization.
 type Snapshot struct {
 	Organization Organization
-	// Now is the server's time, from the Date of its answers.
+	// Now is the server's time at the beginning of the reading, from the Date of its answers.
 	Now time.Time
 	// PinConfirmed is true if an answer of the API names the organization: the list of organizations, an invitation, or
 	// a list of the organization's suspended users that is not empty. If it is false, only the roster names the

@@ -19,7 +19,7 @@ func listUsers(c *call) *reply {
 	m := c.moment(true)
 	rows := c.Users.where(m, func(u User) bool { return !u.Suspended || c.dialect.Suspended != SuspendedListed })
 	if c.dialect.listsInvited() {
-		rows = append(rows, c.invitedUsers(m, rows)...)
+		rows = append(rows, c.invitedUsers(m)...)
 	}
 	return listOf(c, "users", m, rows, c.userObject)
 }
@@ -29,21 +29,20 @@ func (d Dialect) listsInvited() bool {
 	return d.InviteAccepted == InviteAcceptedInvited || d.InviteAccepted == InviteAcceptedSingle
 }
 
-// invitedUsers returns a user for each invited address that belongs to none of users and has no accepted invitation.
-func (c *call) invitedUsers(m moment, users []User) []User {
+// invitedUsers returns a user for each invited address that belongs to no user, and whose last invitation is not
+// accepted.
+func (c *call) invitedUsers(m moment) []User {
 	known := map[string]bool{}
-	for _, u := range users {
-		known[strings.ToLower(u.Email)] = true
-	}
 	for i := range c.Invitations.rowsAt(m) {
+		known[strings.ToLower(i.Email)] = i.State == stateAccepted
 		known[strings.ToLower(i.Registered)] = true
-		if i.State == stateAccepted {
-			known[strings.ToLower(i.Email)] = true
-		}
+	}
+	for u := range c.Users.rowsAt(m) {
+		known[strings.ToLower(u.Email)] = true
 	}
 	var invited []User
 	for i := range c.Invitations.rowsAt(m) {
-		if key := strings.ToLower(i.Email); !known[key] {
+		if key := strings.ToLower(i.Email); !known[key] && i.State != stateAccepted {
 			known[key] = true
 			invited = append(invited, User{ID: "u-" + i.ID, Name: nameFrom(i.Email), Email: i.Email, InvitedBy: ownerEmail,
 				InvitedOn: i.Created})
@@ -57,7 +56,7 @@ func (c *call) findInvited(id string) (User, bool) {
 	if !c.dialect.listsInvited() {
 		return User{}, false
 	}
-	invited := c.invitedUsers(present, c.Users.where(present, func(User) bool { return true }))
+	invited := c.invitedUsers(present)
 	at := slices.IndexFunc(invited, func(u User) bool { return u.ID == id })
 	if at < 0 {
 		return User{}, false

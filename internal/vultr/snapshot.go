@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -80,6 +81,7 @@ func (c *Client) ReadAll(ctx context.Context, pin string) (s org.Snapshot, unsee
 func (c *Client) readOrganization(
 	ctx context.Context, pin string, wanted org.Wanted, all bool, identified func(org.Organization),
 ) (s org.Snapshot, unseen []org.Kind, err error) {
+	began := time.Now()
 	var access []accessRow
 	var suspended []org.User
 	g, ctx := errgroup.WithContext(ctx)
@@ -154,6 +156,7 @@ func (c *Client) readOrganization(
 	if err := org.CheckSameOrganization(s.Organization, pin, s.Invitations); err != nil {
 		return org.Snapshot{}, nil, err
 	}
-	s.Now = c.Now()
+	// The lists may not show what happened after the beginning. The server's time is known only to the second.
+	s.Now = c.Now().Add(-time.Since(began).Truncate(time.Second))
 	return s, unseen, nil
 }

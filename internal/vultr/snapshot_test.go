@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -388,12 +389,15 @@ func TestReadAcceptance(t *testing.T) {
 		"not accepted":            {200, `{"id":"u1","invited_by":"x","invite_accepted":0}`, false, new(false), false},
 		"accepted":                {200, `{"id":"u1","invited_on":"2026-06-01","invite_accepted":true}`, false, nil, false},
 		"the API does not say it": {200, `{"id":"u1","invited_on":"2026-06-01"}`, false, nil, false},
+		"the id in capitals":      {200, `{"id":"U1","invited_by":"x","invite_accepted":false}`, false, new(false), false},
 		"never invited":           {200, `{"id":"u1","invited_on":"","invite_accepted":false}`, false, nil, false},
-		"another user":            {200, `{"id":"u2","invited_by":"x","invite_accepted":false}`, false, nil, false},
-		"no such request":         {404, `{"error":"not found"}`, false, nil, false},
-		"not allowed":             {403, `{"error":"forbidden"}`, false, nil, false},
-		"broken":                  {500, `{"error":"down"}`, false, nil, true},
-		"accepted another one":    {500, `{"error":"down"}`, true, nil, false},
+		"a date of zeros": {200, `{"id":"u1","invited_on":"0000-00-00 00:00:00","invite_accepted":false}`, false, nil,
+			false},
+		"another user":         {200, `{"id":"u2","invited_by":"x","invite_accepted":false}`, false, nil, false},
+		"no such request":      {404, `{"error":"not found"}`, false, nil, false},
+		"not allowed":          {403, `{"error":"forbidden"}`, false, nil, false},
+		"broken":               {500, `{"error":"down"}`, false, nil, true},
+		"accepted another one": {500, `{"error":"down"}`, true, nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -427,4 +431,62 @@ func TestReadAcceptance(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestReadAcceptanceAfterLeaving: an accepted invitation does not show that the user has accepted a newer one.
+func TestReadAcceptanceAfterLeaving(t *testing.T) {
+	t.Parallel()
+	day := func(n int) time.Time { return time.Date(2026, 6, n, 0, 0, 0, 0, time.UTC) }
+	for name, test := range map[string]struct {
+		accepted, other org.Invitation
+		want            *bool
+	}{
+		"accepted the first": {org.Invitation{Created: day(1), Responded: day(2)}, org.Invitation{Created: day(9)},
+			new(false)},
+		"accepted the first, few dates": {org.Invitation{Created: day(1)}, org.Invitation{Expires: day(9)}, new(false)},
+		"accepted the first late": {org.Invitation{Created: day(1), Responded: day(3)}, org.Invitation{Created: day(2)},
+			nil},
+		"accepted the second": {org.Invitation{Created: day(2)}, org.Invitation{Created: day(1)}, nil},
+		"no dates":            {org.Invitation{}, org.Invitation{}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := world{"/v2/users/u1": `{"id":"u1","invited_by":"x","invite_accepted":false}`}.client(t)
+			test.accepted.Invited, test.accepted.Status = ada, org.StatusAccepted
+			test.other.Invited, test.other.Status = ada, org.StatusPending
+			users := []org.User{{ID: "u1", Email: ada}}
+			if err := c.readAcceptance(t.Context(), users, []org.Invitation{test.other, test.accepted}); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, users[0].Accepted); diff != "" {
+				t.Errorf("accepted (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestNowIsTheBeginning: what happened during a slow reading may be missing in its lists. So it must not look older
+// than it is.
+func TestNowIsTheBeginning(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		answers := smallWorld().with(world{
+			invitationPath: `{"invites":[{"id":"i1","email_invited":"ada@example.com","status":"pending"}]}`,
+			"/v2/users/u1": `{"user":{"id":"u1","invite_accepted":true}}`,
+		})
+		c := newBubbleClient(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/v2/users/u1" {
+				time.Sleep(20 * time.Second)
+			}
+			answerJSON(w, 200, answers[r.URL.Path].(string))
+		}, nil)
+		began := time.Now()
+		s, err := c.ReadOrganization(t.Context(), "o1", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !s.Now.Equal(began) {
+			t.Errorf("the time is %v after the beginning", s.Now.Sub(began))
+		}
+	})
 }

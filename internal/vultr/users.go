@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	"golang.org/x/sync/errgroup"
@@ -112,24 +113,17 @@ func decodeUser(f fields) org.User {
 	return u
 }
 
-// readAcceptance asks the API about each user in all who has an invitation, but none that is accepted: perhaps the list
-// of users also has invited people. In SPEC's examples, only the answer about a single user has invite_accepted. It
-// changes the users who have not accepted.
+// readAcceptance asks the API about each user in all whose last invitation is not accepted: perhaps the list of users
+// also has invited people. In SPEC's examples, only the answer about a single user has invite_accepted. It changes the
+// users who have not accepted.
 func (c *Client) readAcceptance(ctx context.Context, all []org.User, invitations []org.Invitation) error {
-	accepted := map[string]bool{} // by the key of each address that has an invitation
-	for i := range invitations {
-		inv := &invitations[i]
-		isAccepted := inv.Status == org.StatusAccepted
-		accepted[inv.Invited.Key()] = accepted[inv.Invited.Key()] || isAccepted
-		if isAccepted {
-			accepted[inv.Registered.Key()] = true
-		}
-	}
+	last := lastInvitations(invitations)
 	g, ctx := errgroup.WithContext(ctx)
 	for i := range all {
 		u := &all[i]
-		hasAccepted, isInvited := accepted[u.Email.Key()]
-		if u.Email.IsZero() || !isInvited || hasAccepted || u.Accepted != nil || u.Service || !IsValidID(u.ID) {
+		inv := last[u.Email.Key()]
+		if u.Email.IsZero() || inv == nil || inv.Status == org.StatusAccepted || u.Accepted != nil || u.Service ||
+			!IsValidID(u.ID) {
 			continue
 		}
 		g.Go(func() error {
@@ -142,14 +136,47 @@ func (c *Client) readAcceptance(ctx context.Context, all []org.User, invitations
 			}
 			f := a.fields.unwrap("user")
 			// A user who was created without an invitation has no date of one.
-			wasInvited := !isEmptyValue(f["invited_on"]) || !isEmptyValue(f["invited_by"])
-			if alone := decodeUser(f); wasInvited && alone.ID == u.ID && alone.Accepted != nil && !*alone.Accepted {
+			invitedOn, understood := f.date("invited_on")
+			isUndated := isEmptyValue(f["invited_on"]) || understood && invitedOn.IsZero()
+			if isUndated && isEmptyValue(f["invited_by"]) {
+				return nil
+			}
+			alone := decodeUser(f)
+			if strings.EqualFold(alone.ID, u.ID) && alone.Accepted != nil && !*alone.Accepted {
 				u.Accepted, u.Suspended, u.StatusText = alone.Accepted, alone.Suspended, alone.StatusText
 			}
 			return nil
 		})
 	}
 	return g.Wait()
+}
+
+// lastInvitations returns the last invitation to each address, by the key of the address. An accepted invitation also
+// counts for the address that accepted it, and for the time of the acceptance. If the list does not show which
+// invitation is the last one, an accepted one counts.
+func lastInvitations(invitations []org.Invitation) map[string]*org.Invitation {
+	last := make(map[string]*org.Invitation, len(invitations))
+	timeOf := func(inv *org.Invitation) time.Time {
+		if inv.Status == org.StatusAccepted {
+			return org.Later(inv.SentAt(), inv.Responded)
+		}
+		return inv.SentAt()
+	}
+	for i := range invitations {
+		inv := &invitations[i]
+		keys := [...]string{inv.Invited.Key(), ""} // nobody uses the key ""
+		if inv.Status == org.StatusAccepted {
+			keys[1] = inv.Registered.Key()
+		}
+		for _, key := range keys {
+			other := last[key]
+			if other == nil || timeOf(inv).After(timeOf(other)) ||
+				timeOf(inv).Equal(timeOf(other)) && inv.Status == org.StatusAccepted {
+				last[key] = inv
+			}
+		}
+	}
+	return last
 }
 
 // withSuspended returns the users of both lists, without duplicates. The documents do not say
