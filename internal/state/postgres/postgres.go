@@ -175,7 +175,9 @@ func notNull(data []byte) []byte {
 // execute runs a statement in a transaction of its own. It sends the whole transaction in one message, to
 // save round trips. The first parameter is a key, and the others are data. Data is sent in binary format:
 // the text format would need several times as much memory.
-func (t *table) execute(ctx context.Context, statement string, parameters ...[]byte) (tag pgconn.CommandTag, err error) {
+func (t *table) execute(
+	ctx context.Context, statement string, parameters ...[]byte,
+) (tag pgconn.CommandTag, err error) {
 	var b pgconn.Batch
 	for _, sql := range beginStatements {
 		b.ExecParams(sql, nil, nil, nil, nil)
