@@ -1266,7 +1266,11 @@ func TestExactlyOncePeople(t *testing.T) {
 		return
 	}
 	histories := rapid.Custom(drawPeopleHistory)
-	for seed := range 100 {
+	examples := 100
+	if testing.Short() { // as for the race detector
+		examples = 30
+	}
+	for seed := range examples {
 		check(t, t, histories.Example(seed))
 	}
 }
