@@ -138,7 +138,7 @@ var packageRules = []packageRule{
 	{
 		dir:     "internal/state/postgres",
 		project: []string{"internal/loopback", "internal/state", "internal/state/objects"},
-		modules: []string{"github.com/jackc/pgx/v5", "github.com/jackc/puddle/v2"},
+		modules: []string{"github.com/jackc/pgx/v5"},
 	},
 	{
 		dir: "internal/state/backend",

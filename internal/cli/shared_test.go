@@ -21,7 +21,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/orgsync/orgsync/internal/sandbox"
 )
@@ -333,7 +333,7 @@ func TestSharedStorageCut(t *testing.T) {
 func TestSharedSessionEnded(t *testing.T) {
 	t.Parallel()
 	s := sharedStates(t)["postgres"]
-	admin, err := pgconn.Connect(t.Context(), s.url)
+	admin, err := pgx.Connect(t.Context(), s.url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -350,8 +350,8 @@ func TestSharedSessionEnded(t *testing.T) {
 		if mails.Add(1)%10 == 0 {
 			mu.Lock()
 			defer mu.Unlock()
-			_ = admin.ExecParams(t.Context(), "select pg_terminate_backend(pid) from pg_stat_activity where "+
-				"application_name = $1", [][]byte{[]byte(name)}, nil, nil, nil).Read()
+			_, _ = admin.Exec(t.Context(), "select pg_terminate_backend(pid) from pg_stat_activity where application_name = "+
+				"$1", name)
 		}
 	})
 	out, err := process(t, dir, s.onMachine(t, env), "apply").CombinedOutput()

@@ -29,7 +29,7 @@ func Open(ctx context.Context, l state.Location, getenv func(string) string) (*B
 	case state.S3:
 		b.objects, err = s3.Open(l, getenv)
 	case state.Postgres:
-		b.objects, b.close, err = postgres.Open(l)
+		b.objects, b.close, err = postgres.Open(ctx, l)
 	case state.Folder:
 	}
 	return b, err

@@ -13,8 +13,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgproto3"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/orgsync/orgsync/internal/loopback"
 	"github.com/orgsync/orgsync/internal/state"
@@ -29,30 +31,24 @@ const Schema = `create table if not exists orgsync_objects (key text collate "C"
 // default of the database is, and that no statement runs forever.
 var beginStatements = []string{"begin", "set local synchronous_commit = on", "set local statement_timeout = '10s'"}
 
+// maxConnections is the maximum number of connections of a run. A read of many records uses several.
+const maxConnections = 6
+
 // maxStatement is the maximum size in bytes of an object that is created with INSERT. A larger object is
 // created with COPY.
 const maxStatement = 64 << 10
 
-// The types of parameters (pg_type.dat in the source of PostgreSQL).
-const (
-	typeBytea = 17
-	typeText  = 25
-)
-
-// inBinary is the format of all parameters or results of a statement.
-var inBinary = []int16{pgproto3.BinaryFormat}
-
 // table is an [objects.Objects] in the table of [Schema].
 type table struct {
-	pool  *pool
+	pool  *pgxpool.Pool
 	place string
 }
 
 // Open returns the objects at a location of the kind [state.Postgres]. It sends nothing. Settings that
 // the URL does not have come from the environment variables, the service file and the password file of
 // libpq. If there is no error, the caller must call closePool at the end. An error is a *[state.Problem].
-func Open(l state.Location) (o objects.Objects, closePool func(), err error) {
-	c, err := pgconn.ParseConfig(l.URL)
+func Open(ctx context.Context, l state.Location) (o objects.Objects, closePool func(), err error) {
+	config, err := pgxpool.ParseConfig(l.URL)
 	if err != nil {
 		text := "the URL of the state cannot be used"
 		if parse, ok := errors.AsType[*pgconn.ParseConfigError](err); ok && parse.Unwrap() != nil {
@@ -61,12 +57,16 @@ func Open(l state.Location) (o objects.Objects, closePool func(), err error) {
 		return nil, nil, &state.Problem{Err: errors.New(text),
 			Advice: "write postgres://USER@HOST/DATABASE?sslmode=verify-full"}
 	}
+	c := config.ConnConfig
 	if !requireEncryption(c) {
 		return nil, nil, state.UnencryptedError()
 	}
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = 5 * time.Second
 	}
+	// No prepared statements, because a connection pooler may give each transaction another session.
+	c.DefaultQueryExecMode = pgx.QueryExecModeExec
+	c.StatementCacheCapacity, c.DescriptionCacheCapacity = 0, 0
 	// If the URL has several hosts, use the one that accepts writes. With one host, this check would only
 	// cost a query for each connection: a read-only host refuses the first write anyway.
 	otherHost := func(f *pgconn.FallbackConfig) bool { return f.Host != c.Host || f.Port != c.Port }
@@ -76,17 +76,19 @@ func Open(l state.Location) (o objects.Objects, closePool func(), err error) {
 	if c.RuntimeParams["application_name"] == "" {
 		c.RuntimeParams["application_name"] = "orgsync"
 	}
-	p, err := newPool(c)
+	config.MaxConns, config.MinConns = maxConnections, 0
+	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
-		return nil, nil, &state.Problem{Err: err}
+		return nil, nil, &state.Problem{Err: errors.New("the URL of the state cannot be used"),
+			Advice: "write postgres://USER@HOST/DATABASE"}
 	}
-	return &table{p, l.String()}, p.close, nil
+	return &table{pool, l.String()}, pool.Close, nil
 }
 
-// requireEncryption removes from c the fallbacks without encryption: if the URL has no sslmode, pgconn as
-// well as libpq would use such a fallback. It reports whether the connection without a fallback is encrypted. A
+// requireEncryption removes from c the fallbacks without encryption: if the URL has no sslmode, pgx as well
+// as libpq would use such a fallback. It reports whether the connection without a fallback is encrypted. A
 // connection that stays on this machine counts as encrypted.
-func requireEncryption(c *pgconn.Config) bool {
+func requireEncryption(c *pgx.ConnConfig) bool {
 	isSafe := func(host string, encryption *tls.Config) bool {
 		return encryption != nil || strings.HasPrefix(host, "/") || loopback.Is(host)
 	}
@@ -106,9 +108,7 @@ func (t *table) Create(ctx context.Context, key string, data ...[]byte) error {
 	size := objects.Size(data)
 	return t.write(ctx, func() error {
 		if size > maxStatement {
-			return t.pool.use(ctx, func(connection *pgconn.PgConn) error {
-				return copyIn(ctx, connection, key, size, data)
-			})
+			return t.copyIn(ctx, key, size, data)
 		}
 		tag, err := t.execute(ctx, `insert into orgsync_objects (key, data, modified) `+
 			`values ($1, $2, clock_timestamp()) on conflict do nothing`, []byte(key), notNull(slices.Concat(data...)))
@@ -121,13 +121,18 @@ func (t *table) Create(ctx context.Context, key string, data ...[]byte) error {
 
 // copyIn creates an object with COPY, which sends data piece by piece. An INSERT would need a copy of all
 // data in memory.
-func copyIn(ctx context.Context, connection *pgconn.PgConn, key string, size int, data [][]byte) error {
+func (t *table) copyIn(ctx context.Context, key string, size int, data [][]byte) error {
+	conn, err := t.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release() // closes the connection if the transaction failed
 	var begin pgconn.Batch
 	for _, sql := range beginStatements {
 		begin.ExecParams(sql, nil, nil, nil, nil)
 	}
-	begin.ExecParams("select timestamptz_send(clock_timestamp())", nil, nil, nil, inBinary)
-	results, err := connection.ExecBatch(ctx, &begin).ReadAll()
+	begin.ExecParams("select timestamptz_send(clock_timestamp())", nil, nil, nil, []int16{pgx.BinaryFormatCode})
+	results, err := conn.Conn().PgConn().ExecBatch(ctx, &begin).ReadAll()
 	if err != nil {
 		return err
 	}
@@ -143,7 +148,7 @@ func copyIn(ctx context.Context, connection *pgconn.PgConn, key string, size int
 	for _, piece := range slices.Concat([][]byte{head}, data, [][]byte{tail}) {
 		pieces = append(pieces, bytes.NewReader(piece))
 	}
-	_, err = connection.CopyFrom(ctx, io.MultiReader(pieces...),
+	_, err = conn.Conn().PgConn().CopyFrom(ctx, io.MultiReader(pieces...),
 		"copy orgsync_objects (key, data, modified) from stdin (format binary)")
 	switch {
 	case isCode(err, uniqueViolation):
@@ -151,7 +156,7 @@ func copyIn(ctx context.Context, connection *pgconn.PgConn, key string, size int
 	case err != nil:
 		return err
 	}
-	return connection.Exec(ctx, "commit").Close()
+	return conn.Conn().PgConn().Exec(ctx, "commit").Close()
 }
 
 func (t *table) Put(ctx context.Context, key string, data []byte) error {
@@ -164,7 +169,7 @@ func (t *table) Put(ctx context.Context, key string, data []byte) error {
 	})
 }
 
-// notNull returns data, or an empty slice if data is nil: pgconn would send nil as NULL.
+// notNull returns data, or an empty slice if data is nil: pgx would send nil as NULL.
 func notNull(data []byte) []byte {
 	if data == nil {
 		return []byte{}
@@ -175,25 +180,25 @@ func notNull(data []byte) []byte {
 // execute runs a statement in a transaction of its own. It sends the whole transaction in one message, to
 // save round trips. The first parameter is a key, and the others are data. Data is sent in binary format:
 // the text format would need several times as much memory.
-func (t *table) execute(
-	ctx context.Context, statement string, parameters ...[]byte,
-) (tag pgconn.CommandTag, err error) {
+func (t *table) execute(ctx context.Context, statement string, parameters ...[]byte) (pgconn.CommandTag, error) {
 	var b pgconn.Batch
 	for _, sql := range beginStatements {
 		b.ExecParams(sql, nil, nil, nil, nil)
 	}
-	types := slices.Repeat([]uint32{typeBytea}, len(parameters))
-	types[0] = typeText
-	b.ExecParams(statement, parameters, types, inBinary, nil)
+	types := slices.Repeat([]uint32{pgtype.ByteaOID}, len(parameters))
+	types[0] = pgtype.TextOID
+	b.ExecParams(statement, parameters, types, []int16{pgx.BinaryFormatCode}, nil)
 	b.ExecParams("commit", nil, nil, nil, nil)
-	err = t.pool.use(ctx, func(connection *pgconn.PgConn) error {
-		results, err := connection.ExecBatch(ctx, &b).ReadAll()
-		if err == nil {
-			tag = results[len(beginStatements)].CommandTag
-		}
-		return err
-	})
-	return tag, err
+	conn, err := t.pool.Acquire(ctx)
+	if err != nil {
+		return pgconn.CommandTag{}, err
+	}
+	defer conn.Release() // closes the connection if the transaction failed
+	results, err := conn.Conn().PgConn().ExecBatch(ctx, &b).ReadAll()
+	if err != nil {
+		return pgconn.CommandTag{}, err
+	}
+	return results[len(beginStatements)].CommandTag, nil
 }
 
 // write calls do. If there is no table, write creates the table and calls do again.
@@ -203,8 +208,7 @@ func (t *table) write(ctx context.Context, do func() error) error {
 		return t.explain(err)
 	}
 	// uniqueViolation means that another run has created the table at the same time.
-	err = t.pool.use(ctx, func(connection *pgconn.PgConn) error { return connection.Exec(ctx, Schema).Close() })
-	if err != nil && !isCode(err, uniqueViolation) {
+	if _, err := t.pool.Exec(ctx, Schema); err != nil && !isCode(err, uniqueViolation) {
 		if isCode(err, insufficientPrivilege) {
 			return &state.Problem{
 				Err: errors.New("the database has no table for the state, and this user may not make one"),
@@ -218,14 +222,21 @@ func (t *table) write(ctx context.Context, do func() error) error {
 }
 
 func (t *table) Get(ctx context.Context, key string) ([]byte, error) {
-	rows, err := t.query(ctx, `select data from orgsync_objects where key = $1`, key)
-	switch {
-	case isCode(err, undefinedTable) || err == nil && len(rows) == 0:
-		return nil, objects.ErrNotFound
-	case err != nil:
+	conn, err := t.pool.Acquire(ctx)
+	if err != nil {
 		return nil, t.explain(err)
 	}
-	return rows[0][0], nil
+	defer conn.Release()
+	formats := []int16{pgx.BinaryFormatCode} // for the reason in execute
+	result := conn.Conn().PgConn().ExecParams(ctx, `select data from orgsync_objects where key = $1`,
+		[][]byte{[]byte(key)}, []uint32{pgtype.TextOID}, formats, formats).Read()
+	switch {
+	case isCode(result.Err, undefinedTable) || result.Err == nil && len(result.Rows) == 0:
+		return nil, objects.ErrNotFound
+	case result.Err != nil:
+		return nil, t.explain(result.Err)
+	}
+	return result.Rows[0][0], nil
 }
 
 func (t *table) List(ctx context.Context, prefix, after string, limit int) ([]objects.Info, error) {
@@ -234,37 +245,15 @@ func (t *table) List(ctx context.Context, prefix, after string, limit int) ([]ob
 	if limit > 0 {
 		query += fmt.Sprintf(" limit %d", limit)
 	}
-	rows, err := t.query(ctx, query, prefix, after)
+	rows, _ := t.pool.Query(ctx, query, prefix, after) // CollectRows returns the error
+	infos, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (i objects.Info, err error) {
+		err = row.Scan(&i.Key, &i.Size, &i.Modified)
+		return i, err
+	})
 	if isCode(err, undefinedTable) { // without a table, there are no objects
 		return nil, nil
 	}
-	var infos []objects.Info
-	for _, row := range rows {
-		infos = append(infos, objects.Info{Key: string(row[0]), Size: int64(binary.BigEndian.Uint32(row[1])),
-			Modified: readTime(row[2])})
-	}
 	return infos, t.explain(err)
-}
-
-// query returns the rows of a statement whose parameters are texts. The values are in binary format, for the reason
-// in execute.
-func (t *table) query(ctx context.Context, statement string, parameters ...string) (rows [][][]byte, err error) {
-	var values [][]byte
-	for _, p := range parameters {
-		values = append(values, []byte(p))
-	}
-	types := slices.Repeat([]uint32{typeText}, len(parameters))
-	err = t.pool.use(ctx, func(connection *pgconn.PgConn) error {
-		result := connection.ExecParams(ctx, statement, values, types, inBinary, inBinary).Read()
-		rows = result.Rows
-		return result.Err
-	})
-	return rows, err
-}
-
-// readTime reads a timestamptz in binary format: microseconds since the year 2000.
-func readTime(data []byte) time.Time {
-	return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(binary.BigEndian.Uint64(data)) * time.Microsecond)
 }
 
 func (t *table) Delete(ctx context.Context, key string) error {
@@ -328,7 +317,7 @@ func (t *table) explain(err error) error {
 const passwordAdvice = "set PGPASSWORD, or write a password file (~/.pgpass), or put the password into the URL in " +
 	"ORGSYNC_STATE"
 
-// withoutURL returns err without the connection string. pgconn puts it into errors, with the password
+// withoutURL returns err without the connection string. pgx puts it into errors, with the password
 // masked.
 func withoutURL(err error) error {
 	if connect, ok := errors.AsType[*pgconn.ConnectError](err); ok && connect.Unwrap() != nil {

@@ -18,7 +18,7 @@ func TestServer(t *testing.T) {
 	if err != nil || l.Kind != state.Postgres {
 		t.Fatalf("ORGSYNC_TEST_POSTGRES names no database: %v", err)
 	}
-	o, closePool, err := postgres.Open(l)
+	o, closePool, err := postgres.Open(t.Context(), l)
 	if err != nil {
 		t.Fatal(err)
 	}
