@@ -920,6 +920,9 @@ func (c *peopleWorld) checkDraft() {
 	}
 	memory, _, err := ledger.Read(c.t.Context(), c.store, snapshot.Organization.ID)
 	must(c.t, err)
+	if err := client.ReadAcceptance(c.t.Context(), plan.UnansweredUsers(snapshot, memory)); err != nil {
+		return
+	}
 	in := plan.Input{Roster: &c.roster, Snapshot: snapshot, Memory: memory}
 	merged, added := c.roster, plan.DraftRoster(in, unseen).Entries
 	for _, e := range added {

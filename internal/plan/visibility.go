@@ -33,6 +33,25 @@ func visibilityOf(s org.Snapshot) visibility {
 	}
 }
 
+// UnansweredUsers returns the users of s to whom, by the ledger, mails were sent since they were last seen as members.
+// Perhaps they were only invited, and the list of invitations does not show it. They are rows of s.Users, so that the
+// caller can set their Accepted.
+func UnansweredUsers(s org.Snapshot, m org.Memory) []*org.User {
+	isMailed := map[string]bool{} // by user id in lower case
+	for _, r := range m.People {
+		if r.UserID != "" && len(r.Mails) > 0 {
+			isMailed[strings.ToLower(r.UserID)] = true
+		}
+	}
+	var users []*org.User
+	for i := range s.Users {
+		if u := &s.Users[i]; len(m.People[u.Email.Key()].Mails) > 0 || isMailed[strings.ToLower(u.ID)] {
+			users = append(users, u)
+		}
+	}
+	return users
+}
+
 // priorStatus is what the ledger and the invitations say about a person who is not in the list of users.
 type priorStatus int
 
