@@ -33,9 +33,9 @@ func visibilityOf(s org.Snapshot) visibility {
 	}
 }
 
-// UnansweredUsers returns the users of s to whom, by the ledger, mails were sent since they were last seen as members.
-// Perhaps they were only invited, and the list of invitations does not show it. They are rows of s.Users, so that the
-// caller can set their Accepted.
+// UnansweredUsers returns the users of s that orgsync mailed and that have not joined since, by the ledger. Perhaps
+// they are only invited, and the list of invitations does not show it. They are rows of s.Users, so that the caller
+// can set their Accepted.
 func UnansweredUsers(s org.Snapshot, m org.Memory) []*org.User {
 	isMailed := map[string]bool{} // by user id in lower case
 	for _, r := range m.People {
@@ -45,7 +45,12 @@ func UnansweredUsers(s org.Snapshot, m org.Memory) []*org.User {
 	}
 	var users []*org.User
 	for i := range s.Users {
-		if u := &s.Users[i]; len(m.People[u.Email.Key()].Mails) > 0 || isMailed[strings.ToLower(u.ID)] {
+		u := &s.Users[i]
+		r := m.People[u.Email.Key()]
+		isUnanswered := len(r.Mails) > 0 || r.AssumedNotSent || isMailed[strings.ToLower(u.ID)]
+		// A person who joined as another user has answered all mails, but this user may still be only invited.
+		isOther := r.EverMailed && !strings.EqualFold(r.UserID, u.ID)
+		if isUnanswered || isOther {
 			users = append(users, u)
 		}
 	}
