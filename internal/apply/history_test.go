@@ -1526,8 +1526,8 @@ var pendingOnly = sandbox.Dialect{
 	Declined: sandbox.DeclinedVanish,
 }
 
-// TestHistoryInvitedUserVanishes: bob's invitation expires and is no longer in the list, and the list of users still has
-// him. He is not a member, and must be invited again.
+// TestHistoryInvitedUserVanishes: bob's invitation expires and is no longer in the list, and the list of users still
+// has him. He is not a member, and must be invited again.
 func TestHistoryInvitedUserVanishes(t *testing.T) {
 	t.Parallel()
 	for what, happens := range map[string]func(c *company, who string) error{
