@@ -156,6 +156,7 @@ func (c *company) draftRoster() roster.Draft {
 	must(c.t, err)
 	memory, _, err := ledger.Read(c.t.Context(), c.store, snapshot.Organization.ID)
 	must(c.t, err)
+	must(c.t, client.ReadAcceptance(c.t.Context(), plan.UnansweredUsers(snapshot, memory)))
 	return plan.DraftRoster(plan.Input{Roster: &c.roster, Snapshot: snapshot, Memory: memory}, unseen)
 }
 

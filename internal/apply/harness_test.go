@@ -159,6 +159,15 @@ func (c *company) client(w with) *vultr.Client {
 	return client
 }
 
+// read reads the organization like reconcile.Session.
+func (c *company) read(ctx context.Context, client *vultr.Client, m org.Memory) (org.Snapshot, error) {
+	snapshot, err := client.ReadOrganization(ctx, c.roster.Organization, plan.WantedAccess(c.roster.RequiredAccess(), m))
+	if err == nil {
+		err = client.ReadAcceptance(ctx, plan.UnansweredUsers(snapshot, m))
+	}
+	return snapshot, err
+}
+
 // apply makes one run of `orgsync apply`.
 func (c *company) apply(w with) outcome {
 	c.t.Helper()
@@ -181,8 +190,7 @@ func (c *company) apply(w with) outcome {
 	defer book.Close()
 	readings := 0
 	read := func(ctx context.Context) (org.Snapshot, error) {
-		wanted := plan.WantedAccess(c.roster.RequiredAccess(), book.Memory())
-		snapshot, err := client.ReadOrganization(ctx, c.roster.Organization, wanted)
+		snapshot, err := c.read(ctx, client, book.Memory())
 		if readings++; w.reading != nil && err == nil {
 			w.reading(readings, &snapshot)
 		}
@@ -258,8 +266,7 @@ func (c *company) compute(w with) (plan.Plan, error) {
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	wanted := plan.WantedAccess(c.roster.RequiredAccess(), memory)
-	snapshot, err := client.ReadOrganization(c.t.Context(), organization.ID, wanted)
+	snapshot, err := c.read(c.t.Context(), client, memory)
 	if err != nil {
 		return plan.Plan{}, err
 	}

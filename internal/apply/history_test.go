@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -1492,5 +1493,119 @@ func TestHistoryInvitedAgainIsNoMember(t *testing.T) {
 		c.expect(c.run(with{}), 0, bob, "waiting")
 		must(t, c.Advance(73*time.Hour))
 		c.expect(c.run(with{}), 0, bob, "reinvite done")
+	})
+}
+
+// askedAlone returns how often runs asked about a single user.
+func (c *company) askedAlone() int {
+	return len(slices.DeleteFunc(c.Requests(), func(r sandbox.Request) bool {
+		return r.Method != http.MethodGet || !strings.HasPrefix(r.Path, "/v2/users/")
+	}))
+}
+
+// expectJoined fails the test unless the ledger has this number of lines that say that who joined.
+func (c *company) expectJoined(who string, want int) {
+	c.t.Helper()
+	content, err := c.store.Read(c.t.Context())
+	must(c.t, err)
+	got := 0
+	for line := range strings.Lines(string(content)) {
+		if strings.Contains(line, who) && strings.Contains(line, `"joined"`) {
+			got++
+		}
+	}
+	if got != want {
+		c.t.Errorf("%s: the ledger says %d times that %s joined, want %d", c.Now().Format("Jan 2 15:04"), got, who, want)
+	}
+}
+
+// pendingOnly is an API whose list of invitations has only pending ones. Its list of users also has invited people, and
+// only the answer about a single user says who has accepted.
+var pendingOnly = sandbox.Dialect{
+	InviteAccepted: sandbox.InviteAcceptedSingle, Lapsed: sandbox.LapsedVanish, Accepted: sandbox.AcceptedVanish,
+	Declined: sandbox.DeclinedVanish,
+}
+
+// TestHistoryInvitedUserVanishes: bob's invitation expires and is no longer in the list, and the list of users still
+// has him. He is not a member, and must be invited again.
+func TestHistoryInvitedUserVanishes(t *testing.T) {
+	t.Parallel()
+	for what, happens := range map[string]func(c *company, who string) error{
+		"expired":  func(*company, string) error { return nil },
+		"declined": func(c *company, who string) error { return c.Decline(who) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				const bob = "bob@example.com"
+				c := newDefaultCompany(t, sandbox.Options{Dialect: pendingOnly}, bob)
+				c.setFirstGroups("platform")
+				c.expect(c.run(with{}), 0, bob, "invite done")
+				must(t, happens(c, bob))
+				for range 3 {
+					must(t, c.Advance(19*time.Hour))
+					c.expect(c.run(with{}), 0, bob, "waiting")
+				}
+				must(t, c.Advance(19*time.Hour))
+				c.expect(c.run(with{}), 0, bob, "reinvite done")
+				c.expectMails(bob, 2)
+				c.expectJoined(bob, 0)
+				must(t, c.Advance(time.Hour))
+				must(t, c.Accept(bob))
+				c.expect(c.run(with{}), 0, bob, "grant done")
+				c.expectJoined(bob, 1)
+			})
+		})
+	}
+}
+
+// TestHistoryAskedOnce: bob accepts, and the list no longer has his invitation. The run that records that he joined
+// asks once about him. Later runs do not ask.
+func TestHistoryAskedOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const bob = "bob@example.com"
+		c := newDefaultCompany(t, sandbox.Options{Dialect: pendingOnly}, bob)
+		c.setFirstGroups("platform")
+		c.addMembers(zoe)
+		c.expect(c.run(with{}), 0, bob, "invite done")
+		must(t, c.Accept(bob))
+		c.expect(c.run(with{}), 0, bob, "grant done")
+		c.applyTimes(3, time.Hour, with{}, func(_ int, o outcome) { c.expect(o, 0, bob, "nothing") })
+		c.expectJoined(bob, 1)
+		if n := c.askedAlone(); n != 1 {
+			t.Errorf("runs asked %d times about a single user", n)
+		}
+	})
+}
+
+// TestHistoryInvitedUserIsSeenFirst: the answer to bob's mail is lost, and the list of users shows him before the list
+// of invitations shows his invitation. So bob is no member. The lost mail counts as sent once, and is sent again when
+// its invitation has expired.
+func TestHistoryInvitedUserIsSeenFirst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const bob = "bob@example.com"
+		c := newDefaultCompany(t, sandbox.Options{Dialect: sandbox.Dialect{
+			InviteAccepted: sandbox.InviteAcceptedSingle, Duplicate: sandbox.DuplicateSecond}}, bob)
+		c.setFirstGroups("platform")
+		c.AddFault(sandbox.Fault{Kind: sandbox.FaultDrop, ActFirst: true, Method: http.MethodPost, Times: 1})
+		isLate := true
+		c.rewrite(func(r *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {
+			if isLate && r.Method == http.MethodGet && r.URL.Path == "/v2/invitation" {
+				rec.Body = bytes.NewBufferString(`{"invites":[],"meta":{"total":0}}`)
+			}
+			return rec
+		})
+		c.expect(c.run(with{}), 3, bob, "invite unknown")
+		c.expect(c.run(with{}), 3, bob, "unsettled")
+		c.expectJoined(bob, 0)
+		isLate = false
+		must(t, c.Advance(time.Minute))
+		c.expect(c.run(with{}), 0, bob, "waiting")
+		must(t, c.Advance(73*time.Hour))
+		c.expect(c.run(with{}), 0, bob, "reinvite done")
+		c.expectMails(bob, 2)
+		c.expectJoined(bob, 0)
 	})
 }

@@ -121,7 +121,9 @@ func drawPeopleHistory(t *rapid.T) peopleHistory {
 	if s.PageCap = pick(t, "page cap", 0, 0, 0, 2, 3); s.PageCap > 0 {
 		d.Paging = sandbox.PagingOffset
 	}
-	showInvited(d, s.Lag > 0 || s.PageCap > 0)
+	d.InviteAccepted = pick(t, "invite accepted", sandbox.InviteAcceptedAbsent, sandbox.InviteAcceptedInvited,
+		sandbox.InviteAcceptedSingle)
+	needsLedger := hidesInvited(*d, s.Lag > 0 || s.PageCap > 0)
 	s.MaxRemovals = pick(t, "max removals", 5, 5, 1)
 	s.Extra = pick(t, "extra access", roster.ExtraAccessReport, roster.ExtraAccessRevoke, roster.ExtraAccessRevoke)
 	s.MaxRevokes = pick(t, "max revokes", 25, 25, 1)
@@ -143,6 +145,9 @@ func drawPeopleHistory(t *rapid.T) peopleHistory {
 	drawActs := func(label string, most int) (drawn []act) {
 		for range rapid.IntRange(0, most).Draw(t, label) {
 			what := rapid.SampledFrom(acts)
+			if needsLedger {
+				what = what.Filter(func(act string) bool { return act != "by hand" })
+			}
 			if label == "during" && rapid.Bool().Draw(t, "accepts") {
 				what = rapid.Just("accept")
 			}
@@ -186,7 +191,7 @@ func drawPeopleHistory(t *rapid.T) peopleHistory {
 		if rapid.IntRange(0, 5).Draw(t, "other roster") == 0 {
 			c.Other = rapid.IntRange(1, peopleCount).Draw(t, "the other roster lists")
 		}
-		if rapid.IntRange(0, 15).Draw(t, "ledger") == 0 {
+		if rapid.IntRange(0, 15).Draw(t, "ledger") == 0 && !needsLedger {
 			c.Ledger = pick(t, "what of it", "copied", "copied", "restored", "lost")
 		}
 		s.Runs = append(s.Runs, c)
@@ -920,6 +925,9 @@ func (c *peopleWorld) checkDraft() {
 	}
 	memory, _, err := ledger.Read(c.t.Context(), c.store, snapshot.Organization.ID)
 	must(c.t, err)
+	if err := client.ReadAcceptance(c.t.Context(), plan.UnansweredUsers(snapshot, memory)); err != nil {
+		return
+	}
 	in := plan.Input{Roster: &c.roster, Snapshot: snapshot, Memory: memory}
 	merged, added := c.roster, plan.DraftRoster(in, unseen).Entries
 	for _, e := range added {
@@ -1183,7 +1191,8 @@ func (c *peopleWorld) settled(who int, o outcome, early bool) {
 		case plan.GaveUp:
 			why = c.people[who].byHand+c.intents(who) >= c.history.Rounds
 		case plan.NeedsAttention:
-			why = slices.Contains(states, "declined") || slices.Contains(states, "cancelled")
+			why = slices.Contains(states, "declined") || slices.Contains(states, "cancelled") ||
+				n.Text == "not accepted yet" && slices.Contains(states, "expired")
 		case plan.SuspendedUser, plan.UnknownMembership, plan.Flapping, plan.Waiting:
 			why = true
 		case plan.RefusedMail:

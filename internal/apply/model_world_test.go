@@ -164,7 +164,9 @@ func drawScript(t *rapid.T) script {
 	if s.PageCap = pick(t, "page cap", 0, 0, 0, 2, 3, 5); s.PageCap > 0 {
 		s.Dialect.Paging = sandbox.PagingOffset
 	}
-	showInvited(&s.Dialect, s.Lag > 0 || s.PageCap > 0)
+	if hidesInvited(s.Dialect, s.Lag > 0 || s.PageCap > 0) {
+		s.Dialect.InviteAccepted = sandbox.InviteAcceptedAbsent // here, people are also invited by hand
+	}
 	for _, who := range s.People {
 		if rapid.IntRange(0, 3).Draw(t, "listed by the other") > 0 {
 			s.Others = append(s.Others, who)
@@ -275,13 +277,12 @@ func drawScript(t *rapid.T) script {
 	return s
 }
 
-// showInvited changes d if invited people are users, although the list of invitations may not show their invitations:
-// orgsync only asks about users whose invitations it sees. isLate says that the lists may lack rows for some time.
-func showInvited(d *sandbox.Dialect, isLate bool) {
+// hidesInvited reports whether invited people are users although the list of invitations may not show their
+// invitations, so that only the ledger says that they were invited. isLate says that the lists may lack rows for some
+// time.
+func hidesInvited(d sandbox.Dialect, isLate bool) bool {
 	isHidden := isLate || d.Lapsed == sandbox.LapsedVanish || d.Declined == sandbox.DeclinedVanish
-	if d.InviteAccepted == sandbox.InviteAcceptedSingle && isHidden {
-		d.InviteAccepted = sandbox.InviteAcceptedAbsent
-	}
+	return d.InviteAccepted == sandbox.InviteAcceptedSingle && isHidden
 }
 
 // mixDialects draws a dialect whose axes come from different dialects of named.

@@ -88,7 +88,7 @@ func (ix *index) decideMembership(p *person, d *decision) {
 	switch u := p.unaccepted; {
 	case u != nil && u.Suspended && u.StatusText == "" && !p.reinvite: // any other status may mean that they were invited
 		d.note(p, Notice{Kind: SuspendedUser, UserID: u.ID})
-	case u != nil && len(p.invitations) == 0 && !p.reinvite:
+	case u != nil && len(p.invitations) == 0 && (p.lastMail() == nil || unsettled != nil) && !p.reinvite:
 		d.note(p, Notice{Kind: NeedsAttention, UserID: u.ID, Text: statusNotAccepted})
 	default:
 		ix.decideWithoutInvitation(p, d)

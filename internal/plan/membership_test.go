@@ -718,6 +718,16 @@ func TestMembership(t *testing.T) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 			in.Snapshot.Users[0].Accepted = new(bool)
 		}, []string{"needs_attention u1"}},
+		{"a user who has not accepted, and only the ledger has the invitation, which expired", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Snapshot.Users[0].Accepted = new(bool)
+			addMails(in, sent(1, "i1", -80))
+		}, []string{"reinvite expired i1"}},
+		{"a user who has not accepted, and only the ledger has the invitation", func(in *plan.Input) {
+			in.Snapshot.Users = []org.User{user("u1", ada)}
+			in.Snapshot.Users[0].Accepted = new(bool)
+			addMails(in, sent(1, "i1", -10))
+		}, []string{"waiting i1"}},
 		{"a suspended user who has not accepted, and no invitation", func(in *plan.Input) {
 			in.Snapshot.Users = []org.User{user("u1", ada)}
 			in.Snapshot.Users[0].Accepted, in.Snapshot.Users[0].Suspended = new(bool), true

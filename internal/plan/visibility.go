@@ -33,6 +33,30 @@ func visibilityOf(s org.Snapshot) visibility {
 	}
 }
 
+// UnansweredUsers returns the users of s that orgsync mailed and that have not joined since, by the ledger. Perhaps
+// they are only invited, and the list of invitations does not show it. They are rows of s.Users, so that the caller
+// can set their Accepted.
+func UnansweredUsers(s org.Snapshot, m org.Memory) []*org.User {
+	isMailed := map[string]bool{} // by user id in lower case
+	for _, r := range m.People {
+		if r.UserID != "" && len(r.Mails) > 0 {
+			isMailed[strings.ToLower(r.UserID)] = true
+		}
+	}
+	var users []*org.User
+	for i := range s.Users {
+		u := &s.Users[i]
+		r := m.People[u.Email.Key()]
+		isUnanswered := len(r.Mails) > 0 || r.AssumedNotSent || isMailed[strings.ToLower(u.ID)]
+		// A person who joined as another user has answered all mails, but this user may still be only invited.
+		isOther := r.EverMailed && !strings.EqualFold(r.UserID, u.ID)
+		if isUnanswered || isOther {
+			users = append(users, u)
+		}
+	}
+	return users
+}
+
 // priorStatus is what the ledger and the invitations say about a person who is not in the list of users.
 type priorStatus int
 

@@ -615,3 +615,35 @@ func TestCausesOfNotices(t *testing.T) {
 		}
 	}
 }
+
+// TestUnansweredUsers: these are the users who were mailed and, by the ledger, have not joined since.
+func TestUnansweredUsers(t *testing.T) {
+	t.Parallel()
+	mails := []org.Mail{{Sequence: 1}}
+	for name, test := range map[string]struct {
+		record org.PersonRecord
+		want   int
+	}{
+		"never mailed":                       {org.PersonRecord{Joined: true, UserID: "u1"}, 0},
+		"mailed":                             {org.PersonRecord{Mails: mails, EverMailed: true}, 1},
+		"joined":                             {org.PersonRecord{EverMailed: true, Joined: true, UserID: "U1"}, 0},
+		"joined as another user":             {org.PersonRecord{EverMailed: true, Joined: true, UserID: "u2"}, 1},
+		"joined, left and mailed":            {org.PersonRecord{Mails: mails, EverMailed: true, Joined: true, UserID: "u1"}, 1},
+		"the mail counts as not sent":        {org.PersonRecord{AssumedNotSent: true}, 1},
+		"joined with an unknown id":          {org.PersonRecord{EverMailed: true, Joined: true}, 1},
+		"no mail, joined with an unknown id": {org.PersonRecord{Joined: true}, 0},
+	} {
+		s := org.Snapshot{Users: []org.User{user("u1", ada), user("u3", "zoe@example.com")}}
+		m := org.Memory{People: map[string]org.PersonRecord{ada: test.record}}
+		got := plan.UnansweredUsers(s, m)
+		if len(got) != test.want || len(got) == 1 && got[0] != &s.Users[0] {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	// The address of a user has changed since they joined.
+	s := org.Snapshot{Users: []org.User{user("U1", "new@example.com")}}
+	m := org.Memory{People: map[string]org.PersonRecord{ada: {Mails: mails, UserID: "u1"}}}
+	if got := plan.UnansweredUsers(s, m); len(got) != 1 {
+		t.Errorf("a user with another address: %v", got)
+	}
+}

@@ -33,6 +33,8 @@ type Provider interface {
 	// ReadAll reads everything, including the holders of all groups, roles and policies. hidden has the kinds that the
 	// key may not read.
 	ReadAll(ctx context.Context, pin string) (s org.Snapshot, hidden []org.Kind, err error)
+	// ReadAcceptance asks whether users have accepted their invitations, and sets their Accepted.
+	ReadAcceptance(ctx context.Context, users []*org.User) error
 	Invitations(ctx context.Context) ([]org.Invitation, error)
 	Invitation(ctx context.Context, id string) (org.Invitation, error)
 	// Now returns the server's time.
@@ -140,21 +142,31 @@ func newSession(
 }
 
 // reader returns a function that reads the organization for a plan. memory returns the memory at the time of the
-// reading. It has the ids of access that was renamed, perhaps since an earlier reading of the same run.
+// reading. It has the ids of access that was renamed and the mails that nobody answered, perhaps since an earlier
+// reading of the same run.
 func (s *Session) reader(memory func() org.Memory) func(context.Context) (org.Snapshot, error) {
 	return func(ctx context.Context) (org.Snapshot, error) {
-		wanted := plan.WantedAccess(s.required, memory())
+		known := memory()
 		if s.opts.AfterReading != nil {
 			defer s.opts.AfterReading()
 		}
-		if started := s.startedReading; started != nil {
-			s.startedReading = nil
-			if snapshot, err := started(); err != nil || !s.lacksHolders(snapshot, wanted) {
-				return snapshot, err
-			}
+		snapshot, err := s.readLists(ctx, plan.WantedAccess(s.required, known))
+		if err == nil {
+			err = s.opts.Provider.ReadAcceptance(ctx, plan.UnansweredUsers(snapshot, known))
 		}
-		return s.opts.Provider.ReadOrganization(ctx, s.opts.Roster.Organization, wanted)
+		return snapshot, err
 	}
+}
+
+// readLists returns the reading that OpenAhead started, or reads the organization.
+func (s *Session) readLists(ctx context.Context, wanted org.Wanted) (org.Snapshot, error) {
+	if started := s.startedReading; started != nil {
+		s.startedReading = nil
+		if snapshot, err := started(); err != nil || !s.lacksHolders(snapshot, wanted) {
+			return snapshot, err
+		}
+	}
+	return s.opts.Provider.ReadOrganization(ctx, s.opts.Roster.Organization, wanted)
 }
 
 // fixedMemory returns a function that returns memory.
@@ -252,7 +264,7 @@ func (s *Session) Draft(ctx context.Context) (roster.Draft, Drift, error) {
 	if err != nil {
 		return roster.Draft{}, Drift{}, err
 	}
-	snapshot, hidden, err := s.readAll(ctx)
+	snapshot, hidden, err := s.readAll(ctx, memory)
 	if err != nil {
 		return roster.Draft{}, Drift{}, WithCause(ctx, err)
 	}
@@ -264,12 +276,18 @@ func (s *Session) Draft(ctx context.Context) (roster.Draft, Drift, error) {
 
 // readAll reads everything. If a list has several pages, it reads twice and combines the readings: a person who moves
 // to another page while orgsync reads would be missing in a roster, or would seem to have left.
-func (s *Session) readAll(ctx context.Context) (snapshot org.Snapshot, hidden []org.Kind, err error) {
+func (s *Session) readAll(ctx context.Context, memory org.Memory) (
+	snapshot org.Snapshot, hidden []org.Kind, err error,
+) {
 	read := func() (org.Snapshot, []org.Kind, error) {
 		if s.opts.AfterReading != nil {
 			defer s.opts.AfterReading()
 		}
-		return s.opts.Provider.ReadAll(ctx, s.opts.Roster.Organization)
+		snapshot, hidden, err := s.opts.Provider.ReadAll(ctx, s.opts.Roster.Organization)
+		if err == nil {
+			err = s.opts.Provider.ReadAcceptance(ctx, plan.UnansweredUsers(snapshot, memory))
+		}
+		return snapshot, hidden, err
 	}
 	snapshot, hidden, err = read()
 	if err != nil || !snapshot.Paged {

@@ -464,3 +464,44 @@ func TestDraftKeepsAccess(t *testing.T) {
 		}
 	}
 }
+
+// TestInvitedUsersAreNoMembers: bob's invitation has expired, and only the list of users has him. No reading of any
+// command takes him for a member.
+func TestInvitedUsersAreNoMembers(t *testing.T) {
+	t.Parallel()
+	o, api, _ := optionsFor(t, sandbox.Options{Dialect: sandbox.Dialect{
+		InviteAccepted: sandbox.InviteAcceptedSingle, Lapsed: sandbox.LapsedVanish,
+	}})
+	if _, _, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve}); err != nil {
+		t.Fatal(err)
+	}
+	if err := api.Advance(73 * time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	ahead, err := reconcile.OpenAhead(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []*reconcile.Session{ahead, open(t, o)} {
+		if d, err := s.Plan(t.Context()); err != nil || len(d.Plan.Changes) != 2 {
+			t.Errorf("plan: %+v, %v", d.Plan.Changes, err)
+		}
+	}
+	_, people, err := open(t, o).Status(t.Context())
+	if err != nil || slices.ContainsFunc(people, func(p plan.PersonStatus) bool { return p.UserID != "" }) {
+		t.Errorf("status: %+v, %v", people, err)
+	}
+	_, result, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve})
+	if err != nil || result.Count(apply.Done) != 2 {
+		t.Errorf("apply: %+v, %v", result, err)
+	}
+	if err := api.Advance(73 * time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	o.Roster.People = o.Roster.People[:1]
+	draft, _, err := open(t, o).Draft(t.Context())
+	isBob := func(e roster.Entry) bool { return e.Person.Email.Key() == "bob@example.com" }
+	if err != nil || slices.ContainsFunc(draft.Entries, isBob) {
+		t.Errorf("draft: %+v, %v", draft.Entries, err)
+	}
+}

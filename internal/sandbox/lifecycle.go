@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -115,14 +116,26 @@ func (s *state) accept(now time.Time, i Invitation, registered string) {
 	if _, already := s.userByEmail(registered); already {
 		return // this was a second invitation of a user
 	}
-	u := User{ID: newID(), Name: nameFrom(registered), Email: registered, APIEnabled: i.APIEnabled, InvitedBy: ownerEmail,
-		InvitedOn: i.Created, Joined: wholeSeconds(now)}
-	for _, e := range s.Users.entries {
-		if strings.EqualFold(s.Users.last(e.ID).Email, registered) {
-			u.ID = e.ID // this person was a user before, and keeps the account and its id
+	u := User{ID: s.accountID(registered), Name: nameFrom(registered), Email: registered, APIEnabled: i.APIEnabled,
+		InvitedBy: ownerEmail, InvitedOn: i.Created, Joined: wholeSeconds(now)}
+	s.Users.put(s.nextStamp(now), u.ID, u)
+}
+
+// accountID returns the id of the account with this address. A person who was a user before keeps the account. An
+// invited person has the account of the first invitation.
+func (s *state) accountID(email string) string {
+	for _, e := range slices.Backward(s.Users.entries) {
+		if strings.EqualFold(s.Users.last(e.ID).Email, email) {
+			return e.ID
 		}
 	}
-	s.Users.put(s.nextStamp(now), u.ID, u)
+	for _, e := range s.Invitations.entries {
+		id := "u-" + e.ID
+		if strings.EqualFold(s.Invitations.last(e.ID).Email, email) && s.Users.index[id] == nil {
+			return id
+		}
+	}
+	return newID()
 }
 
 func (s *state) suspend(now time.Time, u User, suspended bool) {

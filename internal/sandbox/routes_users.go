@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 const userNotFound = "Invalid user" // the text that Vultr's Terraform provider looks for
@@ -30,7 +31,7 @@ func (d Dialect) listsInvited() bool {
 }
 
 // invitedUsers returns a user for each invited address that belongs to no user, and whose last invitation is not
-// accepted.
+// accepted. It leaves out people who left after this invitation.
 func (c *call) invitedUsers(m moment) []User {
 	known := map[string]bool{}
 	for i := range c.Invitations.rowsAt(m) {
@@ -40,23 +41,32 @@ func (c *call) invitedUsers(m moment) []User {
 	for u := range c.Users.rowsAt(m) {
 		known[strings.ToLower(u.Email)] = true
 	}
+	left := map[string]time.Time{}
+	for _, e := range c.Users.entries {
+		if last := e.Versions[len(e.Versions)-1]; last.Gone {
+			left[strings.ToLower(last.Row.Email)] = last.At
+		}
+	}
 	var invited []User
 	for i := range c.Invitations.rowsAt(m) {
-		if key := strings.ToLower(i.Email); !known[key] && i.State != stateAccepted {
+		key := strings.ToLower(i.Email)
+		hasLeft := !i.Expires.After(left[key].Add(invitationLife))
+		if !known[key] && !hasLeft && i.State != stateAccepted {
 			known[key] = true
-			invited = append(invited, User{ID: "u-" + i.ID, Name: nameFrom(i.Email), Email: i.Email, InvitedBy: ownerEmail,
+			invited = append(invited, User{ID: c.accountID(i.Email), Name: nameFrom(i.Email), Email: i.Email, InvitedBy: ownerEmail,
 				InvitedOn: i.Created})
 		}
 	}
 	return invited
 }
 
-// findInvited returns the user with this id among the invited people; false if there is none, or if they are no users.
+// findInvited returns the user with this id among the invited people, also if only a list that lags shows this user.
+// The result is false if there is none, or if they are no users.
 func (c *call) findInvited(id string) (User, bool) {
 	if !c.dialect.listsInvited() {
 		return User{}, false
 	}
-	invited := c.invitedUsers(present)
+	invited := append(c.invitedUsers(present), c.invitedUsers(c.moment(true))...)
 	at := slices.IndexFunc(invited, func(u User) bool { return u.ID == id })
 	if at < 0 {
 		return User{}, false

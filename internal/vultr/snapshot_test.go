@@ -387,7 +387,7 @@ func TestReadAcceptance(t *testing.T) {
 		wantErr     bool
 	}{
 		"not accepted":            {200, `{"id":"u1","invited_by":"x","invite_accepted":0}`, false, new(false), false},
-		"accepted":                {200, `{"id":"u1","invited_on":"2026-06-01","invite_accepted":true}`, false, nil, false},
+		"accepted":                {200, `{"id":"u1","invited_on":"2026-06-01","invite_accepted":true}`, false, new(true), false},
 		"the API does not say it": {200, `{"id":"u1","invited_on":"2026-06-01"}`, false, nil, false},
 		"the id in capitals":      {200, `{"id":"U1","invited_by":"x","invite_accepted":false}`, false, new(false), false},
 		"never invited":           {200, `{"id":"u1","invited_on":"","invite_accepted":false}`, false, nil, false},

@@ -13,9 +13,11 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 )
 
+const usersPath = "/v2/users"
+
 var users = listing[org.User]{
 	op:      "list users",
-	path:    "/v2/users",
+	path:    usersPath,
 	keys:    []string{"users"},
 	decode:  decodeUser,
 	isEmpty: isEmptyUser,
@@ -113,21 +115,30 @@ func decodeUser(f fields) org.User {
 	return u
 }
 
-// readAcceptance asks the API about each user in all whose last invitation is not accepted: perhaps the list of users
-// also has invited people. In SPEC's examples, only the answer about a single user has invite_accepted. It changes the
-// users who have not accepted.
+// readAcceptance asks the API about each user in all whose last invitation is not accepted.
 func (c *Client) readAcceptance(ctx context.Context, all []org.User, invitations []org.Invitation) error {
 	last := lastInvitations(invitations)
-	g, ctx := errgroup.WithContext(ctx)
+	var asked []*org.User
 	for i := range all {
-		u := &all[i]
-		inv := last[u.Email.Key()]
-		if u.Email.IsZero() || inv == nil || inv.Status == org.StatusAccepted || u.Accepted != nil || u.Service ||
-			!IsValidID(u.ID) {
+		inv := last[all[i].Email.Key()]
+		if !all[i].Email.IsZero() && inv != nil && inv.Status != org.StatusAccepted {
+			asked = append(asked, &all[i])
+		}
+	}
+	return c.ReadAcceptance(ctx, asked)
+}
+
+// ReadAcceptance asks the API about each of users, and sets their Accepted: perhaps the list of users also has invited
+// people. In SPEC's examples, only the answer about a single user has invite_accepted. It leaves out service users, and
+// users whose Accepted is known.
+func (c *Client) ReadAcceptance(ctx context.Context, users []*org.User) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, u := range users {
+		if u.Accepted != nil || u.Service || !IsValidID(u.ID) {
 			continue
 		}
 		g.Go(func() error {
-			a, err := c.read(ctx, call{op: "read the user", target: u.ID, path: users.path + "/" + u.ID})
+			a, err := c.read(ctx, call{op: "read the user", target: u.ID, path: usersPath + "/" + u.ID})
 			if isRefusedByAPI(err) {
 				return nil
 			}
@@ -135,14 +146,18 @@ func (c *Client) readAcceptance(ctx context.Context, all []org.User, invitations
 				return err
 			}
 			f := a.fields.unwrap("user")
+			alone := decodeUser(f)
+			if !strings.EqualFold(alone.ID, u.ID) || alone.Accepted == nil {
+				return nil
+			}
+			if *alone.Accepted {
+				u.Accepted = alone.Accepted
+				return nil
+			}
 			// A user who was created without an invitation has no date of one.
 			invitedOn, understood := f.date("invited_on")
 			isUndated := isEmptyValue(f["invited_on"]) || understood && invitedOn.IsZero()
-			if isUndated && isEmptyValue(f["invited_by"]) {
-				return nil
-			}
-			alone := decodeUser(f)
-			if strings.EqualFold(alone.ID, u.ID) && alone.Accepted != nil && !*alone.Accepted {
+			if !isUndated || !isEmptyValue(f["invited_by"]) {
 				u.Accepted, u.Suspended, u.StatusText = alone.Accepted, alone.Suspended, alone.StatusText
 			}
 			return nil
