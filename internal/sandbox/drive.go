@@ -37,7 +37,7 @@ func (s *Server) Accept(email string) error { return s.AcceptAs(email, "") }
 // invited.
 func (s *Server) AcceptAs(email, registered string) error {
 	return s.answerInvitation("accept", email, func(st *state, now time.Time, i Invitation) {
-		st.accept(now, i, cmp.Or(registered, i.Email))
+		st.accept(s.options.Dialect, now, i, cmp.Or(registered, i.Email))
 	})
 }
 

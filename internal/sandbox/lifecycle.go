@@ -110,20 +110,20 @@ func (s *state) respond(now time.Time, i Invitation, to string) {
 
 // accept accepts i and creates a user with the address with which the person has registered. The user has no access:
 // the console shows "No Active Organization" until the user gets a group, role or policy.
-func (s *state) accept(now time.Time, i Invitation, registered string) {
+func (s *state) accept(d Dialect, now time.Time, i Invitation, registered string) {
 	i.Registered = registered
 	s.respond(now, i, stateAccepted)
 	if _, already := s.userByEmail(registered); already {
 		return // this was a second invitation of a user
 	}
-	u := User{ID: s.accountID(registered), Name: nameFrom(registered), Email: registered, APIEnabled: i.APIEnabled,
+	u := User{ID: s.accountID(d, registered), Name: nameFrom(registered), Email: registered, APIEnabled: i.APIEnabled,
 		InvitedBy: ownerEmail, InvitedOn: i.Created, Joined: wholeSeconds(now)}
 	s.Users.put(s.nextStamp(now), u.ID, u)
 }
 
-// accountID returns the id of the account with this address. A person who was a user before keeps the account. An
-// invited person has the account of the first invitation.
-func (s *state) accountID(email string) string {
+// accountID returns the id of the account with this address. A person who was a user before keeps the account. If
+// invited people are users too, they keep the account of their first invitation.
+func (s *state) accountID(d Dialect, email string) string {
 	for _, e := range slices.Backward(s.Users.entries) {
 		if strings.EqualFold(s.Users.last(e.ID).Email, email) {
 			return e.ID
@@ -131,7 +131,7 @@ func (s *state) accountID(email string) string {
 	}
 	for _, e := range s.Invitations.entries {
 		id := "u-" + e.ID
-		if strings.EqualFold(s.Invitations.last(e.ID).Email, email) && s.Users.index[id] == nil {
+		if d.listsInvited() && strings.EqualFold(s.Invitations.last(e.ID).Email, email) && s.Users.index[id] == nil {
 			return id
 		}
 	}

@@ -53,7 +53,7 @@ func (c *call) invitedUsers(m moment) []User {
 		hasLeft := !i.Expires.After(left[key].Add(invitationLife))
 		if !known[key] && !hasLeft && i.State != stateAccepted {
 			known[key] = true
-			invited = append(invited, User{ID: c.accountID(i.Email), Name: nameFrom(i.Email), Email: i.Email, InvitedBy: ownerEmail,
+			invited = append(invited, User{ID: c.accountID(c.dialect, i.Email), Name: nameFrom(i.Email), Email: i.Email, InvitedBy: ownerEmail,
 				InvitedOn: i.Created})
 		}
 	}

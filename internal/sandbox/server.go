@@ -40,7 +40,8 @@ type Options struct {
 	// PageCap is the maximum number of rows in a page, even if per_page is larger. 0 means 500, as documented.
 	PageCap int
 	// ListLag is how old the lists of users, suspended users and invitations are, by the clock of the world. Single
-	// objects and writes always show the current world.
+	// objects and writes always show the current world. But as long as a list shows an invited person as a user, this user
+	// can be read alone too.
 	ListLag time.Duration
 }
 
