@@ -269,6 +269,23 @@ func TestLogLines(t *testing.T) {
 		line.Kind != "needs_attention" || line.Email != "ada@example.com" {
 		t.Errorf("what needs a person is no warning: %v\n%s", err, &w.stderr)
 	}
+	// The log has the notices if the report and the log have different formats, or with --log-level info.
+	for args, want := range map[string]string{
+		"plan": "", "plan -o json": "WARN", "plan -o json --only bob@example.com": "", "plan --log-level info": "WARN",
+		"plan --log-level info --only bob@example.com": "INFO",
+		"apply --only ada@example.com -o json":         "WARN",
+	} {
+		w.run(t.Context(), strings.Fields(args)...)
+		level := ""
+		for line := range strings.Lines(w.stderr.String()) {
+			if strings.Contains(line, "msg=notice kind=needs_attention email=ada@example.com") {
+				_, level, _ = strings.Cut(strings.Fields(line)[1], "=")
+			}
+		}
+		if level != want {
+			t.Errorf("%s logs the notice with the level %q, want %q:\n%s", args, level, want, &w.stderr)
+		}
+	}
 	w.screens = []any{&w.stdout}
 	w.want(w.run(t.Context(), "plan"), exitDone, 2)
 	if w.stderr.Len() > 0 {
