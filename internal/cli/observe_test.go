@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -19,12 +20,14 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
 
 	"github.com/orgsync/orgsync/internal/apply"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/sandbox"
+	"github.com/orgsync/orgsync/internal/vultr"
 )
 
 // metric returns the value in the line of a metrics file that begins with name and has all labels; "" if there is
@@ -290,6 +293,48 @@ func TestLogLines(t *testing.T) {
 	w.want(w.run(t.Context(), "plan"), exitDone, 2)
 	if w.stderr.Len() > 0 {
 		t.Errorf("the notices are shown twice on the screen:\n%s", &w.stderr)
+	}
+}
+
+// TestLogOfTheClient checks that the log has a line for each request with --log-level debug, and that a damaged ledger
+// is a warning.
+func TestLogOfTheClient(t *testing.T) {
+	t.Parallel()
+	w := invited(t)
+	w.want(w.run(t.Context(), "plan", "--log-level", "debug"), exitDone, 3)
+	w.wantStderr("level=DEBUG", "/v2/users")
+	files, err := filepath.Glob(filepath.Join(w.dir, ".local", "state", "orgsync", "*", "ledger.jsonl"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("the ledgers are %q, %v", files, err)
+	}
+	ledger, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(files[0], append([]byte("{\n"), ledger...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"plan", "apply"} {
+		w.want(w.run(t.Context(), command), exitDone, 3)
+		w.wantStderr("level=WARN", "ledger")
+	}
+}
+
+// TestRequestsOfTheRun checks that the log has the number of requests, and of those that got status 429.
+func TestRequestsOfTheRun(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	a := &app{log: newLog(&out, slog.LevelInfo, "text"), Environment: Environment{
+		stdout: io.Discard, isTerminal: noTerminal, getenv: func(string) string { return "" },
+	}}
+	cmd := &cobra.Command{Use: "apply"}
+	cmd.SetContext(t.Context())
+	err := a.observe(cmd, func(context.Context) error {
+		a.run.stats = func() vultr.Stats { return vultr.Stats{Requests: 7, Throttled: 2} }
+		return nil
+	})
+	if err != nil || !strings.Contains(out.String(), "requests=7 throttled=2") {
+		t.Errorf("%v, the log is:\n%s", err, &out)
 	}
 }
 
