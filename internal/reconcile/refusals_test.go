@@ -321,7 +321,8 @@ func TestNoMoreMailsForAnotherOrganization(t *testing.T) {
 			t.Errorf("apply that asks, %v: %v, mails %v", asks, err, api.Mails())
 		}
 		e, _ := errors.AsType[*apply.WrongOrganizationError](err)
-		if e != nil && (e.To != ada.Key() || e.Sent.ID == "" || e.Sent.ID == e.Meant.ID || e.Meant.ID != api.World().Organization.ID) {
+		if e != nil && (e.To != ada.Key() || e.Sent.ID == "" || e.Sent.ID == e.Meant.ID ||
+			e.Meant.ID != api.World().Organization.ID) {
 			t.Errorf("apply that asks, %v: the error names %+v", asks, e)
 		}
 	}
