@@ -399,6 +399,11 @@ func TestResultError(t *testing.T) {
 	}
 	unsettled := of(nil, apply.Done)
 	unsettled.Notices = []plan.Notice{{Kind: plan.Waiting}, {Kind: plan.Unsettled}}
+	noticed := func(notices ...plan.Notice) apply.Result {
+		r := of(nil, apply.Done)
+		r.Notices = notices
+		return r
+	}
 	elsewhere := of(errors.New("another organization"), apply.Failed, apply.Skipped)
 	elsewhere.Changes[0].Requests, elsewhere.Changes[0].Err = 1, elsewhere.Stopped
 	tests := []struct {
@@ -417,6 +422,9 @@ func TestResultError(t *testing.T) {
 		{"one unknown", of(nil, apply.Unknown), false, exitUnfinished},
 		{"one skipped", of(nil, apply.Skipped), false, exitUnfinished},
 		{"unsettled", unsettled, false, exitUnfinished},
+		{"a decision is needed", noticed(plan.Notice{Kind: plan.Flapping}), false, exitUnfinished},
+		{"notices about people that --only leaves out", noticed(plan.Notice{Kind: plan.Unsettled, NotSelected: true},
+			plan.Notice{Kind: plan.Flapping, NotSelected: true}), false, exitDone},
 		{"denied at once", of(denied, apply.Failed, apply.Skipped), false, exitError},
 		{"denied later", of(denied, apply.Done, apply.Failed), false, exitUnfinished},
 		{"denied when somebody may have been mailed", of(denied, apply.Unknown, apply.Failed), false, exitUnfinished},

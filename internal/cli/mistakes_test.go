@@ -132,6 +132,10 @@ func TestMistakes(t *testing.T) {
 			"to use it as the roster: --roster users.yaml", exitError,
 		},
 		{
+			"status people.csv", `EMAIL is "people.csv": the address has no @`,
+			"to make a roster of it: orgsync import --csv people.csv", exitError,
+		},
+		{
 			"status --sandbox trial.json", `EMAIL is "trial.json": the address has no @`,
 			"to name the file of the simulation: --sandbox=trial.json", exitError,
 		},

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -19,12 +20,14 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
 
 	"github.com/orgsync/orgsync/internal/apply"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/sandbox"
+	"github.com/orgsync/orgsync/internal/vultr"
 )
 
 // metric returns the value in the line of a metrics file that begins with name and has all labels; "" if there is
@@ -269,10 +272,69 @@ func TestLogLines(t *testing.T) {
 		line.Kind != "needs_attention" || line.Email != "ada@example.com" {
 		t.Errorf("what needs a person is no warning: %v\n%s", err, &w.stderr)
 	}
+	// The log has the notices if the report and the log have different formats, or with --log-level info.
+	for args, want := range map[string]string{
+		"plan": "", "plan -o json": "WARN", "plan -o json --only bob@example.com": "", "plan --log-level info": "WARN",
+		"plan --log-level info --only bob@example.com": "INFO",
+		"apply --only ada@example.com -o json":         "WARN",
+	} {
+		w.run(t.Context(), strings.Fields(args)...)
+		level := ""
+		for line := range strings.Lines(w.stderr.String()) {
+			if strings.Contains(line, "msg=notice kind=needs_attention email=ada@example.com") {
+				_, level, _ = strings.Cut(strings.Fields(line)[1], "=")
+			}
+		}
+		if level != want {
+			t.Errorf("%s logs the notice with the level %q, want %q:\n%s", args, level, want, &w.stderr)
+		}
+	}
 	w.screens = []any{&w.stdout}
 	w.want(w.run(t.Context(), "plan"), exitDone, 2)
 	if w.stderr.Len() > 0 {
 		t.Errorf("the notices are shown twice on the screen:\n%s", &w.stderr)
+	}
+}
+
+// TestLogOfTheClient checks that the log has a line for each request with --log-level debug, and that a damaged ledger
+// is a warning.
+func TestLogOfTheClient(t *testing.T) {
+	t.Parallel()
+	w := invited(t)
+	w.want(w.run(t.Context(), "plan", "--log-level", "debug"), exitDone, 3)
+	w.wantStderr("level=DEBUG", "/v2/users")
+	files, err := filepath.Glob(filepath.Join(w.dir, ".local", "state", "orgsync", "*", "ledger.jsonl"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("the ledgers are %q, %v", files, err)
+	}
+	ledger, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(files[0], append([]byte("{\n"), ledger...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"plan", "apply"} {
+		w.want(w.run(t.Context(), command), exitDone, 3)
+		w.wantStderr("level=WARN", "ledger")
+	}
+}
+
+// TestRequestsOfTheRun checks that the log has the number of requests, and of those that got status 429.
+func TestRequestsOfTheRun(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	a := &app{log: newLog(&out, slog.LevelInfo, "text"), Environment: Environment{
+		stdout: io.Discard, isTerminal: noTerminal, getenv: func(string) string { return "" },
+	}}
+	cmd := &cobra.Command{Use: "apply"}
+	cmd.SetContext(t.Context())
+	err := a.observe(cmd, func(context.Context) error {
+		a.run.stats = func() vultr.Stats { return vultr.Stats{Requests: 7, Throttled: 2} }
+		return nil
+	})
+	if err != nil || !strings.Contains(out.String(), "requests=7 throttled=2") {
+		t.Errorf("%v, the log is:\n%s", err, &out)
 	}
 }
 

@@ -235,6 +235,18 @@ func TestNoProgress(t *testing.T) {
 			}
 		})
 	}
+	t.Run("watch", func(t *testing.T) { // a bar would appear with each reading
+		t.Parallel()
+		w := newWorld(t, sandbox.Options{}, nil)
+		win := newWindow(t, 40)
+		cmd := w.process(held(t, w, nil), nil, "status", "--watch")
+		win.start(cmd)
+		err := cmd.Wait()
+		<-win.done
+		if code := exitsWith(t, err); code != exitDone || win.String() != "" {
+			t.Errorf("exit code %d, and stderr is %q", code, win)
+		}
+	})
 	t.Run("costs nothing", func(t *testing.T) {
 		t.Parallel()
 		a := &app{Environment: Environment{isTerminal: func(any) bool { return false }, getenv: os.Getenv}}

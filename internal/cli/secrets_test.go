@@ -123,6 +123,18 @@ func TestKeyGivenAsFile(t *testing.T) {
 	w.wantStderr(shapedKey + " is empty")
 }
 
+// TestLineBreakAfterKey checks that a line break at the end of the key does not count.
+func TestLineBreakAfterKey(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sandbox.Options{Key: "key-of-the-test"}, nil)
+	for _, text := range []string{"key-of-the-test", "key-of-the-test\n", "key-of-the-test\r\n"} {
+		w.env["VULTR_API_KEY"], w.env["ORGSYNC_API_KEY_FILE"] = text, ""
+		w.want(w.run(t.Context(), "plan"), exitDone, 0)
+		w.env["VULTR_API_KEY"], w.env["ORGSYNC_API_KEY_FILE"] = "", w.write("key", text)
+		w.want(w.run(t.Context(), "plan"), exitDone, 0)
+	}
+}
+
 // TestPingAddressNotPrinted checks that the URL of a dead-man's switch is secret, also in the place of something else.
 func TestPingAddressNotPrinted(t *testing.T) {
 	t.Parallel()

@@ -182,7 +182,7 @@ func (a *app) readStatus(ctx context.Context, session *reconcile.Session, r *ros
 		s.People = append(s.People, person)
 	}
 	for _, n := range p.Notices {
-		shown := !n.Email.IsZero() && selected[n.Email.Key()] || users[n.UserID]
+		shown := selected[n.Email.Key()] || users[n.UserID]
 		switch n.Kind {
 		// These are about the organization, and explain states of people or what apply does with people.
 		case plan.MembersUnseen, plan.SuspendedUnseen, plan.SelfUnseen, plan.PinUnconfirmed, plan.WrongOrganization,

@@ -455,6 +455,26 @@ func TestStatusNotices(t *testing.T) {
 	}
 }
 
+// TestStatusOfTheOrganization checks that status shows the notices about the organization, also if it shows one person.
+func TestStatusOfTheOrganization(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sandbox.Options{}, nil)
+	w.write("users.yaml", "organization: "+w.api.World().Organization.ID+"\n"+threePeople)
+	w.api.AddFault(sandbox.Fault{Kind: sandbox.FaultWrongOrganization, Method: http.MethodPost, Times: 1})
+	w.want(w.run(t.Context(), "apply"), exitUnfinished, 0)
+	w.want(w.run(t.Context(), "apply"), exitRefused, 0)
+	w.api.AddFault(sandbox.Fault{Kind: sandbox.FaultForbid, Path: "/v2/organizations"})
+	for _, who := range []string{"ada@example.com", "cleo@example.com"} {
+		w.want(w.run(t.Context(), "status", who), exitDone, 0)
+		for _, part := range []string{"the last mail invited ada@example.com to another organization",
+			"orgsync cannot confirm that this key belongs to the organization"} {
+			if !strings.Contains(w.stdout.String(), part) {
+				t.Errorf("the status of %s does not say %q:\n%s", who, part, &w.stdout)
+			}
+		}
+	}
+}
+
 // TestStatusOfOneWhoLeaves checks that the status of a person says that apply removes them, also under an alias.
 func TestStatusOfOneWhoLeaves(t *testing.T) {
 	t.Parallel()
@@ -498,6 +518,15 @@ func TestStatusPage(t *testing.T) {
 		{"one person", "", []string{"ada@example.com"}, []string{"<!DOCTYPE html>", "ada@example.com", "Details",
 			"The ledger has no entries"},
 			[]string{"cleo@example.com", "sue@example.com", "unlisted@partner.example", "Not in the roster"}},
+		{"who is suspended already", "organization: Example Org\nsettings: {unlisted: suspend}\n", nil,
+			[]string{"sue@example.com"}, nil},
+		{"one person, and others are to be removed",
+			"organization: Example Org\nsettings: {unlisted: remove, unlisted_after: 0s}\n",
+			[]string{"ada@example.com"}, []string{"ada@example.com"}, []string{"sue@example.com"}},
+		{"one person, and others are suspended already", "organization: Example Org\nsettings: {unlisted: suspend}\n",
+			[]string{"ada@example.com"}, []string{"ada@example.com"}, []string{"sue@example.com"}},
+		{"one person who is no member", "", []string{"cleo@example.com"}, []string{"cleo@example.com"},
+			[]string{"unlisted@partner.example", "old@example.com"}},
 		{"who has waited", "", []string{"--stale", "1h"}, []string{"<!DOCTYPE html>", "people waiting for more than 1 hour"},
 			[]string{"ida@example.com", "sue@example.com", "unlisted@partner.example", "Not in the roster"}},
 	}
@@ -520,10 +549,12 @@ func TestStatusPage(t *testing.T) {
 
 	// Several pages in a row are not a page, so the command ends before its first request.
 	requests.Store(0)
-	w.want(w.run(t.Context(), "status", "--watch", "-o", "html"), exitError, 0)
-	w.wantStderr("--watch cannot print html: use --watch with --output text or json")
-	if w.stdout.Len() > 0 || requests.Load() > 0 {
-		t.Errorf("%d requests, and stdout:\n%s", requests.Load(), &w.stdout)
+	for _, format := range []string{"html", "markdown"} {
+		w.want(w.run(t.Context(), "status", "--watch", "-o", format), exitError, 0)
+		w.wantStderr("--watch cannot print " + format + ": use --watch with --output text or json")
+		if w.stdout.Len() > 0 || requests.Load() > 0 {
+			t.Errorf("%d requests, and stdout:\n%s", requests.Load(), &w.stdout)
+		}
 	}
 }
 

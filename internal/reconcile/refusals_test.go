@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -318,6 +320,11 @@ func TestNoMoreMailsForAnotherOrganization(t *testing.T) {
 		if !wrong(err) || len(r.Changes) > 0 || len(api.Mails()) > 0 {
 			t.Errorf("apply that asks, %v: %v, mails %v", asks, err, api.Mails())
 		}
+		e, _ := errors.AsType[*apply.WrongOrganizationError](err)
+		if e != nil && (e.To != ada.Key() || e.Sent.ID == "" || e.Sent.ID == e.Meant.ID ||
+			e.Meant.ID != api.World().Organization.ID) {
+			t.Errorf("apply that asks, %v: the error names %+v", asks, e)
+		}
 	}
 	if _, err := open(t, o).Plan(t.Context()); !wrong(err) {
 		t.Errorf("plan: %v", err)
@@ -476,6 +483,83 @@ func TestErrorsOfOpen(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// endedProvider is an API whose answers are lost because the context has ended.
+type endedProvider struct{ reconcile.Provider }
+
+func (endedProvider) Identify(ctx context.Context, _ string) (org.Organization, error) {
+	return org.Organization{}, ctx.Err()
+}
+
+func (endedProvider) ReadAhead(
+	ctx context.Context, _ string, _ org.Wanted,
+) (org.Organization, func() (org.Snapshot, error), error) {
+	return org.Organization{}, nil, ctx.Err()
+}
+
+// TestInterruptedWhileOpening: a session that is interrupted while it is opened returns the cause of the interruption.
+func TestInterruptedWhileOpening(t *testing.T) {
+	t.Parallel()
+	interrupted := errors.New("interrupted")
+	for name, open := range map[string]func(context.Context, reconcile.Options) (*reconcile.Session, error){
+		"open": reconcile.Open, "open ahead": reconcile.OpenAhead,
+	} {
+		o, _, _ := options(t)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		o.Store = func(ctx context.Context, _ org.Organization) (state.Store, error) {
+			cancel(interrupted)
+			return nil, ctx.Err()
+		}
+		if _, err := open(ctx, o); !errors.Is(err, interrupted) {
+			t.Errorf("%s, at the place: %v", name, err)
+		}
+		o.Provider = endedProvider{o.Provider}
+		if _, err := open(ctx, o); !errors.Is(err, interrupted) {
+			t.Errorf("%s, at the API: %v", name, err)
+		}
+	}
+}
+
+// TestOtherOrganization: if the key belongs to another organization than the roster names, no ledger is opened.
+func TestOtherOrganization(t *testing.T) {
+	t.Parallel()
+	for name, open := range map[string]func(context.Context, reconcile.Options) (*reconcile.Session, error){
+		"open": reconcile.Open, "open ahead": reconcile.OpenAhead,
+	} {
+		o, _, _ := options(t)
+		o.Roster.Organization = "Other Org"
+		o.Store = func(context.Context, org.Organization) (state.Store, error) {
+			t.Errorf("%s: a ledger is opened", name)
+			return nil, errors.New("no place")
+		}
+		if _, err := open(t.Context(), o); !isError[*org.PinError]()(err) {
+			t.Errorf("%s: the error is %v", name, err)
+		}
+	}
+}
+
+// namelessProvider shows no id of the organization.
+type namelessProvider struct{ reconcile.Provider }
+
+func (p namelessProvider) Identify(ctx context.Context, pin string) (org.Organization, error) {
+	in, err := p.Provider.Identify(ctx, pin)
+	in.ID = ""
+	return in, err
+}
+
+// TestNoOrganizationID: organizations without an id share no ledger, so no ledger is opened for them.
+func TestNoOrganizationID(t *testing.T) {
+	t.Parallel()
+	o, _, _ := options(t)
+	o.Provider = namelessProvider{o.Provider}
+	o.Store = func(context.Context, org.Organization) (state.Store, error) {
+		t.Error("a ledger is opened")
+		return nil, errors.New("no place")
+	}
+	if _, err := reconcile.Open(t.Context(), o); !errors.Is(err, org.ErrNoOrganizationID) {
+		t.Errorf("the error is %v", err)
 	}
 }
 
@@ -709,6 +793,26 @@ func TestWarningsOfTheLedger(t *testing.T) {
 		if err != nil || warns != (len(warnings) > 0) {
 			t.Errorf("apply: warnings %q, %v", warnings, err)
 		}
+	}
+}
+
+// TestFullDiskAndTimesInTheFuture: if the ledger has times in the future and no room for the line about them, nothing
+// is sent, and the error is a [reconcile.StateError].
+func TestFullDiskAndTimesInTheFuture(t *testing.T) {
+	t.Parallel()
+	o, api, store := options(t)
+	o.Roster.People = o.Roster.People[:1]
+	if _, _, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve}); err != nil {
+		t.Fatal(err)
+	}
+	o.Roster.People = append(o.Roster.People, roster.Person{Email: org.MustParseAddress("bob@example.com")})
+	o.Provider = &slowProvider{Provider: o.Provider}
+	store.OnAppend = func([]byte) (int, error) {
+		return 0, &fs.PathError{Op: "write", Path: "ledger", Err: syscall.ENOSPC}
+	}
+	_, _, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve})
+	if !isError[*reconcile.StateError]()(err) || !errors.Is(err, syscall.ENOSPC) || postCount(api) != 1 {
+		t.Errorf("%d requests for mails, %v", postCount(api), err)
 	}
 }
 
