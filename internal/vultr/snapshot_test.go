@@ -448,6 +448,7 @@ func TestReadAcceptanceAfterLeaving(t *testing.T) {
 			nil},
 		"accepted the second": {org.Invitation{Created: day(2)}, org.Invitation{Created: day(1)}, nil},
 		"no dates":            {org.Invitation{}, org.Invitation{}, nil},
+		"accepted the first with another address": {org.Invitation{Registered: org.MustParseAddress("bob@example.com")}, org.Invitation{}, new(false)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

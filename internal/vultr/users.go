@@ -166,9 +166,9 @@ func (c *Client) ReadAcceptance(ctx context.Context, users []*org.User) error {
 	return g.Wait()
 }
 
-// lastInvitations returns the last invitation to each address, by the key of the address. An accepted invitation also
-// counts for the address that accepted it, and for the time of the acceptance. If the list does not show which
-// invitation is the last one, an accepted one counts.
+// lastInvitations returns the last invitation to each address, by the key of the address. An accepted invitation counts
+// for the address that accepted it, and for the time of the acceptance. If the list does not show which invitation is
+// the last one, an accepted one counts.
 func lastInvitations(invitations []org.Invitation) map[string]*org.Invitation {
 	last := make(map[string]*org.Invitation, len(invitations))
 	timeOf := func(inv *org.Invitation) time.Time {
@@ -179,16 +179,14 @@ func lastInvitations(invitations []org.Invitation) map[string]*org.Invitation {
 	}
 	for i := range invitations {
 		inv := &invitations[i]
-		keys := [...]string{inv.Invited.Key(), ""} // nobody uses the key ""
-		if inv.Status == org.StatusAccepted {
-			keys[1] = inv.Registered.Key()
+		key := inv.Invited.Key()
+		if inv.Status == org.StatusAccepted && !inv.Registered.IsZero() {
+			key = inv.Registered.Key()
 		}
-		for _, key := range keys {
-			other := last[key]
-			if other == nil || timeOf(inv).After(timeOf(other)) ||
-				timeOf(inv).Equal(timeOf(other)) && inv.Status == org.StatusAccepted {
-				last[key] = inv
-			}
+		other := last[key]
+		if other == nil || timeOf(inv).After(timeOf(other)) ||
+			timeOf(inv).Equal(timeOf(other)) && inv.Status == org.StatusAccepted {
+			last[key] = inv
 		}
 	}
 	return last
