@@ -1503,19 +1503,19 @@ func (c *company) askedAlone() int {
 	}))
 }
 
-// expectJoined fails the test unless the ledger has this number of lines that say that who joined.
-func (c *company) expectJoined(who string, want int) {
+// expectJoined fails the test unless the ledger has this number of lines that say that somebody joined.
+func (c *company) expectJoined(want int) {
 	c.t.Helper()
 	content, err := c.store.Read(c.t.Context())
 	must(c.t, err)
 	got := 0
 	for line := range strings.Lines(string(content)) {
-		if strings.Contains(line, who) && strings.Contains(line, `"joined"`) {
+		if strings.Contains(line, `"joined"`) {
 			got++
 		}
 	}
 	if got != want {
-		c.t.Errorf("%s: the ledger says %d times that %s joined, want %d", c.Now().Format("Jan 2 15:04"), got, who, want)
+		c.t.Errorf("%s: the ledger says %d times that somebody joined, want %d", c.Now().Format("Jan 2 15:04"), got, want)
 	}
 }
 
@@ -1549,11 +1549,11 @@ func TestHistoryInvitedUserVanishes(t *testing.T) {
 				must(t, c.Advance(19*time.Hour))
 				c.expect(c.run(with{}), 0, bob, "reinvite done")
 				c.expectMails(bob, 2)
-				c.expectJoined(bob, 0)
+				c.expectJoined(0)
 				must(t, c.Advance(time.Hour))
 				must(t, c.Accept(bob))
 				c.expect(c.run(with{}), 0, bob, "grant done")
-				c.expectJoined(bob, 1)
+				c.expectJoined(1)
 			})
 		})
 	}
@@ -1572,7 +1572,7 @@ func TestHistoryAskedOnce(t *testing.T) {
 		must(t, c.Accept(bob))
 		c.expect(c.run(with{}), 0, bob, "grant done")
 		c.applyTimes(3, time.Hour, with{}, func(_ int, o outcome) { c.expect(o, 0, bob, "nothing") })
-		c.expectJoined(bob, 1)
+		c.expectJoined(1)
 		if n := c.askedAlone(); n != 1 {
 			t.Errorf("runs asked %d times about a single user", n)
 		}
@@ -1599,13 +1599,13 @@ func TestHistoryInvitedUserIsSeenFirst(t *testing.T) {
 		})
 		c.expect(c.run(with{}), 3, bob, "invite unknown")
 		c.expect(c.run(with{}), 3, bob, "unsettled")
-		c.expectJoined(bob, 0)
+		c.expectJoined(0)
 		isLate = false
 		must(t, c.Advance(time.Minute))
 		c.expect(c.run(with{}), 0, bob, "waiting")
 		must(t, c.Advance(73*time.Hour))
 		c.expect(c.run(with{}), 0, bob, "reinvite done")
 		c.expectMails(bob, 2)
-		c.expectJoined(bob, 0)
+		c.expectJoined(0)
 	})
 }

@@ -624,11 +624,12 @@ func TestUnansweredUsers(t *testing.T) {
 		record org.PersonRecord
 		want   int
 	}{
-		"never mailed":                       {org.PersonRecord{Joined: true, UserID: "u1"}, 0},
-		"mailed":                             {org.PersonRecord{Mails: mails, EverMailed: true}, 1},
-		"joined":                             {org.PersonRecord{EverMailed: true, Joined: true, UserID: "U1"}, 0},
-		"joined as another user":             {org.PersonRecord{EverMailed: true, Joined: true, UserID: "u2"}, 1},
-		"joined, left and mailed":            {org.PersonRecord{Mails: mails, EverMailed: true, Joined: true, UserID: "u1"}, 1},
+		"never mailed":           {org.PersonRecord{Joined: true, UserID: "u1"}, 0},
+		"mailed":                 {org.PersonRecord{Mails: mails, EverMailed: true}, 1},
+		"joined":                 {org.PersonRecord{EverMailed: true, Joined: true, UserID: "U1"}, 0},
+		"joined as another user": {org.PersonRecord{EverMailed: true, Joined: true, UserID: "u2"}, 1},
+		"joined, left and mailed": {
+			org.PersonRecord{Mails: mails, EverMailed: true, Joined: true, UserID: "u1"}, 1},
 		"the mail counts as not sent":        {org.PersonRecord{AssumedNotSent: true}, 1},
 		"joined with an unknown id":          {org.PersonRecord{EverMailed: true, Joined: true}, 1},
 		"no mail, joined with an unknown id": {org.PersonRecord{Joined: true}, 0},

@@ -53,8 +53,8 @@ func (c *call) invitedUsers(m moment) []User {
 		hasLeft := !i.Expires.After(left[key].Add(invitationLife))
 		if !known[key] && !hasLeft && i.State != stateAccepted {
 			known[key] = true
-			invited = append(invited, User{ID: c.accountID(c.dialect, i.Email), Name: nameFrom(i.Email), Email: i.Email, InvitedBy: ownerEmail,
-				InvitedOn: i.Created})
+			invited = append(invited, User{ID: c.accountID(c.dialect, i.Email), Name: nameFrom(i.Email), Email: i.Email,
+				InvitedBy: ownerEmail, InvitedOn: i.Created})
 		}
 	}
 	return invited

@@ -386,8 +386,9 @@ func TestReadAcceptance(t *testing.T) {
 		want        *bool
 		wantErr     bool
 	}{
-		"not accepted":            {200, `{"id":"u1","invited_by":"x","invite_accepted":0}`, false, new(false), false},
-		"accepted":                {200, `{"id":"u1","invited_on":"2026-06-01","invite_accepted":true}`, false, new(true), false},
+		"not accepted": {200, `{"id":"u1","invited_by":"x","invite_accepted":0}`, false, new(false), false},
+		"accepted": {200, `{"id":"u1","invited_on":"2026-06-01","invite_accepted":true}`, false, new(true),
+			false},
 		"the API does not say it": {200, `{"id":"u1","invited_on":"2026-06-01"}`, false, nil, false},
 		"the id in capitals":      {200, `{"id":"U1","invited_by":"x","invite_accepted":false}`, false, new(false), false},
 		"never invited":           {200, `{"id":"u1","invited_on":"","invite_accepted":false}`, false, nil, false},
@@ -436,6 +437,7 @@ func TestReadAcceptance(t *testing.T) {
 // TestReadAcceptanceAfterLeaving: an accepted invitation does not show that the user has accepted a newer one.
 func TestReadAcceptanceAfterLeaving(t *testing.T) {
 	t.Parallel()
+	other := org.MustParseAddress("bob@example.com")
 	day := func(n int) time.Time { return time.Date(2026, 6, n, 0, 0, 0, 0, time.UTC) }
 	for name, test := range map[string]struct {
 		accepted, other org.Invitation
@@ -448,7 +450,7 @@ func TestReadAcceptanceAfterLeaving(t *testing.T) {
 			nil},
 		"accepted the second": {org.Invitation{Created: day(2)}, org.Invitation{Created: day(1)}, nil},
 		"no dates":            {org.Invitation{}, org.Invitation{}, nil},
-		"accepted the first with another address": {org.Invitation{Registered: org.MustParseAddress("bob@example.com")}, org.Invitation{}, new(false)},
+		"accepted the first with another address": {org.Invitation{Registered: other}, org.Invitation{}, new(false)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
