@@ -1,8 +1,8 @@
 package sandbox
 
 import (
+	"cmp"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -116,26 +116,29 @@ func (s *state) accept(d Dialect, now time.Time, i Invitation, registered string
 	if _, already := s.userByEmail(registered); already {
 		return // this was a second invitation of a user
 	}
-	u := User{ID: s.accountID(d, registered), Name: nameFrom(registered), Email: registered, APIEnabled: i.APIEnabled,
+	id := cmp.Or(s.accountIDs(d)[strings.ToLower(registered)], newID())
+	u := User{ID: id, Name: nameFrom(registered), Email: registered, APIEnabled: i.APIEnabled,
 		InvitedBy: ownerEmail, InvitedOn: i.Created, Joined: wholeSeconds(now)}
 	s.Users.put(s.nextStamp(now), u.ID, u)
 }
 
-// accountID returns the id of the account with this address. A person who was a user before keeps the account. If
-// invited people are users too, they keep the account of their first invitation.
-func (s *state) accountID(d Dialect, email string) string {
-	for _, e := range slices.Backward(s.Users.entries) {
-		if strings.EqualFold(s.Users.last(e.ID).Email, email) {
-			return e.ID
-		}
+// accountIDs returns the ids of the accounts, by address in lower case. A person who was a user before keeps the
+// account. If invited people are users too, they keep the account of their first invitation.
+func (s *state) accountIDs(d Dialect) map[string]string {
+	ids := map[string]string{}
+	for _, e := range s.Users.entries {
+		ids[strings.ToLower(s.Users.last(e.ID).Email)] = e.ID
+	}
+	if !d.listsInvited() {
+		return ids
 	}
 	for _, e := range s.Invitations.entries {
-		id := "u-" + e.ID
-		if d.listsInvited() && strings.EqualFold(s.Invitations.last(e.ID).Email, email) && s.Users.index[id] == nil {
-			return id
+		key, id := strings.ToLower(s.Invitations.last(e.ID).Email), "u-"+e.ID
+		if _, known := ids[key]; !known && s.Users.index[id] == nil {
+			ids[key] = id
 		}
 	}
-	return newID()
+	return ids
 }
 
 func (s *state) suspend(now time.Time, u User, suspended bool) {

@@ -47,14 +47,15 @@ func (c *call) invitedUsers(m moment) []User {
 			left[strings.ToLower(last.Row.Email)] = last.At
 		}
 	}
+	ids := c.accountIDs(c.dialect)
 	var invited []User
 	for i := range c.Invitations.rowsAt(m) {
 		key := strings.ToLower(i.Email)
 		hasLeft := !i.Expires.After(left[key].Add(invitationLife))
 		if !known[key] && !hasLeft && i.State != stateAccepted {
 			known[key] = true
-			invited = append(invited, User{ID: c.accountID(c.dialect, i.Email), Name: nameFrom(i.Email), Email: i.Email,
-				InvitedBy: ownerEmail, InvitedOn: i.Created})
+			invited = append(invited, User{ID: ids[key], Name: nameFrom(i.Email), Email: i.Email, InvitedBy: ownerEmail,
+				InvitedOn: i.Created})
 		}
 	}
 	return invited
