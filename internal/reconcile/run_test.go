@@ -65,15 +65,7 @@ func TestSettleWait(t *testing.T) {
 func TestNamesOfTheRun(t *testing.T) {
 	t.Parallel()
 	o, api, store := options(t)
-	if _, _, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve}); err != nil {
-		t.Fatal(err)
-	}
-	if err := api.Accept("bob@example.com"); err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve}); err != nil {
-		t.Fatal(err)
-	}
+	bobJoins(t, o, api)
 	o.Roster.Organization, o.Roster.People = api.World().Organization.ID, o.Roster.People[:1]
 	o.Roster.Settings.Unlisted, o.Roster.Settings.MaxRemovals = roster.UnlistedRemove, 1
 	holder := state.Holder{PID: 7, Host: "here"}

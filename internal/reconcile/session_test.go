@@ -340,21 +340,27 @@ func (p *pagedProvider) ReadAll(ctx context.Context, pin string) (org.Snapshot, 
 	return s, hidden, err
 }
 
+// bobJoins invites the people of the roster. Then bob accepts, and the ledger records that he joined.
+func bobJoins(t *testing.T, o reconcile.Options, api *sandbox.Server) {
+	t.Helper()
+	if _, _, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve}); err != nil {
+		t.Fatal(err)
+	}
+	if err := api.Accept("bob@example.com"); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestDraftReadsTwice: if a list has several pages, a person that only one of two readings shows is in the draft, and
 // has not left.
 func TestDraftReadsTwice(t *testing.T) {
 	t.Parallel()
 	for _, listed := range []bool{true, false} {
 		o, api, _ := options(t)
-		if _, _, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve}); err != nil {
-			t.Fatal(err)
-		}
-		if err := api.Accept("bob@example.com"); err != nil {
-			t.Fatal(err)
-		}
-		if _, _, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve}); err != nil {
-			t.Fatal(err)
-		}
+		bobJoins(t, o, api)
 		if err := api.Advance(time.Hour); err != nil {
 			t.Fatal(err)
 		}
