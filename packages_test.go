@@ -19,11 +19,11 @@ import (
 	"testing/fstest"
 )
 
-// dist is the environment variable with the folder of a release. .ci/run sets it.
+// dist is the environment variable with the folder of a release. .ci/run and .github/workflows/release.yml set it.
 const dist = "RELEASE_DIST"
 
-// TestReleaseFiles: each archive and each Debian package has the program, its licences and its pages. The links of
-// the pages lead to files in the archive or package.
+// TestReleaseFiles: each system of the release has an archive, and each Linux has a Debian package. They contain the
+// program, its licences and its pages. The links of the pages lead to files in the archive or package.
 func TestReleaseFiles(t *testing.T) {
 	t.Parallel()
 	folder := os.Getenv(dist)
@@ -41,30 +41,37 @@ func TestReleaseFiles(t *testing.T) {
 		"usr/share/doc/orgsync/README.md",
 		"usr/share/bash-completion/completions/orgsync", "usr/lib/systemd/system/orgsync@.service",
 	}
-	for pattern, kind := range map[string]struct {
-		count int
-		open  func(*testing.T, string) fs.FS
-		files []string
-	}{
-		"*.tar.gz": {4, openTar, append(inArchive, "orgsync")},
-		"*.zip":    {2, openZip, append(inArchive, "orgsync.exe")},
-		"*.deb":    {2, openDeb, inPackage},
-	} {
-		files, err := filepath.Glob(filepath.Join(folder, pattern))
-		if err != nil || len(files) != kind.count {
-			t.Fatalf("%d files are named %s, want %d: %v", len(files), pattern, kind.count, err)
-		}
-		for _, file := range files {
-			t.Run(filepath.Base(file), func(t *testing.T) {
-				t.Parallel()
-				release := kind.open(t, file)
-				for _, name := range kind.files {
-					if info, err := fs.Stat(release, name); err != nil || info.Size() == 0 {
-						t.Errorf("%s is missing or empty: %v", name, err)
-					}
+	check := func(pattern string, open func(*testing.T, string) fs.FS, names ...string) {
+		t.Run(pattern, func(t *testing.T) {
+			t.Parallel()
+			files, err := filepath.Glob(filepath.Join(folder, pattern))
+			if err != nil || len(files) != 1 {
+				t.Fatalf("%d files are named %s: %v", len(files), pattern, err)
+			}
+			release := open(t, files[0])
+			for _, name := range names {
+				if info, err := fs.Stat(release, name); err != nil || info.Size() == 0 {
+					t.Errorf("%s is missing or empty: %v", name, err)
 				}
-				checkLinks(t, release)
-			})
+			}
+			checkLinks(t, release)
+		})
+	}
+	programs, err := filepath.Glob(filepath.Join(folder, "*.cdx.json")) // one bill of materials for each program
+	if err != nil || len(programs) == 0 {
+		t.Fatalf("%d bills of materials: %v", len(programs), err)
+	}
+	for _, program := range programs {
+		words := strings.Split(strings.TrimSuffix(filepath.Base(program), ".cdx.json"), "_")
+		system, processor := words[len(words)-2], words[len(words)-1]
+		switch archive := "*_" + system + "_" + processor; system {
+		case "windows":
+			check(archive+".zip", openZip, append(inArchive, "orgsync.exe")...)
+		case "linux":
+			check("*_"+processor+".deb", openDeb, inPackage...)
+			fallthrough
+		default:
+			check(archive+".tar.gz", openTar, append(inArchive, "orgsync")...)
 		}
 	}
 }

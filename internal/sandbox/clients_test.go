@@ -87,7 +87,7 @@ func buildClient(t *testing.T, version string) (program string) {
 			t.Fatal(err)
 		}
 	}
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", "client", ".")
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", "client", ".")
 	build.Dir = folder
 	build.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off")
 	if out, err := build.CombinedOutput(); err != nil {
