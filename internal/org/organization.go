@@ -47,6 +47,9 @@ type User struct {
 	// Accepted is the API's invite_accepted (vultr/vultr-mcp openapi.json, GET /v2/users/{id}); nil if the server did
 	// not say. If it is false, the user was invited and is not a member yet.
 	Accepted *bool
+	// NotFound is true if the list has the user, but the API has no user with this id. The list may be out of date, so it
+	// does not prove that somebody has accepted an invitation.
+	NotFound bool
 	// SeenOnce is true if only one of two readings of the list showed the user. Such a user counts as a member, and
 	// orgsync takes nothing from them.
 	SeenOnce bool

@@ -429,6 +429,9 @@ func TestReadAcceptance(t *testing.T) {
 				if diff := cmp.Diff(test.want, users[0].Accepted); diff != "" {
 					t.Errorf("accepted (-want +got):\n%s", diff)
 				}
+				if isMissing := test.status == 404; users[0].NotFound != isMissing {
+					t.Errorf("not found: %v", users[0].NotFound)
+				}
 			})
 		})
 	}

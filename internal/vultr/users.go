@@ -3,6 +3,7 @@ package vultr
 import (
 	"bytes"
 	"context"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -130,16 +131,17 @@ func (c *Client) readAcceptance(ctx context.Context, all []org.User, invitations
 
 // ReadAcceptance asks the API about each of users, and sets their Accepted: perhaps the list of users also has invited
 // people. In SPEC's examples, only the answer about a single user has invite_accepted. It leaves out service users, and
-// users whose Accepted is known.
+// users whose Accepted or NotFound is known.
 func (c *Client) ReadAcceptance(ctx context.Context, users []*org.User) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, u := range users {
-		if u.Accepted != nil || u.Service || !IsValidID(u.ID) {
+		if u.Accepted != nil || u.NotFound || u.Service || !IsValidID(u.ID) {
 			continue
 		}
 		g.Go(func() error {
 			a, err := c.read(ctx, call{op: "read the user", target: u.ID, path: usersPath + "/" + u.ID})
 			if isRefusedByAPI(err) {
+				u.NotFound = hasStatus(err, http.StatusNotFound)
 				return nil
 			}
 			if err != nil {
