@@ -38,6 +38,9 @@ type User struct {
 	// ledger knows the user as a person.
 	ServiceUnknown bool
 	Suspended      bool
+	// SuspendedListed is true if the list of suspended users has the user. Then Suspended does not come from the user's
+	// status, which may only mean that the user has not accepted the invitation.
+	SuspendedListed bool
 	// StatusText is the server's status of the user if it is a word that orgsync does not understand, or if it may only
 	// mean that the user has not accepted the invitation; otherwise "". If it is not "", Suspended is true.
 	StatusText string

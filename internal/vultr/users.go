@@ -160,7 +160,10 @@ func (c *Client) ReadAcceptance(ctx context.Context, users []*org.User) error {
 			invitedOn, understood := f.date("invited_on")
 			isUndated := isEmptyValue(f["invited_on"]) || understood && invitedOn.IsZero()
 			if !isUndated || !isEmptyValue(f["invited_by"]) {
-				u.Accepted, u.Suspended, u.StatusText = alone.Accepted, alone.Suspended, alone.StatusText
+				u.Accepted = alone.Accepted
+				if !u.SuspendedListed {
+					u.Suspended, u.StatusText = alone.Suspended, alone.StatusText
+				}
 			}
 			return nil
 		})
@@ -211,13 +214,13 @@ func withSuspended(all, suspended []org.User) []org.User {
 		all[i].ServiceUnknown = all[i].ServiceUnknown && saysPerson
 	}
 	for _, u := range suspended {
-		u.Suspended, u.StatusText = true, ""
+		u.Suspended, u.SuspendedListed, u.StatusText = true, true, ""
 		i, listed := byID[strings.ToLower(u.ID)]
 		if u.ID == "" {
 			i, listed = byEmail[u.Email.Key()]
 		}
 		if listed {
-			all[i].Suspended, all[i].StatusText = true, ""
+			all[i].Suspended, all[i].SuspendedListed, all[i].StatusText = true, true, ""
 			continue
 		}
 		u.ServiceUnknown = u.ServiceUnknown && saysService
