@@ -1559,6 +1559,38 @@ func TestHistoryInvitedUserVanishes(t *testing.T) {
 	}
 }
 
+// TestHistoryInvitedUserIsGone: the list of users still has bob, whose invitation has just expired, and the API no
+// longer has a user with this id. This does not show that bob has joined, so he must be invited again.
+func TestHistoryInvitedUserIsGone(t *testing.T) {
+	t.Parallel()
+	for what, tt := range map[string]struct {
+		after  time.Duration // from the mail to the run that finds nobody
+		joined int
+	}{
+		"still valid": {time.Hour, 0}, "just expired": {72*time.Hour + 5*time.Minute, 0},
+		"no such request": {72*time.Hour + 16*time.Minute, 1}, // a list does not lag for so long
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				const bob = "bob@example.com"
+				c := newDefaultCompany(t, sandbox.Options{Dialect: pendingOnly}, bob)
+				c.expect(c.run(with{}), 0, bob, "invite done")
+				must(t, c.Advance(tt.after))
+				c.AddFault(sandbox.Fault{Kind: sandbox.FaultStatus, Status: http.StatusNotFound, Method: http.MethodGet,
+					Path: "/v2/users/*", Times: 1})
+				c.expect(c.run(with{}), 0, bob, "nothing")
+				c.expectJoined(tt.joined)
+				if tt.joined > 0 {
+					return
+				}
+				must(t, c.Advance(73*time.Hour))
+				c.expect(c.run(with{}), 0, bob, "reinvite done")
+			})
+		})
+	}
+}
+
 // TestHistoryAskedOnce: bob accepts, and the list no longer has his invitation. The run that records that he joined
 // asks once about him. Later runs do not ask.
 func TestHistoryAskedOnce(t *testing.T) {

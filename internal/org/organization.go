@@ -38,6 +38,9 @@ type User struct {
 	// ledger knows the user as a person.
 	ServiceUnknown bool
 	Suspended      bool
+	// SuspendedListed is true if the list of suspended users has the user. Then Suspended does not come from the user's
+	// status, which may only mean that the user has not accepted the invitation.
+	SuspendedListed bool
 	// StatusText is the server's status of the user if it is a word that orgsync does not understand, or if it may only
 	// mean that the user has not accepted the invitation; otherwise "". If it is not "", Suspended is true.
 	StatusText string
@@ -47,6 +50,9 @@ type User struct {
 	// Accepted is the API's invite_accepted (vultr/vultr-mcp openapi.json, GET /v2/users/{id}); nil if the server did
 	// not say. If it is false, the user was invited and is not a member yet.
 	Accepted *bool
+	// NotFound is true if the list has the user, but the API has no user with this id. The list may be out of date, so it
+	// does not prove that somebody has accepted an invitation.
+	NotFound bool
 	// SeenOnce is true if only one of two readings of the list showed the user. Such a user counts as a member, and
 	// orgsync takes nothing from them.
 	SeenOnce bool

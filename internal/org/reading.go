@@ -37,6 +37,7 @@ func (s Snapshot) Merge(later Snapshot) Snapshot {
 			u.SeenOnce = u.SeenOnce || other == nil
 			if other != nil {
 				u.Accepted = u.AcceptedBeside(*other)
+				u.NotFound = u.Accepted == nil && (u.NotFound || other.NotFound)
 			}
 		})
 	merged.Access = withHoldersOf(merged.Users[len(later.Users):], s.Access, later.Access)

@@ -141,6 +141,13 @@ func TestMergeOfAnswers(t *testing.T) {
 			t.Errorf("a user who has accepted only in the first reading: %+v", got)
 		}
 	}
+	gone := org.Snapshot{Users: []org.User{{ID: "u1", NotFound: true}}}
+	for _, second := range []*bool{nil, &yes, &no} {
+		other := org.Snapshot{Users: []org.User{{ID: "u1", Accepted: second}}}
+		if got := gone.Merge(other).Users[0]; got.NotFound == (second == &yes) {
+			t.Errorf("a user that the API does not have in the first reading: %+v", got)
+		}
+	}
 }
 
 // TestMergeOfOtherHolders: if one of the readings shows that somebody has a group, they have it.

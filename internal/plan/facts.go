@@ -37,6 +37,9 @@ func (ix *index) addJoinedFacts(p *person, d *decision) {
 	if ix.isRecent(p.record.RemovedAt) && slices.ContainsFunc(p.record.Mails, isMailed) {
 		return // the list may not show the removal yet, and so it does not show that the mail was answered
 	}
+	if p.user != nil && p.user.NotFound && ix.mayHaveVanished(p) {
+		return
+	}
 	isOutdated := func(key string) bool { r := ix.in.Memory.People[key]; return r.Removed || len(r.Mails) > 0 }
 	isBack := slices.ContainsFunc(p.keys, isOutdated)
 	first := ix.memberKey(p)
@@ -59,6 +62,17 @@ func (ix *index) addJoinedFacts(p *person, d *decision) {
 			d.facts = append(d.facts, org.Fact{Kind: org.FactJoined, Email: key, UserID: id})
 		}
 	}
+}
+
+// mayHaveVanished reports whether the list of users may still have an invited user of p who is gone. This is possible
+// until 15 minutes after the last invitation of p expires. The user of a declined or cancelled invitation may be gone
+// earlier.
+func (ix *index) mayHaveVanished(p *person) bool {
+	mayLag := func(end time.Time) bool { return end.IsZero() || !ix.isPast(end.Add(org.SettleAfter)) }
+	return slices.ContainsFunc(p.record.Mails, func(m org.Mail) bool { return mayLag(m.ExpiresAt()) }) ||
+		slices.ContainsFunc(p.invitations, func(inv *org.Invitation) bool {
+			return inv.Status.IsUnanswered() && mayLag(p.expiresAt(inv))
+		})
 }
 
 // memberKey returns the first of p's keys in the roster that an answer of the API connects with a member: p is the user

@@ -170,9 +170,10 @@ func TestReadOrganization(t *testing.T) {
 		Organization: org.Organization{ID: "o1", Name: "Example Org"},
 		Users: []org.User{
 			{ID: "u1", Email: ada},
-			{ID: "u2", Email: bob, Suspended: true},
+			{ID: "u2", Email: bob, Suspended: true, SuspendedListed: true},
 			{ID: "u3", Service: true},
-			{ID: "u4", Email: org.MustParseAddress("kim@example.com"), ServiceUnknown: true, Suspended: true},
+			{ID: "u4", Email: org.MustParseAddress("kim@example.com"), ServiceUnknown: true, Suspended: true,
+				SuspendedListed: true},
 		},
 		UsersVisible: true, SuspendedVisible: true, PinConfirmed: true, Self: ada,
 		Invitations: []org.Invitation{
@@ -180,6 +181,10 @@ func TestReadOrganization(t *testing.T) {
 				StatusText: "Pending"},
 			{ID: "i2", Unidentified: true, Status: org.StatusPending, StatusText: "Pending"},
 		},
+	}
+	withoutSuspended := func(s *org.Snapshot) {
+		s.Users[1].Suspended, s.Users[1].SuspendedListed = false, false
+		s.Users, s.SuspendedVisible = s.Users[:3], false
 	}
 	tests := []struct {
 		name   string
@@ -198,11 +203,11 @@ func TestReadOrganization(t *testing.T) {
 		},
 		{
 			name: "suspended users forbidden", change: func(w world) { w[suspendedPath] = 403 },
-			want: func(s *org.Snapshot) { s.Users[1].Suspended, s.Users, s.SuspendedVisible = false, s.Users[:3], false },
+			want: withoutSuspended,
 		},
 		{
 			name: "suspended users missing", change: func(w world) { delete(w, suspendedPath) },
-			want: func(s *org.Snapshot) { s.Users[1].Suspended, s.Users, s.SuspendedVisible = false, s.Users[:3], false },
+			want: withoutSuspended,
 		},
 		{name: "account forbidden", change: func(w world) { w["/v2/account"] = 403 },
 			want: func(s *org.Snapshot) { s.Self = org.Address{} }},
@@ -222,7 +227,7 @@ func TestReadOrganization(t *testing.T) {
 			name: "organization without an id", change: func(w world) { w[orgsPath] = `{"orgs":[{"name":"Example Org"}]}` },
 			want: func(s *org.Snapshot) {
 				s.Organization.ID = ""
-				s.Users[1].Suspended, s.Users, s.SuspendedVisible = false, s.Users[:3], false
+				withoutSuspended(s)
 			},
 		},
 		{name: "users missing", change: func(w world) { delete(w, "/v2/users") }, words: "list users: HTTP 404"},

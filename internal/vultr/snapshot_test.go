@@ -369,7 +369,7 @@ func TestSuspendedWithoutID(t *testing.T) {
 	ada, bob := org.User{Email: org.MustParseAddress("ada@example.com")},
 		org.User{Email: org.MustParseAddress("bob@example.com")}
 	got := withSuspended([]org.User{ada}, []org.User{bob})
-	bob.Suspended = true
+	bob.Suspended, bob.SuspendedListed = true, true
 	if diff := cmp.Diff([]org.User{ada, bob}, got); diff != "" {
 		t.Errorf("users (-want +got):\n%s", diff)
 	}
@@ -429,6 +429,9 @@ func TestReadAcceptance(t *testing.T) {
 				if diff := cmp.Diff(test.want, users[0].Accepted); diff != "" {
 					t.Errorf("accepted (-want +got):\n%s", diff)
 				}
+				if isMissing := test.status == 404; users[0].NotFound != isMissing {
+					t.Errorf("not found: %v", users[0].NotFound)
+				}
 			})
 		})
 	}
@@ -465,6 +468,29 @@ func TestReadAcceptanceAfterLeaving(t *testing.T) {
 				t.Errorf("accepted (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestReadAcceptanceOfSuspended: if the list of suspended users has a user who has not accepted, the user is suspended,
+// whatever the answer about this user says.
+func TestReadAcceptanceOfSuspended(t *testing.T) {
+	t.Parallel()
+	for _, status := range []string{"true", "false"} {
+		c := smallWorld().with(world{
+			suspendedPath:  `{"users":[{"id":"u1","email":"ada@example.com"}]}`,
+			"/v2/users/u1": `{"id":"u1","invited_by":"x","invite_accepted":false,"status":` + status + `}`,
+		}).client(t)
+		s, err := c.ReadOrganization(t.Context(), "o1", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.ReadAcceptance(t.Context(), []*org.User{&s.Users[0]}); err != nil {
+			t.Fatal(err)
+		}
+		u := s.Users[0]
+		if u.Accepted == nil || *u.Accepted || !u.Suspended || u.StatusText != "" {
+			t.Errorf("status %s: %+v", status, u)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package vultr
 import (
 	"bytes"
 	"context"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -130,16 +131,17 @@ func (c *Client) readAcceptance(ctx context.Context, all []org.User, invitations
 
 // ReadAcceptance asks the API about each of users, and sets their Accepted: perhaps the list of users also has invited
 // people. In SPEC's examples, only the answer about a single user has invite_accepted. It leaves out service users, and
-// users whose Accepted is known.
+// users whose Accepted or NotFound is known.
 func (c *Client) ReadAcceptance(ctx context.Context, users []*org.User) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, u := range users {
-		if u.Accepted != nil || u.Service || !IsValidID(u.ID) {
+		if u.Accepted != nil || u.NotFound || u.Service || !IsValidID(u.ID) {
 			continue
 		}
 		g.Go(func() error {
 			a, err := c.read(ctx, call{op: "read the user", target: u.ID, path: usersPath + "/" + u.ID})
 			if isRefusedByAPI(err) {
+				u.NotFound = hasStatus(err, http.StatusNotFound)
 				return nil
 			}
 			if err != nil {
@@ -158,7 +160,10 @@ func (c *Client) ReadAcceptance(ctx context.Context, users []*org.User) error {
 			invitedOn, understood := f.date("invited_on")
 			isUndated := isEmptyValue(f["invited_on"]) || understood && invitedOn.IsZero()
 			if !isUndated || !isEmptyValue(f["invited_by"]) {
-				u.Accepted, u.Suspended, u.StatusText = alone.Accepted, alone.Suspended, alone.StatusText
+				u.Accepted = alone.Accepted
+				if !u.SuspendedListed {
+					u.Suspended, u.StatusText = alone.Suspended, alone.StatusText
+				}
 			}
 			return nil
 		})
@@ -209,13 +214,13 @@ func withSuspended(all, suspended []org.User) []org.User {
 		all[i].ServiceUnknown = all[i].ServiceUnknown && saysPerson
 	}
 	for _, u := range suspended {
-		u.Suspended, u.StatusText = true, ""
+		u.Suspended, u.SuspendedListed, u.StatusText = true, true, ""
 		i, listed := byID[strings.ToLower(u.ID)]
 		if u.ID == "" {
 			i, listed = byEmail[u.Email.Key()]
 		}
 		if listed {
-			all[i].Suspended, all[i].StatusText = true, ""
+			all[i].Suspended, all[i].SuspendedListed, all[i].StatusText = true, true, ""
 			continue
 		}
 		u.ServiceUnknown = u.ServiceUnknown && saysService
