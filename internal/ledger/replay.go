@@ -330,12 +330,13 @@ func (p *person) noteFailure(e Entry, line int) {
 }
 
 // lastSend returns the last time at which m may have been sent. The run before announced m and recorded no outcome.
-// begun is when the next run began.
+// begun is when the next run began. If begun is long before m, somebody has appended an older ledger, and nobody knows
+// when the next run began. If it is a little before m, the clocks of the two runs differ.
 func (r *replayer) lastSend(m *mail, begun time.Time) time.Time {
-	if r.holderMayOutliveLease {
+	if r.holderMayOutliveLease || m.At.Sub(begun) >= org.SettleAfter {
 		return org.Later(begun, m.At.Add(org.SendWithin))
 	}
-	return begun
+	return org.Later(begun, m.At)
 }
 
 // recordRemoval replays a suspension, the end of a suspension, or a removal. An intent counts as done until its
