@@ -394,6 +394,10 @@ func (r *replayer) addMail(p *person, e Entry) {
 	}
 	p.open = nil
 	m.outcome = r.lines
+	if e.Object != "" { // by the answer, the mail is no invitation to the organization of the ledger
+		r.misdirected = org.Misdirected{Email: e.Email, OrganizationID: e.Object}
+		r.misdirectedLines = mailLines{m.Sequence, r.lines}
+	}
 	switch e.Outcome {
 	case Refused, NotSent:
 		if p.lastMail == (mailLines{intent: m.Sequence}) {
@@ -407,9 +411,7 @@ func (r *replayer) addMail(p *person, e Entry) {
 	}
 	switch e.Outcome {
 	case Sent:
-		if e.Object != "" { // the mail is no invitation to the organization of the ledger
-			r.misdirected = org.Misdirected{Email: e.Email, OrganizationID: e.Object}
-			r.misdirectedLines = mailLines{m.Sequence, r.lines}
+		if e.Object != "" {
 			p.drop(m)
 			return
 		}

@@ -109,6 +109,18 @@ func TestReplay(t *testing.T) {
 				return m.Misdirected == org.Misdirected{Email: "ada@example.com", OrganizationID: "o9"} && len(ada.Mails) == 3
 			},
 		},
+		"an unclear answer for another organization": {
+			mail(0, "a", Abandoned, Entry{Object: "o9"}),
+			func(m org.Memory, ada org.PersonRecord) bool {
+				return m.Misdirected.OrganizationID == "o9" && len(ada.Mails) == 1 && ada.Mails[0].Lost
+			},
+		},
+		"an unclear answer for another organization, and --reinvite": {
+			slices.Concat(mail(0, "a", Abandoned, Entry{Object: "o9"}), ran("b", fact(1, org.FactReset, ""))),
+			func(m org.Memory, ada org.PersonRecord) bool {
+				return m.Misdirected.Email == "" && len(ada.Mails) == 1 && ada.Mails[0].Lost
+			},
+		},
 		"one mail": {sent("a", 0), func(_ org.Memory, ada org.PersonRecord) bool { return ada.OnlyMailSequence == 1 }},
 		"two mails": {
 			slices.Concat(sent("a", 0), sent("b", 1)),
