@@ -98,6 +98,7 @@ type mailLines struct{ intent, outcome int }
 type removal struct {
 	org.Removal
 	line int
+	user string // the id of the user; "" if the line has none
 }
 
 // refusals has the refusals of a person in [org.PersonRecord]. A run counts once.
@@ -356,8 +357,7 @@ func (p *person) recordRemoval(e Entry, line int) {
 	} else {
 		current = &p.removed
 		if e.Outcome == Sent {
-			p.removals = append(p.removals, removal{org.Removal{At: e.Time, Roster: e.Roster}, line})
-			p.removals = p.removals[max(0, len(p.removals)-org.KeptRemovals):]
+			p.addRemoval(removal{org.Removal{At: e.Time, Roster: e.Roster}, line, e.Object})
 		}
 	}
 	switch e.Outcome {
@@ -368,6 +368,20 @@ func (p *person) recordRemoval(e Entry, line int) {
 	default:
 		*current = mark{line, e.Time, e.Object}
 	}
+}
+
+// addRemoval adds a removal that was made. If the list did not show the last removal yet, orgsync has removed the same
+// user again. This is one removal. Two rosters would have mailed the person in between, or would have seen them join.
+func (p *person) addRemoval(added removal) {
+	if n := len(p.removals); n > 0 {
+		last := p.removals[n-1]
+		if added.user != "" && strings.EqualFold(added.user, last.user) &&
+			added.At.Sub(last.At).Abs() < org.SettleAfter && max(p.joined.line, p.lastMail.intent) < last.line {
+			p.removals = p.removals[:n-1]
+		}
+	}
+	p.removals = append(p.removals, added)
+	p.removals = p.removals[max(0, len(p.removals)-org.KeptRemovals):]
 }
 
 // addMail replays the intent or the outcome of a mail.
