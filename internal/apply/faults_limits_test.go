@@ -161,6 +161,37 @@ func TestFaultA17FoundLedger(t *testing.T) {
 	}
 }
 
+// TestFaultA17FoundLedgerAfterAKill: a run is killed before it records the answer to a mail. Then a ledger that was lost
+// is found and added to the ledger that took its place. Its mails are older than the lost mail, and no witness for it.
+func TestFaultA17FoundLedgerAfterAKill(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newDefaultCompany(t, sandbox.Options{
+			ListLag: 5 * time.Minute, Dialect: sandbox.Dialect{Duplicate: sandbox.DuplicateSecond},
+		}, zoe)
+		c.run(with{})
+		must(t, c.Advance(time.Hour))
+		c.setRoster(zoe, bob)
+		c.run(with{})
+		lost, err := c.store.Read(t.Context())
+		must(t, err)
+		must(t, c.store.Replace(nil))
+		must(t, c.Advance(24*time.Hour))
+		c.setRoster(zoe, bob, ada)
+		k := c.killAfterWrite(1)
+		c.apply(with{})
+		k.restore()
+		newer, err := c.store.Read(t.Context())
+		must(t, err)
+		must(t, c.store.Replace(slices.Concat(newer, lost)))
+		c.run(with{settleWait: leaveToLaterRun})
+		c.expectMails(ada, 1)
+		must(t, c.Advance(time.Hour))
+		c.run(with{})
+		c.expectOneMailEach()
+	})
+}
+
 // TestFaultA17TimesInTheFuture: a ledger with times in the future causes no second mail, and does not make people
 // wait longer. Before, orgsync sent a second mail, or did not mail people again in time.
 func TestFaultA17TimesInTheFuture(t *testing.T) {

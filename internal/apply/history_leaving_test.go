@@ -91,6 +91,39 @@ func TestHistoryRemovedTwice(t *testing.T) {
 	})
 }
 
+// TestHistoryRemovalRepeated: the list does not show yet that orgsync removed bob, so the next run removes him again, and
+// the server confirms this too. This is one removal, and no sign of two rosters.
+func TestHistoryRemovalRepeated(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCompany(t, sandbox.Options{ListLag: 10 * time.Minute}, zoe)
+		c.addMembers(bob, zoe)
+		c.roster.Settings.Unlisted = roster.UnlistedRemove
+		c.rewrite(func(r *http.Request, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {
+			if r.Method == http.MethodDelete && rec.Code == http.StatusNotFound {
+				rec = httptest.NewRecorder()
+				rec.WriteHeader(http.StatusNoContent)
+			}
+			return rec
+		})
+		must(t, c.Advance(time.Hour))
+		for range 3 {
+			if o := c.apply(with{}); o.counts() != "1/0/0/0" {
+				c.logOutcome(o)
+				t.Fatal("bob was not removed")
+			}
+			must(t, c.Advance(4*time.Minute))
+		}
+		must(t, c.Advance(time.Hour))
+		c.setRoster(bob, zoe)
+		o := c.apply(with{})
+		c.logOutcome(o)
+		if o.counts() != "1/0/0/0" || len(o.notices(plan.Flapping)) > 0 {
+			t.Error("the roster lists bob again, and he is not invited")
+		}
+	})
+}
+
 // TestHistorySuspendedTwice: the answer to a suspension is lost. The list lags, so orgsync sends the suspension
 // again, and the server refuses it. orgsync must still know that it suspended bob.
 func TestHistorySuspendedTwice(t *testing.T) {

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/orgsync/orgsync/internal/apply"
+	"github.com/orgsync/orgsync/internal/ledger"
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/roster"
 	"github.com/orgsync/orgsync/internal/sandbox"
@@ -42,6 +44,57 @@ func TestListOfAnotherOrganizationDuringARun(t *testing.T) {
 				c.checkInvariants()
 			})
 		})
+	}
+}
+
+// TestUnclearMailForAnotherOrganization: an answer to a mail names another organization, and orgsync does not
+// understand the rest of this answer. The run sends nothing more, and the ledger keeps later runs from sending anything.
+func TestUnclearMailForAnotherOrganization(t *testing.T) {
+	t.Parallel()
+	const other = "0c5a1b8e-0000-4000-8000-000000000000"
+	people := []string{ada, bob, "cyd@example.com", "dan@example.com"}
+	for name, answer := range map[string]string{
+		"no id":      `{"id":"","email_invited":"%s","org_id":"%s"}`,
+		"no address": `{"id":"i9","email_invited":"%.0s","org_id":"%s"}`,
+		"expired":    `{"id":"i9","email_invited":"%s","org_id":"%s","expiration_date":"1999-05-01 00:00:00"}`,
+	} {
+		for _, first := range []int{1, 2} {
+			t.Run(fmt.Sprint(name, first), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					c := newCompany(t, sandbox.Options{}, people...)
+					posts := 0
+					inner := c.wire.Handler
+					c.wire.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						if r.Method == http.MethodPost {
+							if posts++; posts >= first {
+								w.Header().Set("Content-Type", "application/json")
+								w.WriteHeader(http.StatusCreated)
+								_, _ = fmt.Fprintf(w, answer, people[posts-1], other)
+								return
+							}
+						}
+						inner.ServeHTTP(w, r)
+					})
+					got := c.apply(with{concurrency: 1})
+					c.logOutcome(got)
+					_, isWrong := errors.AsType[*apply.WrongOrganizationError](got.Stopped)
+					want := fmt.Sprintf("%d/0/1/%d", first-1, 4-first)
+					if got.counts() != want || !isWrong || posts != first {
+						t.Errorf("%s after %d mails, want %s; stopped by %v", got.counts(), posts, want, got.Stopped)
+					}
+					memory, _, err := ledger.Read(t.Context(), c.store, c.World().Organization.ID)
+					must(t, err)
+					who := got.Changes[first-1].Email.Key()
+					if want := (org.Misdirected{Email: who, OrganizationID: other}); memory.Misdirected != want {
+						t.Errorf("the ledger has %+v, want %+v", memory.Misdirected, want)
+					}
+					if mails := memory.People[who].Mails; len(mails) != 1 || !mails[0].Lost {
+						t.Errorf("the mail is not lost: %+v", mails)
+					}
+				})
+			})
+		}
 	}
 }
 

@@ -64,8 +64,7 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 	case failure == 0:
 		it.InvitationID = inv.ID
 		if inv.IsForOther(r.org.ID) {
-			err := &WrongOrganizationError{To: it.Email.String(), Sent: org.Organization{ID: inv.OrgID, Name: inv.OrgName},
-				Meant: r.org}
+			err := r.wrongOrganization(it, inv)
 			r.conclude(it, Failed, err)
 			r.stop(err)
 			return org.Denied
@@ -76,6 +75,9 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 		it.state, it.Err = rejected, err
 	case failure == org.Lost || failure == org.Unreadable:
 		it.state, it.Err = ambiguous, err
+		if inv.IsForOther(r.org.ID) { // orgsync understands this much of the answer
+			r.stop(r.wrongOrganization(it, inv))
+		}
 		if change.Action.Mails() {
 			r.noteLoss(0)
 		} else {
@@ -96,6 +98,12 @@ func (r *run) carryOut(it *item, change plan.Change) org.Failure {
 	}
 	r.countUnanswered(number, failure, err)
 	return failure
+}
+
+// wrongOrganization returns the error for the mail of the item, whose answer inv is for another organization.
+func (r *run) wrongOrganization(it *item, inv org.Invitation) error {
+	sent := org.Organization{ID: inv.OrgID, Name: inv.OrgName}
+	return &WrongOrganizationError{To: it.Email.String(), Sent: sent, Meant: r.org}
 }
 
 // waitsFor returns a grant of the same person that must be done before the item; nil if there is none. orgsync

@@ -98,6 +98,7 @@ type mailLines struct{ intent, outcome int }
 type removal struct {
 	org.Removal
 	line int
+	user string // the id of the user; "" if the line has none
 }
 
 // refusals has the refusals of a person in [org.PersonRecord]. A run counts once.
@@ -330,12 +331,13 @@ func (p *person) noteFailure(e Entry, line int) {
 }
 
 // lastSend returns the last time at which m may have been sent. The run before announced m and recorded no outcome.
-// begun is when the next run began.
+// begun is when the next run began. If begun is long before m, somebody has appended an older ledger, and nobody knows
+// when the next run began. If it is a little before m, the clocks of the two runs differ.
 func (r *replayer) lastSend(m *mail, begun time.Time) time.Time {
-	if r.holderMayOutliveLease {
+	if r.holderMayOutliveLease || m.At.Sub(begun) >= org.SettleAfter {
 		return org.Later(begun, m.At.Add(org.SendWithin))
 	}
-	return begun
+	return org.Later(begun, m.At)
 }
 
 // recordRemoval replays a suspension, the end of a suspension, or a removal. An intent counts as done until its
@@ -355,8 +357,7 @@ func (p *person) recordRemoval(e Entry, line int) {
 	} else {
 		current = &p.removed
 		if e.Outcome == Sent {
-			p.removals = append(p.removals, removal{org.Removal{At: e.Time, Roster: e.Roster}, line})
-			p.removals = p.removals[max(0, len(p.removals)-org.KeptRemovals):]
+			p.addRemoval(removal{org.Removal{At: e.Time, Roster: e.Roster}, line, e.Object})
 		}
 	}
 	switch e.Outcome {
@@ -367,6 +368,20 @@ func (p *person) recordRemoval(e Entry, line int) {
 	default:
 		*current = mark{line, e.Time, e.Object}
 	}
+}
+
+// addRemoval adds a removal that was made. If the list did not show the last removal yet, orgsync has removed the same
+// user again. This is one removal. Two rosters would have mailed the person in between, or would have seen them join.
+func (p *person) addRemoval(added removal) {
+	if n := len(p.removals); n > 0 {
+		last := p.removals[n-1]
+		if added.user != "" && strings.EqualFold(added.user, last.user) &&
+			added.At.Sub(last.At).Abs() < org.SettleAfter && max(p.joined.line, p.lastMail.intent) < last.line {
+			p.removals = p.removals[:n-1]
+		}
+	}
+	p.removals = append(p.removals, added)
+	p.removals = p.removals[max(0, len(p.removals)-org.KeptRemovals):]
 }
 
 // addMail replays the intent or the outcome of a mail.
@@ -393,6 +408,10 @@ func (r *replayer) addMail(p *person, e Entry) {
 	}
 	p.open = nil
 	m.outcome = r.lines
+	if e.Object != "" { // by the answer, the mail is no invitation to the organization of the ledger
+		r.misdirected = org.Misdirected{Email: e.Email, OrganizationID: e.Object}
+		r.misdirectedLines = mailLines{m.Sequence, r.lines}
+	}
 	switch e.Outcome {
 	case Refused, NotSent:
 		if p.lastMail == (mailLines{intent: m.Sequence}) {
@@ -406,9 +425,7 @@ func (r *replayer) addMail(p *person, e Entry) {
 	}
 	switch e.Outcome {
 	case Sent:
-		if e.Object != "" { // the mail is no invitation to the organization of the ledger
-			r.misdirected = org.Misdirected{Email: e.Email, OrganizationID: e.Object}
-			r.misdirectedLines = mailLines{m.Sequence, r.lines}
+		if e.Object != "" {
 			p.drop(m)
 			return
 		}

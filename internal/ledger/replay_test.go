@@ -56,6 +56,29 @@ func TestReplay(t *testing.T) {
 				return len(ada.Removals) == 1 && ada.Removals[0].At.Equal(now)
 			},
 		},
+		"a removal that was repeated because the list did not show it": {
+			[]Entry{edit(0, ada, remove, "u1", Sent), edit(0.2, ada, remove, "U1", Sent), edit(0.4, ada, remove, "u1", Sent)},
+			func(_ org.Memory, ada org.PersonRecord) bool {
+				return len(ada.Removals) == 1 && ada.Removals[0].At.Equal(at(0.4))
+			},
+		},
+		"the removals of two users": {
+			[]Entry{edit(0, ada, remove, "u1", Sent), edit(0.1, ada, remove, "u2", Sent)},
+			func(_ org.Memory, ada org.PersonRecord) bool { return len(ada.Removals) == 2 },
+		},
+		"a removal, and another after 15 minutes": {
+			[]Entry{edit(0, ada, remove, "u1", Sent), edit(0.25, ada, remove, "u1", Sent)},
+			func(_ org.Memory, ada org.PersonRecord) bool { return len(ada.Removals) == 2 },
+		},
+		"a removal, and another right after a mail": {
+			slices.Concat([]Entry{edit(0, ada, remove, "u1", Sent)}, sent("a", 0.1),
+				[]Entry{edit(0.2, ada, remove, "u1", Sent)}),
+			func(_ org.Memory, ada org.PersonRecord) bool { return len(ada.Removals) == 2 },
+		},
+		"a removal, and another right after the person joined": {
+			[]Entry{edit(0, ada, remove, "u1", Sent), fact(0.1, org.FactJoined, "u1"), edit(0.2, ada, remove, "u1", Sent)},
+			func(_ org.Memory, ada org.PersonRecord) bool { return len(ada.Removals) == 2 },
+		},
 		"a removal that was refused": {
 			[]Entry{edit(0, ada, remove, "u1", ""), edit(0, ada, remove, "u1", Refused)},
 			func(_ org.Memory, ada org.PersonRecord) bool { return len(ada.Removals) == 0 && !ada.Removed },
@@ -107,6 +130,18 @@ func TestReplay(t *testing.T) {
 			slices.Concat(mail(0, "a", Sent, Entry{Object: "o9"}), sent("b", 1), sent("c", 2), sent("d", 3)),
 			func(m org.Memory, ada org.PersonRecord) bool {
 				return m.Misdirected == org.Misdirected{Email: "ada@example.com", OrganizationID: "o9"} && len(ada.Mails) == 3
+			},
+		},
+		"an unclear answer for another organization": {
+			mail(0, "a", Abandoned, Entry{Object: "o9"}),
+			func(m org.Memory, ada org.PersonRecord) bool {
+				return m.Misdirected.OrganizationID == "o9" && len(ada.Mails) == 1 && ada.Mails[0].Lost
+			},
+		},
+		"an unclear answer for another organization, and --reinvite": {
+			slices.Concat(mail(0, "a", Abandoned, Entry{Object: "o9"}), ran("b", fact(1, org.FactReset, ""))),
+			func(m org.Memory, ada org.PersonRecord) bool {
+				return m.Misdirected.Email == "" && len(ada.Mails) == 1 && ada.Mails[0].Lost
 			},
 		},
 		"one mail": {sent("a", 0), func(_ org.Memory, ada org.PersonRecord) bool { return ada.OnlyMailSequence == 1 }},
