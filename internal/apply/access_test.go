@@ -400,10 +400,8 @@ func TestCanaryIsAMail(t *testing.T) {
 
 // TestRequestsDoNotGrowWithPeople: a plan for 900 people in one group takes at most 20 requests.
 func TestRequestsDoNotGrowWithPeople(t *testing.T) {
-	if testing.Short() {
-		t.Skip("slow under the race detector, which runs the short tests")
-	}
 	t.Parallel()
+	skipIfShort(t)
 	for _, d := range sandbox.Dialects() {
 		synctest.Test(t, func(t *testing.T) {
 			c := newCompany(t, sandbox.Options{Dialect: d.Dialect}, manyPeople(900)...)

@@ -582,6 +582,7 @@ func TestSimultaneousRuns(t *testing.T) {
 // them.
 func TestRounds(t *testing.T) {
 	t.Parallel()
+	skipIfShort(t)
 	for _, d := range sandbox.Dialects() {
 		t.Run(d.Name, func(t *testing.T) {
 			t.Parallel()

@@ -64,6 +64,7 @@ func (c *company) failAlways(a answer, texts ...string) {
 // TestGrantAlwaysFails: one member never gets a group, or nobody gets it. All other members get their groups.
 func TestGrantAlwaysFails(t *testing.T) {
 	t.Parallel()
+	skipIfShort(t)
 	for _, ofGroup := range []bool{false, true} {
 		t.Run(fmt.Sprint("for everybody: ", ofGroup), func(t *testing.T) {
 			t.Parallel()

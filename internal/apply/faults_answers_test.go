@@ -99,6 +99,7 @@ var errorShapes = []string{
 // counted as an empty list. Then pending people were mailed again, and members were invited.
 func TestFaultA11ErrorBesideAList(t *testing.T) {
 	t.Parallel()
+	skipIfShort(t)
 	for _, list := range []string{
 		"/v2/invitation", "/v2/users", "/v2/organizations", suspendedList, "/v2/groups",
 		"/v2/groups/{id}/members", "/v2/roles", "/v2/roles/{id}/users", "/v2/policies", "/v2/policies/{id}/users",
@@ -145,6 +146,7 @@ func TestFaultA11ErrorBesideAList(t *testing.T) {
 // orgsync missed an error that was not a text.
 func TestFaultA11ErrorBesideAMail(t *testing.T) {
 	t.Parallel()
+	skipIfShort(t)
 	for _, shape := range errorShapes {
 		for _, acted := range []bool{false, true} {
 			for _, times := range []int{1, 2, 0} {
@@ -179,6 +181,7 @@ func TestFaultA11ErrorBesideAMail(t *testing.T) {
 // server acted. Before, a suspension with such an answer was reported as done.
 func TestFaultA11ErrorBesideAnEdit(t *testing.T) {
 	t.Parallel()
+	skipIfShort(t)
 	for action, prepare := range map[plan.Action]func(c *company){
 		plan.Suspend:   func(c *company) { c.roster.Settings.Unlisted = roster.UnlistedSuspend; c.addMembers(bob) },
 		plan.Remove:    func(c *company) { c.roster.Settings.Unlisted = roster.UnlistedRemove; c.addMembers(bob) },

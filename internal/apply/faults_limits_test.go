@@ -449,6 +449,7 @@ func TestFaultB9RefusedAddress(t *testing.T) {
 // to people in the order of the roster. Before, each run tried everybody, and seats went to people at random.
 func TestFaultB9FullOrganization(t *testing.T) {
 	t.Parallel()
+	skipIfShort(t)
 	for _, concurrency := range []int{1, 8} {
 		synctest.Test(t, func(t *testing.T) {
 			people := []string{"z@example.com", "y@example.com", "x@example.com", "w@example.com"}

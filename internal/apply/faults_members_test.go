@@ -297,6 +297,7 @@ func TestFaultA8RemovedAndListedAgain(t *testing.T) {
 // and a notice names the other roster. Before, this went on without end, and each run ended with exit code 0.
 func TestFaultA9TwoRostersInTurns(t *testing.T) {
 	t.Parallel()
+	skipIfShort(t)
 	for _, every := range []time.Duration{time.Hour, 12 * time.Hour, 40 * time.Hour} {
 		for _, accepted := range []string{sandbox.AcceptedListed, sandbox.AcceptedVanish} {
 			t.Run(fmt.Sprint(every, accepted), func(t *testing.T) {
@@ -345,6 +346,7 @@ func TestFaultA9TwoRostersInTurns(t *testing.T) {
 // the other reports that they left, and does not mail them.
 func TestFaultA9TwoLedgers(t *testing.T) {
 	t.Parallel()
+	skipIfShort(t)
 	synctest.Test(t, func(t *testing.T) {
 		c := newDefaultCompany(t, sandbox.Options{})
 		c.roster.Settings.Unlisted = roster.UnlistedRemove

@@ -33,6 +33,15 @@ type company struct {
 	roster roster.Roster
 }
 
+// skipIfShort skips a test of many runs, one after another, with -short, as for the race detector: other tests run the
+// same code concurrently.
+func skipIfShort(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("takes long under the race detector, which runs the short tests")
+	}
+}
+
 func newCompany(t *testing.T, o sandbox.Options, people ...string) *company {
 	t.Helper()
 	if o.RateLimit == 0 {

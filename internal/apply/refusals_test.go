@@ -328,6 +328,7 @@ func (c *company) renewInPlace(expires time.Time) {
 // person gets at most one mail a day. Before, they got one in every run.
 func TestMailsThatLookUnsent(t *testing.T) {
 	t.Parallel()
+	skipIfShort(t)
 	for name, hide := range map[string]func(c *company){
 		"a renewal does not change the date": func(c *company) {
 			_, err := c.AddInvitation(sandbox.Invitation{Email: ada, State: "expired"})

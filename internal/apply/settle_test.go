@@ -42,6 +42,7 @@ func brokenAnswers() []sandbox.Fault {
 // mails each of 100 people once, and reports all mails as done.
 func TestServerActsLate(t *testing.T) {
 	t.Parallel()
+	skipIfShort(t)
 	for k := 2; k <= 20; k++ {
 		t.Run(fmt.Sprint("every ", k), func(t *testing.T) {
 			t.Parallel()
