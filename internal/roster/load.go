@@ -33,12 +33,12 @@ func load(paths []string, read func(file string) ([]byte, error)) (*Roster, erro
 	d := newDecoder() // reads file by file, so that only one is in memory
 	seed, hashes := maphash.MakeSeed(), make(map[string]uint64, len(files))
 	for _, file := range files {
-		info, _ := os.Stat(file) // a pipe can be read only once
+		again := CanReadAgain(file)
 		data, err := read(file)
 		if err != nil {
 			return nil, fmt.Errorf("read roster: %w", err)
 		}
-		if info != nil && info.Mode().IsRegular() && !strings.HasPrefix(file, "/dev/") {
+		if again {
 			hashes[file] = maphash.Bytes(seed, data)
 		}
 		d.decodeFile(file, data)
@@ -47,6 +47,13 @@ func load(paths []string, read func(file string) ([]byte, error)) (*Roster, erro
 		return nil, errors.New("read roster: the files changed while they were read: run the command again")
 	}
 	return d.finish()
+}
+
+// CanReadAgain reports whether file has the same content each time, unless somebody changes it. A pipe can be read only
+// once.
+func CanReadAgain(file string) bool {
+	info, err := os.Stat(file)
+	return err == nil && info.Mode().IsRegular() && !strings.HasPrefix(file, "/dev/")
 }
 
 // isUnchanged reports whether paths still name only these files, and the files still have these hashes. If somebody
