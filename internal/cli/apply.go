@@ -117,10 +117,14 @@ func (a *app) apply(ctx context.Context) error {
 		return err
 	}
 	defer stop()
+	var checkRoster func(context.Context) error
+	if a.asks() || a.lockTimeout > 0 { // otherwise, the run does not wait
+		checkRoster = func(ctx context.Context) error { return a.checkSameRoster(ctx, r) }
+	}
 	p, result, err := session.Apply(ctx, reconcile.ApplyOptions{
 		Saved: saved, Holder: thisProcess(), LockTimeout: a.lockTimeout,
 		RosterName: rosterName(r.Files), Concurrency: a.concurrency, SettleWait: a.settleWait, Waiting: a.trackWait,
-		Planned: a.recordPlan, Asks: a.asks(),
+		Planned: a.recordPlan, Asks: a.asks(), CheckRoster: checkRoster,
 		Approve: func(ctx context.Context, p plan.Plan) error {
 			err := a.confirmPlan(ctx, p)
 			if err == nil {

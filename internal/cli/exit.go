@@ -172,7 +172,8 @@ func exitCode(err error) int {
 	case is[*state.LockedError](err), isTakenOver(err):
 		return exitLocked
 	case is[*org.PinError](err), is[*apply.WrongOrganizationError](err), is[*plan.LimitError](err),
-		is[*plan.StaleError](err), is[*otherStateError](err), errors.Is(err, reconcile.ErrOrganizationChanged):
+		is[*plan.StaleError](err), is[*otherStateError](err), errors.Is(err, reconcile.ErrOrganizationChanged),
+		errors.Is(err, reconcile.ErrRosterChanged):
 		return exitRefused
 	}
 	return exitError

@@ -42,6 +42,7 @@ var failures = []struct {
 	{"API URL", withStep(stepMakeClient, errors.New("the API URL is plain http")), exitError, "--api-url"},
 	{"not confirmed", errNotAccepted, exitError, "--yes"},
 	{"moved while asked", reconcile.ErrOrganizationChanged, exitRefused, "run again"},
+	{"roster changed", reconcile.ErrRosterChanged, exitRefused, "run again"},
 	{"roster", &roster.ProblemsError{Problems: []roster.Problem{{Text: "no"}}}, exitInvalid, "orgsync validate"},
 	{"pin", &org.PinError{Pin: "Acme"}, exitRefused, "`organization` line"},
 	{"limit", &plan.LimitError{Planned: 120, Limit: 100, Setting: "max_invites", Flag: "--max-invites"}, exitRefused,

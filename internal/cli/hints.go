@@ -285,7 +285,7 @@ func (a *app) hint(err error) string {
 	case errors.Is(err, org.ErrNoOrganizationID):
 		return "name the organization in the roster by its id, as in organization: ID; if this is not enough, save the " +
 			"answers of the API with 'orgsync doctor --record DIR' and report them"
-	case errors.Is(err, reconcile.ErrOrganizationChanged):
+	case errors.Is(err, reconcile.ErrOrganizationChanged), errors.Is(err, reconcile.ErrRosterChanged):
 		return "run again and review the new plan"
 	case errors.Is(err, vultr.ErrInvalidKey):
 		if a.apiKeyFile != "" {

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"time"
 
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
+	"github.com/orgsync/orgsync/internal/reconcile"
 	"github.com/orgsync/orgsync/internal/report"
 	"github.com/orgsync/orgsync/internal/roster"
 )
@@ -42,6 +44,28 @@ func (a *app) loadRoster(ctx context.Context) (*roster.Roster, error) {
 		r.Organization = "" // the pin names a real organization, and the simulated one has another name
 	}
 	return r, nil
+}
+
+// checkSameRoster returns [reconcile.ErrRosterChanged] if the files of r say something else now. Meanwhile, another run
+// may have carried out the new roster: this run would then remove the people that only the new one has. A roster
+// from a pipe counts as unchanged.
+func (a *app) checkSameRoster(ctx context.Context, r *roster.Roster) error {
+	for _, file := range r.Files {
+		if !roster.CanReadAgain(file) {
+			return nil
+		}
+	}
+	now, err := readRoster(ctx, a.rosters...)
+	if err != nil {
+		return err
+	}
+	if a.sandbox.On {
+		now.Organization = r.Organization // see loadRoster and setOrganization
+	}
+	if !reflect.DeepEqual(r, now) {
+		return reconcile.ErrRosterChanged
+	}
+	return nil
 }
 
 // checkOutsideRoster returns an error if a file that this run may write would make the roster

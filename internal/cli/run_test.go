@@ -127,6 +127,14 @@ func (w *world) wantStderr(parts ...string) {
 	}
 }
 
+// changeRoster writes another text into the roster file.
+func (w *world) changeRoster(text string) {
+	w.t.Helper()
+	if err := os.WriteFile(filepath.Join(w.dir, "users.yaml"), []byte(text), 0o600); err != nil {
+		w.t.Error(err)
+	}
+}
+
 // TestConfirm checks that apply asks on a terminal, and that only y and yes mean yes.
 func TestConfirm(t *testing.T) {
 	t.Parallel()
@@ -188,6 +196,21 @@ func TestConfirm(t *testing.T) {
 		w.screens = []any{w.stdin}
 		w.want(w.run(t.Context(), "apply"), exitRefused, 0)
 		w.wantStderr("has changed since the plan was shown", "run again")
+	})
+	t.Run("yes after the roster changed", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, sandbox.Options{}, nil)
+		w.stdin = &interrupting{strings.NewReader("y\n"), func() { w.changeRoster("users: [ada@example.com]\n") }}
+		w.screens = []any{w.stdin}
+		w.want(w.run(t.Context(), "apply"), exitRefused, 0)
+		w.wantStderr("the roster has changed since the plan was made", "run again")
+	})
+	t.Run("yes after only the time of the roster changed", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, sandbox.Options{}, nil)
+		w.stdin = &interrupting{strings.NewReader("y\n"), func() { w.changeRoster(threePeople) }}
+		w.screens = []any{w.stdin}
+		w.want(w.run(t.Context(), "apply"), exitDone, 3)
 	})
 	t.Run("yes in JSON and the next reading fails", func(t *testing.T) {
 		t.Parallel()

@@ -9,10 +9,10 @@ import (
 
 // Merge combines two readings of one organization. The result has every user and every invitation that is in s or in
 // later. If both readings have a user or an invitation, the result has the version of later, unless s shows that
-// somebody accepted or that an invitation was renewed: later may be older than s. SeenOnce is true for a user that only
-// one reading has, and for an invitation that only one reading has with its expiration date. OtherHolders has those of
-// both readings. Access comes from later. But if later lacks a user, it cannot show what this user has: for such users,
-// the holders come from s. What cannot be combined comes from later.
+// somebody accepted, that an invitation was renewed or that a user is suspended: later may be older than s. SeenOnce
+// is true for a user that only one reading has, and for an invitation that only one reading has with its expiration
+// date. OtherHolders has those of both readings. Access comes from later. But if later lacks a user, it cannot show
+// what this user has: for such users, the holders come from s. What cannot be combined comes from later.
 func (s Snapshot) Merge(later Snapshot) Snapshot {
 	merged := later
 	if merged.Organization.ID == "" {
@@ -35,9 +35,13 @@ func (s Snapshot) Merge(later Snapshot) Snapshot {
 			return rowKey{email: u.Email.Key()}
 		}, func(u, other *User) {
 			u.SeenOnce = u.SeenOnce || other == nil
-			if other != nil {
-				u.Accepted = u.AcceptedBeside(*other)
-				u.NotFound = u.Accepted == nil && (u.NotFound || other.NotFound)
+			if other == nil {
+				return
+			}
+			u.Accepted = u.AcceptedBeside(*other)
+			u.NotFound = u.Accepted == nil && (u.NotFound || other.NotFound)
+			if other.Suspended && !u.Suspended { // later may miss u in the list of suspended users
+				u.Suspended, u.SuspendedListed, u.StatusText = true, other.SuspendedListed, other.StatusText
 			}
 		})
 	merged.Access = withHoldersOf(merged.Users[len(later.Users):], s.Access, later.Access)

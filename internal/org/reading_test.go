@@ -61,6 +61,23 @@ func TestMerge(t *testing.T) {
 	}
 }
 
+// TestMergeOfSuspensions: a user is suspended if one of the readings says so, because the other one may miss the user in
+// the list of suspended users.
+func TestMergeOfSuspensions(t *testing.T) {
+	t.Parallel()
+	active, suspended := org.User{ID: "u1"}, org.User{ID: "u1", Suspended: true, StatusText: "locked"}
+	for _, readings := range [][]org.User{{active, suspended}, {suspended, active}, {suspended, suspended}} {
+		got := org.Snapshot{Users: readings[:1]}.Merge(org.Snapshot{Users: readings[1:]}).Users
+		if len(got) != 1 || !got[0].Suspended || got[0].StatusText != "locked" {
+			t.Errorf("%+v: %+v", readings, got)
+		}
+	}
+	got := org.Snapshot{Users: []org.User{active}}.Merge(org.Snapshot{Users: []org.User{active}}).Users
+	if len(got) != 1 || got[0].Suspended {
+		t.Errorf("twice active: %+v", got)
+	}
+}
+
 // TestMergeOfOneID: invitations with the same id and different addresses are different invitations, as in a single
 // reading. If the second reading misses one of them, the result still has it.
 func TestMergeOfOneID(t *testing.T) {

@@ -111,7 +111,7 @@ func (ix *index) placesOf(kind org.Kind, name string) []roster.Position {
 
 // addName looks up one name of the roster and adds the result to cat. If nothing in the organization has the name,
 // or only what was deleted, addName looks up the id that the name had in an earlier run: the group, role or policy may
-// have been renamed.
+// have been renamed. It does not use this id if a roster has used the new name already.
 func (ix *index) addName(cat *catalog, kind org.Kind, name string) {
 	earlierID := ix.in.Memory.Access[org.AccessName{Kind: kind, Name: name}]
 	a, problem := lookUp(ix.in.Snapshot.Access, kind, name)
@@ -126,7 +126,7 @@ func (ix *index) addName(cat *catalog, kind org.Kind, name string) {
 	switch {
 	case !inUse && earlierID != "":
 		renamed := slices.IndexFunc(ix.in.Snapshot.Access, func(other org.Access) bool {
-			return other.Kind == kind && other.ID == earlierID && !other.Deleted
+			return other.Kind == kind && other.ID == earlierID && !other.Deleted && !ix.isKnownByPresentName(other, name)
 		})
 		if renamed < 0 {
 			break
@@ -155,6 +155,18 @@ func (ix *index) addName(cat *catalog, kind org.Kind, name string) {
 	}
 	cat.byName[kind][name] = a
 	cat.named[a] = true
+}
+
+// isKnownByPresentName reports whether the ledger has a under its present name too, and not only under former: a roster
+// used the present name after a was renamed. If a roster has former again later, it means something else, for example a
+// new group that does not exist yet. Nobody may get a because of it.
+func (ix *index) isKnownByPresentName(a org.Access, former string) bool {
+	for known, id := range ix.in.Memory.Access {
+		if known.Kind == a.Kind && known.Name != former && id == a.ID && a.Is(known.Name) {
+			return true
+		}
+	}
+	return false
 }
 
 func unknownAccess(text string, name UnknownAccessName) Notice {

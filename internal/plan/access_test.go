@@ -1027,6 +1027,34 @@ func TestRenamedBesideADeletedGroup(t *testing.T) {
 	}
 }
 
+// TestFormerNameOfAGroup: by the ledger, the roster already used a group under its present name. Then the former name no
+// longer means this group: it may be that of a new group, which does not exist yet. Nobody gets the old group, and
+// nothing is revoked.
+func TestFormerNameOfAGroup(t *testing.T) {
+	t.Parallel()
+	in := staffInput()
+	revokeFromBob(&in)
+	in.Roster.People[0].Groups = refs("contractors")
+	in.Snapshot.Access[1].Name = "admins"
+	in.Roster.Teams[0].Groups = refs("everyone", "admins")
+	in.Memory.Access = map[org.AccessName]string{{Kind: org.KindGroup, Name: "contractors"}: "g2",
+		{Kind: org.KindRole, Name: "admins"}: "g2", {Kind: org.KindGroup, Name: "everyone"}: "g1"}
+	want := []string{"grant ada@example.com missing_access group admins",
+		"revoke bob@example.com extra_access group everyone as m-bob",
+		`unknown_access  the group "contractors" is now named "admins"`}
+	if diff := cmp.Diff(want, describe(plan.Compute(in))); diff != "" {
+		t.Errorf("just renamed (-want +got):\n%s", diff)
+	}
+	in.Memory.Access[org.AccessName{Kind: org.KindGroup, Name: "admins"}] = "g2"
+	want = []string{
+		`unknown_access  the organization has no group named "contractors"; it has "admins", "everyone", "twins", "twins"`,
+		"extra_access bob@example.com group everyone",
+		"ungrantable ada@example.com missing_access group contractors"}
+	if diff := cmp.Diff(want, describe(plan.Compute(in))); diff != "" {
+		t.Errorf("renamed long ago (-want +got):\n%s", diff)
+	}
+}
+
 // TestIDsInOtherLetters: the API now writes the ids of users in upper case, and the address of a person of the roster
 // has changed. The person is not removed.
 func TestIDsInOtherLetters(t *testing.T) {

@@ -18,6 +18,9 @@ import (
 // ErrOrganizationChanged says that the plan that was shown and approved is out of date.
 var ErrOrganizationChanged = errors.New("the organization has changed since the plan was shown: nothing was sent")
 
+// ErrRosterChanged says that the roster is no longer the one with which the plan was made.
+var ErrRosterChanged = errors.New("the roster has changed since the plan was made: nothing was sent")
+
 // ApplyOptions are the options of [Session.Apply]. Approve is required.
 type ApplyOptions struct {
 	// Saved is the plan that must be carried out. If the new plan differs from it, nothing is sent. nil means that there
@@ -31,6 +34,9 @@ type ApplyOptions struct {
 	// Asks is true if Approve asks a person. Apply then makes the plan for Approve without the lock, so that other runs
 	// do not wait for the answer. After the answer, it takes the lock and makes the plan again.
 	Asks bool
+	// CheckRoster is called when this run has the lock. It returns an error if the roster has changed while the run waited
+	// for an answer or for the lock. It may be nil.
+	CheckRoster func(context.Context) error
 	// Holder describes this run to other runs. LockTimeout is how long to wait if another run has the lock. RosterName
 	// is the name of the roster in the ledger.
 	Holder      state.Holder
@@ -76,6 +82,11 @@ func (s *Session) Apply(ctx context.Context, o ApplyOptions) (plan.Plan, apply.R
 	}
 	defer func() { s.release(openLedger) }()
 	s.warn(openLedger.Warnings())
+	if o.CheckRoster != nil {
+		if err := o.CheckRoster(ctx); err != nil {
+			return failed(WithCause(ctx, err))
+		}
+	}
 	if err := s.checkMisdirected(openLedger.Memory()); err != nil {
 		return failed(err)
 	}

@@ -125,6 +125,33 @@ func TestNothingIsSentWithoutApproval(t *testing.T) {
 	}
 }
 
+// TestRosterChangedWhileWaiting: a run that has the lock asks whether the roster has changed, and then sends nothing.
+func TestRosterChangedWhileWaiting(t *testing.T) {
+	t.Parallel()
+	for _, asks := range []bool{true, false} {
+		o, api, store := options(t)
+		_, result, err := open(t, o).Apply(t.Context(), reconcile.ApplyOptions{Approve: approve, Asks: asks,
+			CheckRoster: func(context.Context) error {
+				if i, err := store.Inspect(t.Context()); err != nil || !i.Held {
+					t.Errorf("the roster is checked without the lock, %v", err)
+				}
+				return reconcile.ErrRosterChanged
+			}})
+		if asks {
+			err = result.Stopped
+		}
+		if !errors.Is(err, reconcile.ErrRosterChanged) {
+			t.Errorf("asks %v: stopped by %v, %v", asks, result.Stopped, err)
+		}
+		if slices.ContainsFunc(api.Requests(), func(r sandbox.Request) bool { return r.Method == "POST" }) {
+			t.Error("something was sent")
+		}
+		if i, err := store.Inspect(t.Context()); err != nil || i.Held {
+			t.Errorf("the lock is still held, %v", err)
+		}
+	}
+}
+
 // TestFullDisk: a ledger that cannot be written stops the run with a [reconcile.StateError], before its first mail
 // and before a later one.
 func TestFullDisk(t *testing.T) {

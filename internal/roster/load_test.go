@@ -349,6 +349,90 @@ func TestLoadRefusesLookalikes(t *testing.T) {
 	}
 }
 
+// If a person moves to another file while the roster is read, this person may be in none of the files that were read.
+// Otherwise, the person would silently be unlisted.
+func TestLoadWhileFilesChange(t *testing.T) {
+	t.Parallel()
+	const both, other = "users: [ada@example.com, bob@example.com]\n", "users: [cyd@example.com]\n"
+	tests := map[string]struct {
+		change func(t *testing.T, folder string) // after a.yaml was read
+		want   string
+	}{
+		"nothing changes":             {func(*testing.T, string) {}, ""},
+		"another file changes":        {func(t *testing.T, folder string) { write(t, folder, "notes.txt", "a") }, ""},
+		"b changes before it is read": {func(t *testing.T, folder string) { write(t, folder, "b.yaml", oneUser) }, ""},
+		"from b to a": {func(t *testing.T, folder string) {
+			write(t, folder, "a.yaml", "users: [cyd@example.com, ada@example.com]\n")
+			write(t, folder, "b.yaml", "users: [bob@example.com]\n")
+		}, "changed"},
+		"from b to a, in new files": {func(t *testing.T, folder string) {
+			for name, text := range map[string]string{"a.yaml": both, "b.yaml": other} {
+				if err := os.Rename(write(t, folder, ".new", text), filepath.Join(folder, name)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}, "changed"},
+		"from b to a new file": {func(t *testing.T, folder string) {
+			write(t, folder, "b.yaml", "users: [bob@example.com]\n")
+			write(t, folder, "c.yaml", "users: [ada@example.com]\n")
+		}, "changed"},
+		"a is gone": {func(t *testing.T, folder string) {
+			if err := os.Remove(filepath.Join(folder, "a.yaml")); err != nil {
+				t.Fatal(err)
+			}
+			write(t, folder, "b.yaml", both)
+		}, "changed"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, isFolder := range []bool{true, false} {
+				folder := t.TempDir()
+				a, b := write(t, folder, "a.yaml", other), write(t, folder, "b.yaml", both)
+				paths := []string{folder}
+				if !isFolder {
+					paths = []string{a, b}
+				}
+				_, err := load(paths, func(file string) ([]byte, error) {
+					data, err := readFile(file)
+					if file == a {
+						tt.change(t, folder)
+					}
+					return data, err
+				})
+				if name == "from b to a new file" && !isFolder { // then c.yaml is no part of the roster
+					tt.want = ""
+				}
+				if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+					t.Errorf("folder %v: %v", isFolder, err)
+				}
+			}
+		})
+	}
+}
+
+// A pipe can be read only once, so it counts as unchanged.
+func TestLoadFromPipe(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("a pipe has no path")
+	}
+	from, to, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	if _, err := to.WriteString(oneUser); err != nil {
+		t.Fatal(err)
+	}
+	if err := to.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := loaded(t, fmt.Sprintf("/dev/fd/%d", from.Fd())); got != "ada@example.com" {
+		t.Errorf("loaded %s", got)
+	}
+}
+
 // A small file that expands to a huge one is refused at once, and does not fill the memory.
 func TestLoadBoundsAliases(t *testing.T) {
 	// Not parallel: it measures what it allocates.
