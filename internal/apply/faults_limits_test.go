@@ -161,8 +161,9 @@ func TestFaultA17FoundLedger(t *testing.T) {
 	}
 }
 
-// TestFaultA17FoundLedgerAfterAKill: a run is killed before it records the answer to a mail. Then a ledger that was lost
-// is found and added to the ledger that took its place. Its mails are older than the lost mail, and no witness for it.
+// TestFaultA17FoundLedgerAfterAKill: a run is killed before it records the answer to a mail. Then a ledger that was
+// lost is found and added to the ledger that took its place. Its mails are older than the lost mail, and no witness
+// for it.
 func TestFaultA17FoundLedgerAfterAKill(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

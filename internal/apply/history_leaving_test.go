@@ -91,8 +91,8 @@ func TestHistoryRemovedTwice(t *testing.T) {
 	})
 }
 
-// TestHistoryRemovalRepeated: the list does not show yet that orgsync removed bob, so the next run removes him again, and
-// the server confirms this too. This is one removal, and no sign of two rosters.
+// TestHistoryRemovalRepeated: the list does not show yet that orgsync removed bob, so the next run removes him
+// again, and the server confirms this too. This is one removal, and no sign of two rosters.
 func TestHistoryRemovalRepeated(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -48,7 +48,8 @@ func TestListOfAnotherOrganizationDuringARun(t *testing.T) {
 }
 
 // TestUnclearMailForAnotherOrganization: an answer to a mail names another organization, and orgsync does not
-// understand the rest of this answer. The run sends nothing more, and the ledger keeps later runs from sending anything.
+// understand the rest of this answer. The run sends nothing more, and the ledger keeps later runs from sending
+// anything.
 func TestUnclearMailForAnotherOrganization(t *testing.T) {
 	t.Parallel()
 	const other = "0c5a1b8e-0000-4000-8000-000000000000"

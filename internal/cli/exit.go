@@ -35,14 +35,13 @@ const (
 
 // exitTexts describes each exit code in help texts: its meaning, and what to do.
 var exitTexts = map[int]struct{ meaning, todo string }{
-	exitDone: {"done, or nothing to do", "nothing"},
-	exitError: {"an error: nothing could be planned or applied",
-		"read the error; a network error often goes away with the next run"},
+	exitDone:  {"done, or nothing to do", "nothing"},
+	exitError: {"an error: the command could not do its work", "read the error; after a network error, run again"},
 	exitChanges: {"only with --detailed-exitcode: plan found changes, or apply made changes",
 		"after plan, review the plan"},
-	exitUnfinished: {"only apply: some changes are not done or have an unknown outcome, a mail waits for your decision " +
-		"or for the outcome of an earlier mail, or the roster names a group, role or policy that the organization " +
-		"does not have",
+	exitUnfinished: {"only apply: some changes are not done or have an unknown outcome, a mail waits until you decide " +
+		"or until orgsync knows whether an earlier mail was sent, or the roster names a group, role or policy that the " +
+		"organization does not have",
 		"read the error and its hint, then run again; if several runs in a row end with 3, read the notices"},
 	exitRefused: {"refused before the first change: the plan exceeds a limit (only apply), the key or --state does not " +
 		"fit the roster, an earlier run sent a mail for the wrong organization, or the plan has " +

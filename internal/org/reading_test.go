@@ -61,8 +61,8 @@ func TestMerge(t *testing.T) {
 	}
 }
 
-// TestMergeOfSuspensions: a user is suspended if one of the readings says so, because the other one may miss the user in
-// the list of suspended users.
+// TestMergeOfSuspensions: a user is suspended if one of the readings says so, because the other one may miss the
+// user in the list of suspended users.
 func TestMergeOfSuspensions(t *testing.T) {
 	t.Parallel()
 	active, suspended := org.User{ID: "u1"}, org.User{ID: "u1", Suspended: true, StatusText: "locked"}

@@ -1027,9 +1027,9 @@ func TestRenamedBesideADeletedGroup(t *testing.T) {
 	}
 }
 
-// TestFormerNameOfAGroup: by the ledger, the roster already used a group under its present name. Then the former name no
-// longer means this group: it may be that of a new group, which does not exist yet. Nobody gets the old group, and
-// nothing is revoked.
+// TestFormerNameOfAGroup: by the ledger, the roster already used a group under its present name. Then the former
+// name no longer means this group: it may be that of a new group, which does not exist yet. Nobody gets the old
+// group, and nothing is revoked.
 func TestFormerNameOfAGroup(t *testing.T) {
 	t.Parallel()
 	in := staffInput()
