@@ -147,3 +147,25 @@ func TestCompactionKeepsLostMail(t *testing.T) {
 		t.Errorf("after the compaction: %+v", ada)
 	}
 }
+
+// TestCompactionKeepsTwoRemovals: a user was removed, came back and was removed again within 15 minutes. These stay two
+// removals after a compaction, although later lines replace the line that says that the user came back.
+func TestCompactionKeepsTwoRemovals(t *testing.T) {
+	t.Parallel()
+	remove := []Entry{{Action: Action(org.EditRemove)}, {Action: Action(org.EditRemove), Outcome: Sent}}
+	mail := []Entry{{Action: Invite}, {Action: Invite, Outcome: Sent, InvitationID: "i1"}}
+	joined := []Entry{{Action: Action(org.FactJoined)}}
+	for name, back := range map[string][]Entry{"mailed": mail, "joined": joined} {
+		lines := slices.Concat(remove, back, remove, mail, joined, mail)
+		for i := range lines {
+			lines[i].Email, lines[i].Run = "ada@example.com", fmt.Sprint("run", i/2)
+			lines[i].Time = time.Date(2026, 6, 10, 12, 0, i, 0, time.UTC)
+			if lines[i].Action == Action(org.EditRemove) {
+				lines[i].Object = "u-ada"
+			}
+		}
+		if diff, kept := compact(lines); diff != "" {
+			t.Errorf("%s: the memory (-all lines +kept lines):\n%s\nkept: %v", name, diff, kept)
+		}
+	}
+}

@@ -75,7 +75,9 @@ type person struct {
 	// the one before that.
 	lastMail, previousMail, olderMail mailLines
 	removals                          []removal
-	refused                           refusals
+	// lastReturn has the lines that say that the person was invited again or is a member. They part two removals.
+	lastReturn mailLines
+	refused    refusals
 	// notSentMail is the mail that assumedNotSentLine is about. Compaction keeps its lines. Otherwise assumedNotSentLine
 	// would be about an earlier lost mail.
 	notSentMail mailLines
@@ -99,6 +101,8 @@ type removal struct {
 	org.Removal
 	line int
 	user string // the id of the user; "" if the line has none
+	// partedBy is the lastReturn that parts it from the removal before. Without these lines, the two would be one removal.
+	partedBy mailLines
 }
 
 // refusals has the refusals of a person in [org.PersonRecord]. A run counts once.
@@ -214,6 +218,7 @@ func (r *replayer) add(e Entry) {
 		r.addMail(p, e)
 	case Action(org.FactJoined):
 		p.joined = mark{r.lines, e.Time, e.Object}
+		p.lastReturn = mailLines{intent: r.lines}
 		if e.Object != "" { // otherwise an earlier line may say which user has the address
 			p.userID, p.userLine = e.Object, r.lines
 		}
@@ -357,7 +362,7 @@ func (p *person) recordRemoval(e Entry, line int) {
 	} else {
 		current = &p.removed
 		if e.Outcome == Sent {
-			p.addRemoval(removal{org.Removal{At: e.Time, Roster: e.Roster}, line, e.Object})
+			p.addRemoval(removal{Removal: org.Removal{At: e.Time, Roster: e.Roster}, line: line, user: e.Object})
 		}
 	}
 	switch e.Outcome {
@@ -375,8 +380,13 @@ func (p *person) recordRemoval(e Entry, line int) {
 func (p *person) addRemoval(added removal) {
 	if n := len(p.removals); n > 0 {
 		last := p.removals[n-1]
-		if added.user != "" && strings.EqualFold(added.user, last.user) &&
-			added.At.Sub(last.At).Abs() < org.SettleAfter && max(p.joined.line, p.lastMail.intent) < last.line {
+		switch {
+		case added.user == "" || !strings.EqualFold(added.user, last.user) ||
+			added.At.Sub(last.At).Abs() >= org.SettleAfter:
+		case p.lastReturn.intent > last.line:
+			added.partedBy = p.lastReturn
+		default:
+			added.partedBy = last.partedBy
 			p.removals = p.removals[:n-1]
 		}
 	}
@@ -429,6 +439,7 @@ func (r *replayer) addMail(p *person, e Entry) {
 			p.drop(m)
 			return
 		}
+		p.lastReturn = mailLines{m.Sequence, r.lines}
 		m.Lost, m.LostSequence, m.InvitationID, m.Expires = false, 0, e.InvitationID, e.Expires
 		m.Renewal = e.Action == Resend // the server may have renewed an invitation instead of making a new one
 		p.refused = refusals{}
@@ -640,6 +651,8 @@ func (r *replayer) needed() []int {
 		keep(p.previousMail.outcome)
 		for _, removed := range p.removals {
 			keep(removed.line)
+			keep(removed.partedBy.intent)
+			keep(removed.partedBy.outcome)
 		}
 		for _, refused := range p.refused.lines {
 			for _, line := range refused {
