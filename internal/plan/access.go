@@ -126,7 +126,7 @@ func (ix *index) addName(cat *catalog, kind org.Kind, name string) {
 	switch {
 	case !inUse && earlierID != "":
 		renamed := slices.IndexFunc(ix.in.Snapshot.Access, func(other org.Access) bool {
-			return other.Kind == kind && other.ID == earlierID && !other.Deleted && !ix.isKnownByPresentName(other, name)
+			return other.Kind == kind && other.ID == earlierID && !other.Deleted && !ix.isKnownByPresentName(other)
 		})
 		if renamed < 0 {
 			break
@@ -157,12 +157,12 @@ func (ix *index) addName(cat *catalog, kind org.Kind, name string) {
 	cat.named[a] = true
 }
 
-// isKnownByPresentName reports whether the ledger has a under its present name too, and not only under former: a roster
-// used the present name after a was renamed. If a roster has former again later, it means something else, for example a
-// new group that does not exist yet. Nobody may get a because of it.
-func (ix *index) isKnownByPresentName(a org.Access, former string) bool {
+// isKnownByPresentName reports whether the ledger has a under its present name: a roster used this name after a was
+// renamed. If a roster has a former name of a again later, this name means something else, for example a new group that
+// does not exist yet. Nobody may get a because of it.
+func (ix *index) isKnownByPresentName(a org.Access) bool {
 	for known, id := range ix.in.Memory.Access {
-		if known.Kind == a.Kind && known.Name != former && id == a.ID && a.Is(known.Name) {
+		if known.Kind == a.Kind && id == a.ID && a.Is(known.Name) {
 			return true
 		}
 	}
