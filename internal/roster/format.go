@@ -16,18 +16,21 @@ import (
 // a list; blank lines and comments on a line of their own divide a list into blocks. Two kinds of comments move with
 // an entry: a comment directly above it that begins with the address of the entry, and a comment directly below it
 // that is indented more than its "-". Format removes white space at the end of lines, additional blank lines and
-// additional spaces after ":". If a step would change the meaning of the file, Format skips the step. If data is not
-// YAML, the error is a [*ProblemsError]. The only other error is about a file larger than [MaxFile].
+// additional spaces after ":". If a step would change the meaning of the file, Format skips the step. If data is not a
+// YAML mapping and not empty, the error is a [*ProblemsError]. The only other error is about a file larger than
+// [MaxFile].
 func Format(file string, data []byte) ([]byte, error) {
 	if len(data) > MaxFile {
 		return nil, tooLargeError(file)
 	}
 	root, problem := parseFile(file, data)
-	if problem != nil {
-		return nil, newProblemsError([]Problem{*problem})
-	}
-	if root == nil || root.Kind != yaml.MappingNode {
+	switch {
+	case problem == nil && (root == nil || root.Tag == nullTag): // an empty file
 		return data, nil
+	case problem != nil || root.Kind != yaml.MappingNode: // not a roster: reading it as one says why
+		d := newDecoder()
+		d.decodeFile(file, data)
+		return nil, newProblemsError(d.problems)
 	}
 	// The columns of the nodes do not count a byte-order mark.
 	out, hasMark := bytes.CutPrefix(data, byteOrderMark)

@@ -73,7 +73,6 @@ func TestFormat(t *testing.T) {
 		{"a mark of byte order", "\ufeffusers:\n  - b@example.com\n  - a@example.com\n",
 			"\ufeffusers:\n  - a@example.com\n  - b@example.com\n"},
 		{"no roster", "a: 1\n", ""},
-		{"a list", "- b@example.com  \n- a@example.com\n", ""},
 		{"an entry without a valid address", "users:\n  - d@example.com\n  - c@example.com\n  - nobody\n" +
 			"  - b@example.com\n  - a@example.com\n",
 			"users:\n  - c@example.com\n  - d@example.com\n  - nobody\n  - a@example.com\n  - b@example.com\n"},
