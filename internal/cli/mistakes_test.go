@@ -136,6 +136,14 @@ func TestMistakes(t *testing.T) {
 			"to make a roster of it: orgsync import --csv people.csv", exitError,
 		},
 		{
+			"status --watch 30s", `EMAIL is "30s": the address has no @`,
+			"--watch has no value: it reads again every 10s", exitError,
+		},
+		{
+			"status --watch 5 --sandbox", `EMAIL is "5": the address has no @`,
+			"--watch has no value: it reads again every 10s", exitError,
+		},
+		{
 			"status --sandbox trial.json", `EMAIL is "trial.json": the address has no @`,
 			"to name the file of the simulation: --sandbox=trial.json", exitError,
 		},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -85,7 +86,10 @@ summary.`,
 				who, err := org.ParseAddress(arg)
 				if err != nil {
 					err = fmt.Errorf("EMAIL is %q: %w", arg, err)
-					if a.sandbox.On || isRosterName(arg) || isCSVName(arg) {
+					switch {
+					case o.watch && strings.IndexAny(arg, "0123456789") == 0 && !looksLikeAddress(arg):
+						err = &adviceError{err, "--watch has no value: it reads again every " + watchInterval.String()}
+					case a.sandbox.On, isRosterName(arg), isCSVName(arg):
 						err = &adviceError{err, a.adviseArgument(cmd, arg, args)}
 					}
 					return &usageError{cmd.CommandPath(), err}
