@@ -50,7 +50,7 @@ var kinds = [...]struct {
 	namesKind:     {yaml.SequenceNode, textKind, "a list, as in [one, two]"},
 	domainsKind:   {yaml.SequenceNode, textKind, "a list of domains, as in [example.com]"},
 	addressesKind: {yaml.SequenceNode, addressKind, "a list of mail addresses, as in [ada@example.com]"},
-	peopleKind:    {yaml.SequenceNode, entryKind, `a list of people, each beginning with "- email:"`},
+	peopleKind:    {yaml.SequenceNode, entryKind, `a list of people, with lines such as "- ada@example.com"`},
 	entryKind:     {yaml.ScalarNode, 0, `a mail address, or a mapping as in "email: ada@example.com"`},
 	mappingKind:   {yaml.MappingNode, 0, "a mapping of keys to values"},
 	teamsKind:     {yaml.MappingNode, mappingKind, "a mapping, with the name of each team as a key"},
