@@ -82,6 +82,9 @@ type Table struct {
 	// Groups are the names of the groups of rows, in the order of Markdown, which has a table for each
 	// group. A group that is not in Groups comes first. Text has one table for all groups.
 	Groups []string
+	// At returns the position of the annotation for row i; nil means that the annotations have none. The first three
+	// cells of the row are the text of its annotation, in the form "CHANGE PERSON: WHY".
+	At func(i int) roster.Position
 	// ShowHeads is true if text also has the heads of the columns.
 	ShowHeads bool
 	// MaxRows is the maximum number of rows in text and Markdown; 0 means no maximum.
@@ -112,9 +115,6 @@ type Row struct {
 	Cells []Cell
 	// People is the number of people in the row; 0 means one person.
 	People int
-	// At is the position of the annotation for the row. The first three cells are its text, in the
-	// form "CHANGE PERSON: WHY".
-	At roster.Position
 	// Urgent is true if the annotation comes before others.
 	Urgent bool
 }
@@ -122,8 +122,8 @@ type Row struct {
 // A Cell is a cell of a table.
 type Cell struct {
 	Text string
-	// Glyph and Color repeat the meaning of the text on a terminal, as a character and as a colour.
-	Glyph string
+	// Glyph and Color repeat the meaning of the text on a terminal, as a character and as a colour. 0 means none.
+	Glyph rune
 	Color Color
 	// Page has more about the cell for a web page. It is nil in most cells, to save memory, because
 	// a plan may have 20,000 rows.
@@ -212,7 +212,7 @@ type TimePoint struct {
 }
 
 // A Color is an ANSI colour; 0 means no colour.
-type Color int
+type Color uint8
 
 // The colours. The values are the parameters of the ANSI sequence "Select Graphic Rendition".
 const (
@@ -248,18 +248,18 @@ func MarkWithin(s string, width int) string {
 // escapeOutside returns text without the marks. It replaces the program's own words by the result of
 // own, and each text from outside by the result of escape.
 func escapeOutside(text string, own, escape func(string) string) string {
-	var b strings.Builder
+	escaped := "" // no strings.Builder: most texts have one part, and need no copy
 	for text != "" {
 		words, rest, found := strings.Cut(text, outsideBegin)
-		b.WriteString(own(words))
+		escaped += own(words)
 		if !found {
 			break
 		}
 		said, rest, _ := strings.Cut(rest, outsideEnd)
-		b.WriteString(escape(said))
+		escaped += escape(said)
 		text = rest
 	}
-	return b.String()
+	return escaped
 }
 
 // Plain returns text without the marks, for a terminal or a log.

@@ -28,12 +28,17 @@ func WriteGitHub(w io.Writer, d Document, dir string) error {
 		switch b := b.(type) {
 		case Table:
 			for _, urgent := range []bool{true, false} {
-				for _, r := range b.Rows {
-					if r.Urgent == urgent {
-						changes.add(1, func(int) Annotation {
-							return Annotation{r.At, Capitalize(r.Cells[0].Text) + " " + r.Cells[1].Text + ": " + r.Cells[2].Text}
-						})
+				for i, r := range b.Rows {
+					if r.Urgent != urgent {
+						continue
 					}
+					changes.add(1, func(int) Annotation {
+						a := Annotation{Text: Capitalize(r.Cells[0].Text) + " " + r.Cells[1].Text + ": " + r.Cells[2].Text}
+						if b.At != nil {
+							a.At = b.At(i)
+						}
+						return a
+					})
 				}
 			}
 		case Notices:

@@ -80,7 +80,11 @@ func newGrid(t Table, rows []Row) *grid {
 		row := make([]cell, 0, len(columns))
 		for _, column := range columns {
 			c := r.Cells[column]
-			row = append(row, cell{strings.TrimLeft(c.Glyph+" ", " ") + Plain(c.Text), c.Color})
+			text := Plain(c.Text)
+			if c.Glyph != 0 {
+				text = string(c.Glyph) + " " + text
+			}
+			row = append(row, cell{text, c.Color})
 		}
 		g.rows = append(g.rows, row)
 	}

@@ -131,10 +131,10 @@ func teamChanges(t diff.Team, mayBePart bool) string {
 }
 
 var diffStyles = map[diff.Kind]actionStyle{
-	diff.Added:        {glyph: "+", word: "added", color: document.Green},
-	diff.Removed:      {glyph: "-", word: "removed", color: document.Red},
-	diff.Changed:      {glyph: "~", word: "changed", color: document.Yellow},
-	diff.SpellingOnly: {glyph: "=", word: "respelled", color: document.Faint},
+	diff.Added:        {glyph: '+', word: "added", color: document.Green},
+	diff.Removed:      {glyph: '-', word: "removed", color: document.Red},
+	diff.Changed:      {glyph: '~', word: "changed", color: document.Yellow},
+	diff.SpellingOnly: {glyph: '=', word: "respelled", color: document.Faint},
 }
 
 func summarizeDiff(d diff.Difference) string {

@@ -11,6 +11,7 @@ import (
 	"github.com/orgsync/orgsync/internal/org"
 	"github.com/orgsync/orgsync/internal/plan"
 	"github.com/orgsync/orgsync/internal/printable"
+	"github.com/orgsync/orgsync/internal/roster"
 )
 
 // PlanDocument returns a document about p. It has the changes with their reasons, the notices and a
@@ -77,7 +78,9 @@ func changeTable(changes []plan.Change, reinvite []org.Address) document.Table {
 		t.Groups = append(t.Groups, document.Capitalize(actionStyles[a].word))
 	}
 	t.Rows = make([]document.Row, 0, len(changes))
-	for _, c := range sortedByAddress(changes, func(c *plan.Change) org.Address { return c.Email }) {
+	sorted := sortedByAddress(changes, func(c *plan.Change) org.Address { return c.Email })
+	t.At = func(i int) roster.Position { return parseSource(sorted[i].Source) }
+	for _, c := range sorted {
 		style, who, why := actionStyles[c.Action], document.MarkName(c.Email.String()), reasonText(*c, false, reinvite)
 		t.Rows = append(t.Rows, document.Row{
 			Group: document.Capitalize(style.word),
@@ -85,7 +88,7 @@ func changeTable(changes []plan.Change, reinvite []org.Address) document.Table {
 				{Text: style.word, Glyph: style.glyph, Color: style.color}, {Text: who}, {Text: why},
 				{Text: document.MarkName(c.Source), Color: document.Faint},
 			},
-			At: parseSource(c.Source), Urgent: style.glyph == "-" || c.TakesAccess(),
+			Urgent: style.glyph == '-' || c.TakesAccess(),
 		})
 	}
 	return t

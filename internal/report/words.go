@@ -17,21 +17,21 @@ import (
 // actionStyle is the appearance of an action. The colour only repeats the meaning of the glyph and the
 // word.
 type actionStyle struct {
-	glyph string
+	glyph rune
 	word  string // for a change that is planned
 	past  string // for a change that is done
 	color document.Color
 }
 
 var actionStyles = map[plan.Action]actionStyle{
-	plan.Invite:    {"+", "invite", "invited", document.Green},
-	plan.Reinvite:  {"~", "invite again", "invited again", document.Yellow},
-	plan.Update:    {"~", "update", "updated", document.Yellow},
-	plan.Grant:     {"+", "grant", "granted", document.Green},
-	plan.Revoke:    {"-", "revoke", "revoked", document.Red},
-	plan.Suspend:   {"-", "suspend", "suspended", document.Red},
-	plan.Unsuspend: {"+", "unsuspend", "unsuspended", document.Green},
-	plan.Remove:    {"-", "remove", "removed", document.Red},
+	plan.Invite:    {'+', "invite", "invited", document.Green},
+	plan.Reinvite:  {'~', "invite again", "invited again", document.Yellow},
+	plan.Update:    {'~', "update", "updated", document.Yellow},
+	plan.Grant:     {'+', "grant", "granted", document.Green},
+	plan.Revoke:    {'-', "revoke", "revoked", document.Red},
+	plan.Suspend:   {'-', "suspend", "suspended", document.Red},
+	plan.Unsuspend: {'+', "unsuspend", "unsuspended", document.Green},
+	plan.Remove:    {'-', "remove", "removed", document.Red},
 }
 
 // reasonText returns the reason for c, in the past tense if c is done. If c gives API access, the text
