@@ -341,12 +341,14 @@ func sameNameSentence(other, alias string) string {
 }
 
 // aliasItem returns the text of a notice as an item of the list "aliases", marked for a document. If the text has
-// several addresses, only one of them can be right, so the item is a placeholder.
+// several addresses, only one of them can be right, so the item is a placeholder. It is also a placeholder if the text
+// does not fit into a report, because a part of it would be the address of somebody else.
 func aliasItem(text string) string {
-	if strings.Contains(text, ", ") {
-		return "ADDRESS"
+	cleaned := printable.CleanKeepingCommands(text, document.MessageWidth)
+	if cleaned != "" && (cleaned != text || strings.Contains(text, ", ")) {
+		return document.MarkMessage("ADDRESS")
 	}
-	return document.MarkMessage(quoteAlias(text))
+	return document.MarkMessage(quoteAlias(cleaned))
 }
 
 // quoteAlias returns an address, which may be marked for a document, as an item of a list in YAML. It
